@@ -1,0 +1,20 @@
+"""onestroke: train a painting into a network that repaints any picture in one forward pass."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from onestroke.stylize.style_file import load
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "load"]
+
+# Found when first asked for: `import onestroke` and `onestroke --help` start no TensorFlow.
+_HOMES = {"load": "onestroke.stylize.style_file"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,13 @@
+"""Errors that a user can mend: one line that says what was expected, what came, what to do."""
+
+
+class OnestrokeError(Exception):
+    """A mistake in what the user gave; the command line prints it as one line, exit status 2."""
+
+
+class SettingsError(OnestrokeError):
+    """A recipe, an override or an argument has an unknown key or a wrong value."""
+
+
+class ModelError(OnestrokeError):
+    """A model file, a weight file or a run folder is missing, broken or of another kind."""
