@@ -1,0 +1,1 @@
+"""Networks: the image transformation network, its layers, and the VGG19 loss network."""

@@ -1,0 +1,272 @@
+"""The image transformation network of Johnson et al. 2016, in three sizes.
+
+After "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" and its supplement:
+a stem, two steps down, residual blocks, two steps up. Departures, each the field's consensus or
+needed to ship: instance instead of batch normalisation (Ulyanov et al. 2016), reflection padding
+at every convolution, nearest upsampling before a convolution instead of a transposed one, a
+sigmoid at the end with no normalisation before it, one row of scale and shift per style.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from onestroke.errors import ModelError
+from onestroke.models.layers import (
+    ConditionalAffine,
+    ConditionalInstanceNorm,
+    CropLike,
+    Moments,
+    NearestUpsampling,
+    Pixels,
+    ReflectPadding,
+    Tensor,
+    register,
+)
+
+MINIMUM_SIDE = 16  # below, the quarter-size features are smaller than their padding
+
+
+@dataclass(frozen=True)
+class Step:
+    """A convolution on the way down or up: its channels, its kernel, by how much it scales."""
+
+    channels: int
+    kernel: int
+    scale: int = 1
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A size of the network.
+
+    Attributes:
+        down: the convolutions before the residual blocks; ``scale`` is the stride.
+        blocks: the number of residual blocks.
+        expansion: None for two full 3 x 3 convolutions a block; a number for an inverted
+            residual (Sandler et al. 2018) whose depthwise convolution has that many times the
+            channels.
+        up: the convolutions after the blocks; ``scale`` is the nearest upsampling before each.
+    """
+
+    down: tuple[Step, ...]
+    blocks: int
+    expansion: int | None
+    up: tuple[Step, ...]
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the picture that one step of the coarsest features spans."""
+        return math.prod(step.scale for step in self.down)
+
+    @property
+    def reach(self) -> int:
+        """Pixels on every side of one painted pixel that its colour is made from.
+
+        The whole picture takes part as well, but only through the moments.
+        """
+        pixels, scale = 0, 1
+        for step in self.down:
+            pixels += step.kernel // 2 * scale
+            scale *= step.scale
+        kernels_of_three = 2 if self.expansion is None else 1
+        pixels += self.blocks * kernels_of_three * scale
+        for step in self.up:
+            scale //= step.scale
+            # An upsampled pixel stands up to this far from the one it repeats.
+            pixels += (step.scale - 1) * scale
+            pixels += step.kernel // 2 * scale
+        return pixels
+
+
+def _johnson(width: int) -> Preset:
+    return Preset(
+        down=(Step(width, 9), Step(2 * width, 3, 2), Step(4 * width, 3, 2)),
+        blocks=5,
+        expansion=None,
+        up=(Step(2 * width, 3, 2), Step(width, 3, 2), Step(3, 9)),
+    )
+
+
+PRESETS = {
+    "johnson": _johnson(32),
+    "half": _johnson(16),
+    # At full size even a narrow 9 x 9 convolution costs more than everything at quarter size, so
+    # the first convolution already halves the picture and only the last one sees all of it.
+    "mobile": Preset(
+        down=(Step(24, 5, 2), Step(64, 3, 2)),
+        blocks=5,
+        expansion=2,
+        up=(Step(32, 3, 2), Step(3, 5, 2)),
+    ),
+}
+
+
+class Convolution:
+    """Reflection padding, a convolution, normalisation, and maybe a ReLU."""
+
+    def __init__(
+        self,
+        channels: int,
+        kernel: int,
+        *,
+        styles: int,
+        name: str,
+        stride: int = 1,
+        depthwise: bool = False,
+        relu: bool = True,
+    ) -> None:
+        # A bias would be subtracted again by the normalisation that follows.
+        options = {"strides": stride, "use_bias": False, "name": name}
+        self.padding = ReflectPadding(kernel // 2, name=f"{name}_padding") if kernel > 1 else None
+        self.convolution = (
+            keras.layers.DepthwiseConv2D(kernel, **options)
+            if depthwise
+            else keras.layers.Conv2D(channels, kernel, **options)
+        )
+        self.norm = ConditionalInstanceNorm(styles, name=f"{name}_norm")
+        self.relu = keras.layers.ReLU(name=f"{name}_relu") if relu else None
+
+    def __call__(self, x: Tensor, flow: "Flow") -> Tensor:
+        """Returns the features; notes in ``flow`` what the normalisation was given."""
+        if self.padding:
+            x = self.padding(x)
+        x = self.convolution(x)
+        x = self.norm(x, style=flow.style, moments=flow.next_moments(x))
+        return self.relu(x) if self.relu else x
+
+
+class Flow:
+    """What travels through the network beside the features.
+
+    Args:
+        style: ``(batch, styles)`` weights, None for a network of one style.
+        moments: the moments for each normalisation in turn, None for the picture's own.
+    """
+
+    def __init__(self, style: Tensor | None, moments: Sequence[Moments] | None) -> None:
+        self.style = style
+        self.unused = None if moments is None else iter(moments)
+        self.normalised: list[Tensor] = []
+
+    def next_moments(self, x: Tensor) -> Moments | None:
+        """Notes the features about to be normalised; returns their given moments, if any."""
+        self.normalised.append(x)
+        return None if self.unused is None else next(self.unused)
+
+
+@register
+class TransformNetwork(keras.Model):
+    """Repaints a picture in one forward pass.
+
+    Args:
+        preset: ``"johnson"``, ``"half"`` or ``"mobile"``.
+        styles: the number of styles it holds.
+        metadata: what a style file says of itself (style names, settings, losses reached); saved
+            with the network.
+
+    Input: ``image``, ``(batch, height, width, 3)`` RGB float32 in [0, 255], both sides at least
+        16; with several styles also ``style``, ``(batch, styles)`` float32, the weight of each.
+    Output: ``(batch, height, width, 3)`` RGB float32 in [0, 255], the size of the input.
+    """
+
+    def __init__(
+        self, preset: str = "johnson", styles: int = 1, metadata: dict | None = None, **kwargs: Any
+    ) -> None:
+        if preset not in PRESETS:
+            raise ModelError(f"expected a preset of {', '.join(PRESETS)}; got {preset!r}")
+        size = PRESETS[preset]
+        self.rescaling = keras.layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")
+        self.down = [
+            Convolution(s.channels, s.kernel, styles=styles, stride=s.scale, name=f"down{i}")
+            for i, s in enumerate(size.down, 1)
+        ]
+        width = size.down[-1].channels
+        self.residual = [
+            _residual(width, size.expansion, styles=styles, name=f"residual{i}")
+            for i in range(1, size.blocks + 1)
+        ]
+        self.upsampling = [
+            NearestUpsampling() if s.scale > 1 else keras.layers.Identity() for s in size.up
+        ]
+        *inner, last = size.up
+        self.up = [
+            Convolution(s.channels, s.kernel, styles=styles, name=f"up{i}")
+            for i, s in enumerate(inner, 1)
+        ]
+        self.last_padding = ReflectPadding(last.kernel // 2)
+        # From here on in 32 bits at any precision: 16-bit floats cannot hold 255 shades.
+        self.last = keras.layers.Conv2D(
+            last.channels, last.kernel, use_bias=False, name="last", dtype="float32"
+        )
+        self.colour = ConditionalAffine(styles, name="colour", dtype="float32")
+        self.pixels = Pixels(dtype="float32")
+        self.crop = CropLike(dtype="float32")
+
+        image = keras.Input((None, None, 3), name="image")
+        style = keras.Input((styles,), name="style") if styles > 1 else None
+        flow = Flow(style, moments=None)
+        painted = self.paint(image, flow)
+        inputs = {"image": image} | ({} if style is None else {"style": style})
+        super().__init__(inputs=image if style is None else inputs, outputs=painted, **kwargs)
+        self.preset = preset
+        self.styles = styles
+        self.metadata = metadata or {}
+
+    def paint(self, image: Tensor, flow: Flow) -> Tensor:
+        """Connects the layers; ``flow`` brings the style and gathers what is normalised."""
+        x = self.rescaling(image)
+        for convolution in self.down:
+            x = convolution(x, flow)
+        for block in self.residual:
+            residual = x
+            for convolution in block:
+                residual = convolution(residual, flow)
+            x = keras.layers.add([x, residual])
+        *inner, last = self.upsampling
+        for upsampling, convolution in zip(inner, self.up, strict=True):
+            x = convolution(upsampling(x), flow)
+        x = self.last(self.last_padding(last(x)))
+        return self.crop(self.pixels(self.colour(x, style=flow.style)), image)
+
+    def moments(self, image: Tensor, style: Tensor | None = None) -> list[Moments]:
+        """Returns the moments that each normalisation in turn takes from the picture.
+
+        With those of a whole picture in the ``Flow``, ``paint`` repaints a part of it as if the
+        rest were there.
+        """
+        flow = Flow(style, moments=None)
+        self.paint(image, flow)
+        return [self.down[0].norm.moments(x) for x in flow.normalised]
+
+    def get_config(self) -> dict:
+        """Returns what rebuilds the network."""
+        return {
+            "name": self.name,
+            "preset": self.preset,
+            "styles": self.styles,
+            "metadata": self.metadata,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "TransformNetwork":
+        """Rebuilds the network, without its weights."""
+        return cls(**config)
+
+
+def _residual(width: int, expansion: int | None, *, styles: int, name: str) -> list[Convolution]:
+    """Returns the convolutions of one residual block; their sum with the input is its output."""
+    if expansion is None:
+        return [
+            Convolution(width, 3, styles=styles, name=f"{name}a"),
+            Convolution(width, 3, styles=styles, relu=False, name=f"{name}b"),
+        ]
+    wide = expansion * width
+    return [
+        Convolution(wide, 1, styles=styles, name=f"{name}_expand"),
+        Convolution(wide, 3, styles=styles, depthwise=True, name=f"{name}_depthwise"),
+        Convolution(width, 1, styles=styles, relu=False, name=f"{name}_project"),
+    ]

@@ -1,0 +1,73 @@
+"""The loss network: VGG19 of Simonyan and Zisserman 2014, frozen, with named features.
+
+Layers go by the papers' names: ``relu4_2`` is the second convolution of the fourth block, after
+its ReLU.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from onestroke.errors import SettingsError
+from onestroke.models.vgg19_weights import Vgg19Weights
+
+WIDTHS = (64, 128, 256, 512, 512)
+DEPTHS = (2, 2, 4, 4, 4)
+LAYERS = tuple(
+    f"relu{block}_{layer}" for block, depth in enumerate(DEPTHS, 1) for layer in range(1, depth + 1)
+)
+POOLINGS = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}
+
+
+def loss_network(
+    layers: Sequence[str], weights: Vgg19Weights, *, pooling: str = "max", dtype: Any = "float32"
+) -> keras.Model:
+    """Builds VGG19 up to the deepest layer asked for.
+
+    Args:
+        layers: names of features, for example ``["relu1_1", "relu4_2"]``.
+        weights: where the kernels come from.
+        pooling: ``"max"`` as trained, or ``"avg"`` as Gatys et al. 2016 (section 2) prefer for
+            pictures made by optimisation.
+        dtype: a Keras dtype policy for the convolutions, for example ``"mixed_bfloat16"``.
+
+    Returns:
+        A frozen model from ``(batch, height, width, 3)`` RGB floats in [0, 255] to a dictionary
+        of features, ``(batch, height / 2^(block - 1), width / 2^(block - 1), channels)``.
+
+    Raises:
+        SettingsError: a layer or a pooling is unknown.
+    """
+    for name in layers:
+        if name not in LAYERS:
+            raise SettingsError(f"expected layers relu1_1 to relu5_4 of VGG19; got {name!r}")
+    if pooling not in POOLINGS:
+        raise SettingsError(f"expected pooling max or avg; got {pooling!r}")
+    image = keras.Input((None, None, 3), name="image")
+    # In 32 bits: pixels minus their mean do not fit the 8 significant bits of bfloat16.
+    minus_mean = [-float(mean) for mean in weights.mean]
+    x = keras.layers.Rescaling(1.0, offset=minus_mean, dtype="float32", name="minus_mean")(image)
+    features = {}
+    for name in LAYERS[: 1 + max(LAYERS.index(name) for name in layers)]:
+        block, layer = block_and_layer(name)
+        if block > 1 and layer == 1:
+            x = POOLINGS[pooling](2, name=f"pool{block - 1}", dtype=dtype)(x)
+        x = keras.layers.Conv2D(
+            WIDTHS[block - 1], 3, padding="same", activation="relu", name=name, dtype=dtype
+        )(x)
+        if name in layers:
+            features[name] = x
+    network = keras.Model(image, {name: features[name] for name in layers}, name="vgg19")
+    for name in LAYERS:
+        if any(layer.name == name for layer in network.layers):
+            network.get_layer(name).set_weights(weights.layer(*block_and_layer(name)))
+    network.trainable = False
+    return network
+
+
+def block_and_layer(name: str) -> tuple[int, int]:
+    """Splits a layer's name: ``"relu4_2"`` is block 4, layer 2."""
+    block, layer = re.findall(r"\d", name)
+    return int(block), int(layer)

@@ -1,0 +1,163 @@
+"""VGG19's weights, from the package, from Keras, or from a file in any of the usual formats.
+
+Whatever the source, kernels come out for RGB input: Keras' files expect BGR, so the first kernel
+is turned around; MatConvNet's file expects RGB as it is.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from onestroke.errors import ModelError
+
+BUNDLED = Path(__file__).parent / "vgg19_8bit.npz"
+KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+KERAS_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{KERAS_FILE}"
+KERAS_MD5 = "253f8cb515780f3b799900260a226db6"  # as keras.applications checks it
+MEAN_RGB = (123.68, 116.779, 103.939)  # of ImageNet, subtracted when VGG19 was trained
+SOURCES = "expected vgg19 weights 'bundled', 'imagenet', or a .h5, .mat or .npz file"
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Vgg19Weights:
+    """The sixteen convolutions of VGG19.
+
+    Attributes:
+        source: ``"bundled"``, ``"imagenet"`` or the file's name.
+        sha256: of the file, so that a style can say which weights trained it.
+        mean: of the training pictures, RGB, in [0, 255].
+        read: gives the kernel ``(3, 3, in, out)`` and the bias ``(out,)``, both float32, of a
+            layer by its block and its place in the block, counted from 1, in the file's own order
+            of colours.
+        bgr: whether the file's first kernel expects BGR.
+    """
+
+    source: str
+    sha256: str
+    mean: tuple[float, float, float]
+    read: Callable[[int, int], Arrays]
+    bgr: bool
+
+    def layer(self, block: int, layer: int) -> Arrays:
+        """Returns kernel ``(3, 3, in, out)`` and bias ``(out,)`` for RGB input, float32."""
+        kernel, bias = self.read(block, layer)
+        if self.bgr and (block, layer) == (1, 1):
+            kernel = kernel[:, :, ::-1]
+        return np.ascontiguousarray(kernel, np.float32), np.asarray(bias, np.float32).ravel()
+
+
+def load_vgg19_weights(source: str | Path = "bundled") -> Vgg19Weights:
+    """Opens VGG19's weights.
+
+    Args:
+        source: ``"bundled"``, the weights in this package, kernels in 8 bits; ``"imagenet"``,
+            Keras' own file, downloaded once; or a path: Keras' ``.h5``, MatConvNet's
+            ``imagenet-vgg-verydeep-19.mat``, or an ``.npz`` with ``block1_conv1/kernel`` and
+            ``block1_conv1/bias`` (or ``/index`` and ``/codebook`` for the kernel) and so on.
+
+    Raises:
+        ModelError: the file is missing, unreadable, or not VGG19.
+    """
+    readers = {".npz": _read_npz, ".h5": _read_h5, ".hdf5": _read_h5, ".mat": _read_mat}
+    name, path = str(source), Path(source)
+    if name == "bundled":
+        path = BUNDLED
+    elif name == "imagenet":
+        path = _download()
+    elif path.suffix not in readers:
+        raise ModelError(f"{SOURCES}; got {name!r}")
+    elif not path.is_file():
+        raise ModelError(f"{SOURCES}; there is no file {name!r}")
+    else:
+        name = path.name
+    try:
+        read, mean = readers[path.suffix](path)
+        if read(1, 1)[0].shape != (3, 3, 3, 64) or read(5, 4)[0].shape != (3, 3, 512, 512):
+            raise ValueError("kernels of other shapes")
+    except (OSError, ValueError, KeyError, AttributeError, IndexError, BadZipFile) as error:
+        raise ModelError(f"{SOURCES}; {path.name} does not hold VGG19 ({error})") from error
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Vgg19Weights(name, digest, mean, read, bgr=path.suffix != ".mat")
+
+
+def _download() -> Path:
+    import keras
+
+    try:
+        return Path(
+            keras.utils.get_file(
+                KERAS_FILE, KERAS_ADDRESS, cache_subdir="models", file_hash=KERAS_MD5
+            )
+        )
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        raise ModelError(
+            f"expected to download VGG19 ({KERAS_FILE}) or to find it in Keras' cache; "
+            "connect to the internet, or use vgg19: bundled"
+        ) from error
+
+
+Reader = tuple[Callable[[int, int], Arrays], tuple[float, float, float]]
+
+
+def _read_npz(path: Path) -> Reader:
+    arrays = np.load(path, allow_pickle=False)
+
+    def read(block: int, layer: int) -> Arrays:
+        name = f"block{block}_conv{layer}"
+        if f"{name}/index" in arrays:
+            kernel = arrays[f"{name}/codebook"][arrays[f"{name}/index"]]
+        else:
+            kernel = arrays[f"{name}/kernel"]
+        return kernel, arrays[f"{name}/bias"]
+
+    return read, MEAN_RGB
+
+
+def _read_h5(path: Path) -> Reader:
+    """Reads Keras' legacy and current layouts alike: what counts is the layer's group and rank."""
+    import h5py
+
+    by_layer: dict[str, dict[int, np.ndarray]] = {}
+
+    def keep(name: str, entry: object) -> None:
+        if isinstance(entry, h5py.Dataset):
+            for part in name.split("/"):
+                if part.startswith("block"):
+                    by_layer.setdefault(part, {})[entry.ndim] = entry[()]
+                    break
+
+    with h5py.File(path) as file:
+        file.visititems(keep)
+
+    def read(block: int, layer: int) -> Arrays:
+        arrays = by_layer[f"block{block}_conv{layer}"]
+        return arrays[4], arrays[1]
+
+    return read, MEAN_RGB
+
+
+def _read_mat(path: Path) -> Reader:
+    """Reads MatConvNet's file, whose older release says ``filters`` and ``normalization``."""
+    import scipy.io
+
+    data = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)
+    by_name = {layer.name: layer for layer in data["layers"]}
+    home = data.get("meta")
+    normalization = home.normalization if home is not None else data["normalization"]
+    average = np.asarray(normalization.averageImage, np.float64).reshape(-1, 3).mean(axis=0)
+
+    def read(block: int, layer: int) -> Arrays:
+        found = by_name[f"conv{block}_{layer}"]
+        if hasattr(found, "weights"):
+            kernel, bias = found.weights
+        else:
+            kernel, bias = found.filters, found.biases
+        return kernel, bias
+
+    return read, (float(average[0]), float(average[1]), float(average[2]))

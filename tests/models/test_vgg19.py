@@ -1,0 +1,187 @@
+"""The loss network: features, pooling, depth, and weights from every usual format."""
+
+import hashlib
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import scipy.io
+from keras import ops
+
+from onestroke.errors import ModelError, SettingsError
+from onestroke.models import vgg19_weights
+from onestroke.models.vgg19 import DEPTHS, LAYERS, block_and_layer, loss_network
+from onestroke.models.vgg19_weights import BUNDLED, MEAN_RGB, Vgg19Weights, load_vgg19_weights
+
+DEEPEST = ["relu5_4", "relu1_1"]
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Vgg19Weights:
+    return load_vgg19_weights()
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def features(bundled, picture) -> dict[str, np.ndarray]:
+    return {k: np.asarray(v) for k, v in loss_network(DEEPEST, bundled)(picture).items()}
+
+
+def keras_arrays() -> dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]:
+    """The bundled weights in Keras' order of colours, BGR."""
+    weights = load_vgg19_weights()
+    return {
+        (block, layer): weights.read(block, layer)
+        for block, depth in enumerate(DEPTHS, 1)
+        for layer in range(1, depth + 1)
+    }
+
+
+def assert_same_features(path, features, picture):
+    loaded = load_vgg19_weights(path)
+    assert loaded.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    for name, value in loss_network(DEEPEST, loaded)(picture).items():
+        np.testing.assert_allclose(value, features[name], rtol=1e-4, atol=1e-2)
+
+
+def test_bundled_weights_are_the_released_ones(bundled):
+    assert bundled.sha256 == "a486376a17c258ea60e93f1838b6f5c519f279df69e3ae6e3cc43f9c6f9488ac"
+    assert bundled.layer(1, 1)[0].shape == (3, 3, 3, 64)
+
+
+def test_features_equal_keras_own_vgg19(features, picture):
+    """An independent construction: keras.applications with its own preprocessing."""
+    reference = keras.applications.VGG19(include_top=False, weights=None)
+    for (block, layer), arrays in keras_arrays().items():
+        reference.get_layer(f"block{block}_conv{layer}").set_weights(arrays)
+    x = keras.applications.vgg19.preprocess_input(picture.copy())
+    for name in DEEPEST:
+        block, layer = block_and_layer(name)
+        output = reference.get_layer(f"block{block}_conv{layer}").output
+        expected = keras.Model(reference.input, output)(x)
+        np.testing.assert_allclose(features[name], expected, rtol=1e-4, atol=1e-2)
+
+
+def test_nothing_is_computed_beyond_the_deepest_layer(bundled):
+    network = loss_network(["relu3_1", "relu1_2"], bundled)
+    names = [layer.name for layer in network.layers if layer.name in LAYERS]
+    assert names == ["relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1"]
+    assert set(network.output) == {"relu3_1", "relu1_2"}
+    assert not network.trainable_variables
+
+
+def test_average_pooling_averages(bundled, picture):
+    network = loss_network(["relu1_2", "relu2_1"], bundled, pooling="avg")
+    pooled = keras.Model(network.input, network.get_layer("pool1").output)(picture)
+    before = np.asarray(network(picture)["relu1_2"])
+    expected = before.reshape(1, 16, 2, 16, 2, 64).mean(axis=(2, 4))
+    np.testing.assert_allclose(pooled, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_bfloat16_features_are_close(bundled, picture, features):
+    network = loss_network(["relu1_1"], bundled, dtype="mixed_bfloat16")
+    got = ops.convert_to_numpy(ops.cast(network(picture)["relu1_1"], "float32"))
+    error = np.linalg.norm(got - features["relu1_1"]) / np.linalg.norm(features["relu1_1"])
+    assert error < 0.01
+
+
+def test_npz_of_plain_kernels(tmp_path, features, picture):
+    arrays = {}
+    for (block, layer), (kernel, bias) in keras_arrays().items():
+        arrays[f"block{block}_conv{layer}/kernel"] = kernel
+        arrays[f"block{block}_conv{layer}/bias"] = bias
+    np.savez(tmp_path / "vgg19.npz", **arrays)
+    assert_same_features(tmp_path / "vgg19.npz", features, picture)
+
+
+def test_legacy_keras_h5(tmp_path, features, picture):
+    """As keras.applications distributes it: block1_conv1/block1_conv1_W_1:0."""
+    with h5py.File(tmp_path / "vgg19.h5", "w") as file:
+        for (block, layer), (kernel, bias) in keras_arrays().items():
+            group = file.create_group(f"block{block}_conv{layer}")
+            group[f"block{block}_conv{layer}_W_1:0"] = kernel
+            group[f"block{block}_conv{layer}_b_1:0"] = bias
+    assert_same_features(tmp_path / "vgg19.h5", features, picture)
+
+
+def test_whole_model_h5(tmp_path, features, picture):
+    reference = keras.applications.VGG19(include_top=False, weights=None)
+    for (block, layer), arrays in keras_arrays().items():
+        reference.get_layer(f"block{block}_conv{layer}").set_weights(arrays)
+    reference.save(tmp_path / "vgg19.h5")
+    assert_same_features(tmp_path / "vgg19.h5", features, picture)
+
+
+@pytest.mark.parametrize("release", ["current", "older"])
+def test_matconvnet_mat(tmp_path, features, picture, release):
+    """MatConvNet expects RGB and keeps the mean in the file, in two places over its releases."""
+    layers = []
+    for (block, layer), (kernel, bias) in keras_arrays().items():
+        rgb = kernel[:, :, ::-1] if (block, layer) == (1, 1) else kernel
+        entry = {"name": f"conv{block}_{layer}", "type": "conv"}
+        if release == "current":
+            cell = np.empty(2, object)
+            cell[:] = [rgb, bias[:, None]]
+            entry["weights"] = cell
+        else:
+            entry |= {"filters": rgb, "biases": bias[None]}
+        layers += [entry, {"name": f"relu{block}_{layer}", "type": "relu"}]
+    mean = np.array(MEAN_RGB).reshape(1, 1, 3)
+    normalization = {"averageImage": mean if release == "current" else np.tile(mean, (4, 4, 1))}
+    home = {"normalization": normalization}
+    data = {"meta": home} if release == "current" else home
+    scipy.io.savemat(tmp_path / "vgg.mat", {"layers": np.array(layers, object), **data})
+    assert_same_features(tmp_path / "vgg.mat", features, picture)
+    assert load_vgg19_weights(tmp_path / "vgg.mat").mean == pytest.approx(MEAN_RGB)
+
+
+def test_imagenet_asks_keras_for_its_file(tmp_path, monkeypatch):
+    asked = {}
+
+    def get_file(name, origin, **options):
+        asked.update(options, name=name, origin=origin)
+        with h5py.File(tmp_path / name, "w") as file:
+            for (block, layer), (kernel, bias) in keras_arrays().items():
+                file[f"block{block}_conv{layer}/kernel"] = kernel
+                file[f"block{block}_conv{layer}/bias"] = bias
+        return str(tmp_path / name)
+
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    weights = load_vgg19_weights("imagenet")
+    assert weights.source == "imagenet"
+    assert asked["name"] in asked["origin"]
+    assert asked["file_hash"] == vgg19_weights.KERAS_MD5
+
+
+def test_failed_download_says_what_to_do(monkeypatch):
+    def get_file(*_, **__):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    with pytest.raises(ModelError, match="connect to the internet, or use vgg19: bundled"):
+        load_vgg19_weights("imagenet")
+
+
+def test_wrong_files_are_named(tmp_path):
+    expected = "expected vgg19 weights 'bundled', 'imagenet', or a .h5, .mat or .npz file"
+    with pytest.raises(ModelError, match=f"{expected}; there is no file"):
+        load_vgg19_weights(tmp_path / "absent.npz")
+    with pytest.raises(ModelError, match=f"{expected}; got 'vgg20'"):
+        load_vgg19_weights("vgg20")
+    for suffix in (".npz", ".h5", ".mat"):
+        broken = tmp_path / f"broken{suffix}"
+        broken.write_bytes(BUNDLED.read_bytes()[:100])
+        with pytest.raises(ModelError, match=f"{expected}; broken{suffix} does not hold VGG19"):
+            load_vgg19_weights(broken)
+
+
+def test_unknown_layer_and_pooling_are_named(bundled):
+    with pytest.raises(SettingsError, match="relu1_1 to relu5_4 of VGG19; got 'conv4_2'"):
+        loss_network(["conv4_2"], bundled)
+    with pytest.raises(SettingsError, match="expected pooling max or avg; got 'mean'"):
+        loss_network(["relu1_1"], bundled, pooling="mean")
