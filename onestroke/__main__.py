@@ -1,0 +1,5 @@
+"""Lets ``python -m onestroke`` do what the command ``onestroke`` does."""
+
+from onestroke.command_line import main
+
+main()

@@ -1,0 +1,246 @@
+"""The command line: parses, calls the library once, and turns the user's mistakes into one line."""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from onestroke.errors import OnestrokeError, SettingsError
+
+if TYPE_CHECKING:
+    from onestroke.train.settings import Settings
+
+app = typer.Typer(
+    help="Train a painting into a network that repaints any picture in one forward pass.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False, soft_wrap=True)
+verbose = False
+INTERRUPTED = 128 + signal.SIGINT  # what shells and make expect of a command ended by Ctrl-C
+
+
+def main() -> None:
+    """Runs the command; a user's mistake ends in one line and exit status 2."""
+    try:
+        app()
+    except OnestrokeError as error:
+        print(f"onestroke: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+@app.callback()
+def common(
+    show_everything: Annotated[
+        bool, typer.Option("--verbose", help="Show TensorFlow's own messages.")
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+    global verbose
+    verbose = show_everything
+
+
+@app.command()
+def train(
+    config: Annotated[
+        Path | None, typer.Option(help="Recipe, for example configs/quickstart.yaml.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder; an existing run is resumed.")
+    ] = None,
+    style: Annotated[
+        list[str] | None, typer.Option(help="Painting; several are blended evenly.")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Photographs: folder, glob, tfds:NAME[:SPLIT] or bundled."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes one setting."),
+    ] = None,
+) -> None:
+    """Train a style, or resume a run that was stopped or killed."""
+    from onestroke.train.run import RunFolder
+    from onestroke.train.settings import read_recipe, resolve
+
+    if config is None:
+        if run is None:
+            raise SettingsError(
+                "expected --config RECIPE to begin a run or --run DIR to resume one; got neither"
+            )
+        if style or data or overrides:
+            raise SettingsError(
+                "expected --run alone to resume; --style, --data and --set belong to --config"
+            )
+        settings = RunFolder(run).settings()
+    else:
+        settings = resolve(read_recipe(config, overrides or []), style, data)
+        run = run or Path("runs") / config.stem
+    _train(settings, run)
+
+
+def _train(settings: "Settings", run: Path) -> None:
+    """Trains with a display, and stops at Ctrl-C with everything saved."""
+    from onestroke.train.ingredients import gather
+    from onestroke.train.run import RunFolder
+
+    ingredients = gather(settings)
+    checkpoints = RunFolder(run).checkpoint_steps()
+    if checkpoints:
+        out.print(f"Resuming {run} at step {checkpoints[-1]} of {settings.train.steps}.")
+    else:
+        out.print(f"Training {', '.join(settings.style.pictures)} in {run}.")
+    with quiet_tensorflow():
+        from onestroke.train.progress import display
+        from onestroke.train.training import train as train_style
+    stop = _stop_at_interrupt()
+    shown = display(out)
+    try:
+        trained = train_style(settings, run, ingredients=ingredients, show=shown, stop=stop)
+    finally:
+        shown.close()
+    if trained.style_file is None:
+        out.print(f"Stopped and saved at step {trained.step}. Go on with:")
+        out.print(f"  onestroke train --run {run}")
+        raise typer.Exit(INTERRUPTED)
+    before, after = trained.photographs, trained.pictures
+    out.print(
+        f"On photographs not trained on: style loss {before['style']:.3f} -> {after['style']:.3f} "
+        f"({after['style'] / before['style']:.0%}), content loss {after['content']:.3f}."
+    )
+    out.print(f"Style file: {trained.style_file}")
+
+
+def _stop_at_interrupt() -> threading.Event:
+    """Makes the first Ctrl-C ask for a stop, and a second one end the process at once."""
+    stop = threading.Event()
+
+    def ask(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        out.print("Stopping after this step; Ctrl-C again to stop without saving.")
+
+    signal.signal(signal.SIGINT, ask)
+    return stop
+
+
+@app.command()
+def stylize(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT…", help="Pictures or folders.")],
+    model: Annotated[Path, typer.Option(help="A style file or a finished run.")],
+    output: Annotated[Path, typer.Option(help="A picture for one input, else a folder.")],
+    strength: Annotated[
+        float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")
+    ] = 1.0,
+    preserve_color: Annotated[
+        bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")
+    ] = False,
+    max_size: Annotated[
+        int | None, typer.Option(min=16, help="Longest side of the result, in pixels.")
+    ] = None,
+) -> None:
+    """Paint pictures in one forward pass each."""
+    from onestroke.stylize.files import FileResult, stylize_files
+
+    done = 0
+
+    def report(result: FileResult, count: int) -> None:
+        nonlocal done
+        done += 1
+        outcome = f"onestroke: {result.error}" if result.error else f"{result.target}"
+        out.print(f"{done}/{count}  {result.seconds:.1f} s  {outcome}")
+
+    with quiet_tensorflow():
+        results = stylize_files(
+            inputs,
+            model,
+            output,
+            strength=strength,
+            preserve_color=preserve_color,
+            max_size=max_size,
+            report=report,
+        )
+    broken = [result for result in results if result.error]
+    if broken:
+        raise OnestrokeError(
+            f"expected {len(results)} readable pictures; {len(broken)} could not be painted: "
+            f"{', '.join(str(result.source) for result in broken)}"
+        )
+
+
+@app.command()
+def benchmark(
+    config: Annotated[Path, typer.Option(help="The recipe to time.")],
+    sizes: Annotated[
+        list[int] | None, typer.Option("--size", help="Side of the training pictures.")
+    ] = None,
+    precisions: Annotated[
+        list[str] | None,
+        typer.Option("--precision", help="float32, mixed_bfloat16 or mixed_float16."),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps timed, after a warm-up.")] = 16,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes one setting."),
+    ] = None,
+) -> None:
+    """Time a recipe: input pipeline, training step, and what takes the time."""
+    from onestroke.train.settings import read_recipe, resolve
+
+    settings = resolve(read_recipe(config, overrides or []))
+    with quiet_tensorflow():
+        from onestroke.train.benchmark import as_table, benchmark_training
+    timings = benchmark_training(
+        settings, crops=sizes or (), precisions=precisions or (), steps=steps
+    )
+    out.print(as_table(timings))
+
+
+@app.command()
+def info(
+    model: Annotated[Path, typer.Argument(metavar="MODEL|RUN", help="Style file or run folder.")],
+) -> None:
+    """Say what a style file or a run is: settings, weights, losses reached."""
+    from onestroke.information import describe
+
+    out.print(describe(model))
+
+
+@contextlib.contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Silences what TensorFlow prints while it is imported, unless --verbose is given.
+
+    Some of it comes before TensorFlow reads its own log level, so the error stream of the whole
+    process is set aside; an exception brings it back.
+    """
+    if verbose:
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except OnestrokeError:
+            raise  # one line says it all
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)

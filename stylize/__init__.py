@@ -1,0 +1,1 @@
+"""Using a trained style: pictures, folders and large pictures."""

@@ -1,0 +1,29 @@
+"""How much of the painting shows, from the bare photograph to the full style."""
+
+import numpy as np
+
+from onestroke.errors import SettingsError
+
+
+def check_strength(strength: float) -> None:
+    """Raises a SettingsError unless the strength is in [0, 1]."""
+    if not 0 <= strength <= 1:  # nor is NaN
+        raise SettingsError(
+            "expected a strength from 0 (the photograph) to 1 (the full style); "
+            f"received {strength:g}"
+        )
+
+
+def fade(photograph: np.ndarray, painted: np.ndarray, strength: float) -> np.ndarray:
+    """Cross-fades from the photograph (strength 0) to the painted picture (strength 1).
+
+    Args:
+        photograph: (height, width, 3) uint8 RGB.
+        painted: (height, width, 3) float32 RGB in [0, 255].
+        strength: in [0, 1].
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    faded = photograph + np.float32(strength) * (painted - photograph)
+    return np.rint(faded).clip(0, 255).astype(np.uint8)

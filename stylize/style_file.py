@@ -1,0 +1,108 @@
+"""From what a user calls a model to the network in it.
+
+A style file is what ``onestroke train`` leaves: a ``.keras`` archive of a ``TransformNetwork``. It
+is looked into before TensorFlow starts, which takes seconds; so this module imports it late.
+"""
+
+import json
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onestroke.errors import ModelError
+
+if TYPE_CHECKING:
+    from onestroke.models.transform import TransformNetwork
+    from onestroke.stylize.stylizer import Stylizer
+
+REGISTERED_NAME = "onestroke>TransformNetwork"
+_EXPECTED = "expected a .keras style file that `onestroke train` wrote, or a run folder"
+_MENDING = "copy it again, or train it again with `onestroke train`"
+
+
+def load(model: Path | str) -> "Stylizer":
+    """Loads a trained style.
+
+    Args:
+        model: a style file (``.keras``), or the folder of a finished run.
+
+    Raises:
+        ModelError: there is none, or it is unfinished, broken, or of another kind.
+
+    Example:
+        >>> painted = onestroke.load("runs/wave/style.keras")(photograph)
+    """
+    path = find_style_file(model)
+    from onestroke.stylize.stylizer import Stylizer
+
+    return Stylizer(load_network(path))
+
+
+def find_style_file(model: Path | str) -> Path:
+    """Returns the style file that is meant, after a look into it; starts no TensorFlow.
+
+    Raises:
+        ModelError: there is none, or it is unfinished, broken, or of another kind.
+    """
+    path = Path(model).expanduser()
+    if path.is_dir():
+        path = _of_run(path)
+    read_config(path)
+    return path
+
+
+def load_network(path: Path) -> "TransformNetwork":
+    """Reads the network of a style file that ``find_style_file`` returned.
+
+    Raises:
+        ModelError: the file is broken.
+    """
+    import keras
+
+    import onestroke.models.transform  # noqa: F401  # registers the class that Keras looks up
+
+    try:
+        with warnings.catch_warnings():
+            # Keras would go on, with random weights in the layers that the file lacks.
+            warnings.filterwarnings("error", "Skipping nested container")
+            return keras.models.load_model(path, compile=False)
+    # Keras meets broken archives with whatever breaks first: ValueError, TypeError, KeyError, …
+    except Exception as error:
+        raise ModelError(
+            f"{path} is broken, or from another version of onestroke; {_MENDING}"
+        ) from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Returns preset, number of styles and metadata of a style file; starts no TensorFlow.
+
+    Raises:
+        ModelError: the file is missing, broken, or of another kind.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            model = json.loads(archive.read("config.json"))
+    except FileNotFoundError as error:
+        raise ModelError(f"no model {path}; {_EXPECTED}") from error
+    except OSError as error:
+        raise ModelError(f"cannot open {path}: {error.strerror}") from error
+    # A file cut short has no zip directory; one with flipped bits fails its checksum or its syntax.
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
+        raise ModelError(f"{path} is no style file, or a broken one; {_MENDING}") from error
+    name = model.get("registered_name") if isinstance(model, dict) else None
+    if name != REGISTERED_NAME:
+        raise ModelError(f"{path} is a Keras model, but not of ours ({name}); {_EXPECTED}")
+    return model.get("config", {})
+
+
+def _of_run(folder: Path) -> Path:
+    path = folder / "style.keras"
+    if path.is_file():
+        return path
+    if (folder / "settings.yaml").is_file():
+        raise ModelError(
+            f"the run in {folder} is not finished; finish it with `onestroke train --run {folder}`"
+        )
+    raise ModelError(f"no style.keras in {folder}; {_EXPECTED}")

@@ -1,0 +1,132 @@
+"""Files: real tiny pictures through a real tiny style file."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from onestroke.errors import ModelError, SettingsError
+from onestroke.models import transform
+from onestroke.pictures import read_picture
+from onestroke.stylize import files
+from onestroke.stylize.files import FileResult, stylize_files
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch) -> Path:
+    """Four pictures, one of them broken, in two folders."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    folder = Path("photos")
+    (folder / "more").mkdir(parents=True)
+    image = Image.fromarray(random.integers(0, 256, (20, 30, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    image.save(folder / "turned.jpg", exif=exif)
+    image.save(folder / "broken.png")
+    os.truncate(folder / "broken.png", 900)
+    image.resize((120, 48)).save(folder / "more/wide.bmp")
+    rgba = random.integers(0, 256, (18, 17, 4), dtype=np.uint8)
+    Image.fromarray(rgba).save(folder / "more/clear.webp", lossless=True, exact=True)
+    return folder
+
+
+def test_one_picture(photos, style_file):
+    [result] = stylize_files([photos / "more/wide.bmp"], style_file, "new/wide.png")
+    assert result.error is None
+    assert result.seconds > 0
+    assert (result.source, result.target) == (photos / "more/wide.bmp", Path("new/wide.png"))
+    assert read_picture("new/wide.png").pixels.shape == (48, 120, 3)
+
+
+def test_a_folder_with_a_broken_picture(photos, style_file):
+    reports: list[tuple[FileResult, int]] = []
+    results = stylize_files(
+        [photos], style_file, "out", report=lambda result, total: reports.append((result, total))
+    )
+    assert reports == [(result, 4) for result in results]
+    assert {result.target.as_posix(): result.error is None for result in results} == {
+        "out/broken.png": False,
+        "out/more/clear.webp": True,
+        "out/more/wide.bmp": True,
+        "out/turned.jpg": True,
+    }
+    assert "photos/broken.png is broken or cut short" in results[0].error
+    assert not Path("out/broken.png").exists()
+    assert read_picture("out/turned.jpg").pixels.shape == (30, 20, 3)
+
+
+def test_alpha_is_kept(photos, style_file):
+    stylize_files([photos / "more/clear.webp"], style_file, "clear.png")
+    before, after = read_picture(photos / "more/clear.webp"), read_picture("clear.png")
+    assert (after.alpha == before.alpha).all()
+    assert (after.pixels != before.pixels).any()
+
+
+def test_options_reach_the_stylizer(photos, style_file):
+    source = photos / "more/wide.bmp"
+    stylize_files([source], style_file, "same.png", strength=0)
+    assert (read_picture("same.png").pixels == read_picture(source).pixels).all()
+    names = ("wave", "scream")
+    for name in names:
+        stylize_files([source], style_file, f"{name}.png", style={name: 1})
+    stylize_files([source], style_file, "kept.png", preserve_color=True)
+    wave, scream, kept = (read_picture(f"{name}.png").pixels for name in (*names, "kept"))
+    assert (wave != scream).any()
+    assert (wave != kept).any()
+
+
+def test_pictures_are_shrunk_to_the_maximal_size(photos, style_file):
+    stylize_files([photos / "more/wide.bmp"], style_file, "small.png", max_size=40)
+    assert read_picture("small.png").pixels.shape == (16, 40, 3)
+    stylize_files([photos / "more/wide.bmp"], style_file, "same.png", max_size=120)
+    assert read_picture("same.png").pixels.shape == (48, 120, 3)
+    stylize_files([photos / "more/clear.webp"], style_file, "clear.png", max_size=17)
+    assert read_picture("clear.png").alpha.shape == (17, 16)
+
+
+def test_a_large_jpeg_is_shrunk_to_the_maximal_size(photos, style_file):
+    Image.new("RGB", (801, 500), "red").save("large.jpg")
+    stylize_files(["large.jpg"], style_file, "small.jpg", max_size=64)
+    assert read_picture("small.jpg").pixels.shape == (40, 64, 3)
+
+
+def test_a_picture_shrunk_too_far_is_named(photos, style_file):
+    [result] = stylize_files([photos / "more/wide.bmp"], style_file, "out.png", max_size=30)
+    assert result.error == (
+        "photos/more/wide.bmp: expected a picture of at least 16x16 pixels; "
+        "received 12x30 (height x width); enlarge it first"
+    )
+    assert not Path("out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"strength": 2},
+            "expected a strength from 0 (the photograph) to 1 (the full style); received 2",
+        ),
+        ({"max_size": 15}, "expected a maximal size of 16 pixels or more; received 15"),
+        ({"style": {"starry": 1}}, "expected a style of wave, scream; received 'starry'"),
+    ],
+)
+def test_mistakes_in_options_stop_everything(photos, style_file, options, message):
+    with pytest.raises(SettingsError) as caught:
+        stylize_files([photos], style_file, "out", **options)
+    assert str(caught.value) == message
+    assert not Path("out").exists()
+
+
+def test_mistakes_in_paths_stop_everything(photos, style_file):
+    with pytest.raises(ModelError, match=r"no model gone\.keras"):
+        stylize_files([photos], "gone.keras", "out")
+    with pytest.raises(SettingsError, match="expected an output folder other than the input"):
+        stylize_files([photos], style_file, photos)
+    assert not Path("out").exists()
+
+
+def test_the_minimal_side_is_the_network_s():
+    assert files.MINIMUM_SIDE == transform.MINIMUM_SIDE

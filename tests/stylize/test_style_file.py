@@ -1,0 +1,114 @@
+"""Loading: style files and run folders, and everything that is neither."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import pytest
+
+import onestroke
+from onestroke.errors import ModelError
+from onestroke.stylize.style_file import find_style_file, read_config
+
+EXPECTED = "expected a .keras style file that `onestroke train` wrote, or a run folder"
+MENDING = "copy it again, or train it again with `onestroke train`"
+
+
+def assert_mistake(message: str, model: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        onestroke.load(model)
+    assert str(caught.value) == message
+
+
+def rewritten(source: Path, target: Path, name: str, content: bytes) -> Path:
+    """Copies an archive with one of its files replaced."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.namelist():
+            new.writestr(entry, content if entry == name else old.read(entry))
+    return target
+
+
+def test_a_file_and_a_finished_run(style_file):
+    assert find_style_file(style_file) == style_file
+    assert find_style_file(str(style_file.parent)) == style_file
+    assert onestroke.load(style_file.parent).network.preset == "mobile"
+
+
+def test_config_is_read_without_tensorflow(style_file):
+    config = read_config(style_file)
+    assert config["preset"] == "mobile"
+    assert config["styles"] == 2
+    assert config["metadata"] == {"style_names": ["wave", "scream"]}
+
+
+def test_missing_file(tmp_path):
+    assert_mistake(f"no model {tmp_path}/gone.keras; {EXPECTED}", tmp_path / "gone.keras")
+
+
+def test_unfinished_run(tmp_path):
+    (tmp_path / "settings.yaml").touch()
+    assert_mistake(
+        f"the run in {tmp_path} is not finished; finish it with `onestroke train --run {tmp_path}`",
+        tmp_path,
+    )
+
+
+def test_another_folder(tmp_path):
+    assert_mistake(f"no style.keras in {tmp_path}; {EXPECTED}", tmp_path)
+
+
+def test_files_that_are_no_archives(tmp_path, style_file):
+    path = tmp_path / "style.keras"
+    whole = style_file.read_bytes()
+    for content in (b"", b"not a zip", whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        assert_mistake(f"{path} is no style file, or a broken one; {MENDING}", path)
+
+
+def test_archives_that_are_no_models(tmp_path, style_file):
+    path = tmp_path / "style.keras"
+    rewritten(style_file, path, "config.json", b"{")
+    assert_mistake(f"{path} is no style file, or a broken one; {MENDING}", path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("cat.txt", "cat")
+    assert_mistake(f"{path} is no style file, or a broken one; {MENDING}", path)
+
+
+def test_another_keras_model(tmp_path):
+    path = tmp_path / "other.keras"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+    assert_mistake(f"{path} is a Keras model, but not of ours (None); {EXPECTED}", path)
+
+
+@pytest.mark.parametrize("damage", ["weights cut short", "unknown preset", "another width"])
+def test_broken_inside(tmp_path, style_file, damage):
+    path = tmp_path / "style.keras"
+    with zipfile.ZipFile(style_file) as archive:
+        weights = archive.read("model.weights.h5")
+        config = json.loads(archive.read("config.json"))
+    if damage == "weights cut short":
+        rewritten(style_file, path, "model.weights.h5", weights[:5000])
+    else:
+        config["config"]["preset"] = "enormous" if damage == "unknown preset" else "half"
+        rewritten(style_file, path, "config.json", json.dumps(config).encode())
+    assert_mistake(f"{path} is broken, or from another version of onestroke; {MENDING}", path)
+
+
+def test_flipped_bits(tmp_path, style_file):
+    path = Path(shutil.copy(style_file, tmp_path))
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) // 2, len(content) // 2 + 64):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    assert_mistake(f"{path} is broken, or from another version of onestroke; {MENDING}", path)
+
+
+def test_the_package_imports_without_tensorflow_and_names_what_it_lacks():
+    code = "import sys, onestroke; onestroke.load; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    with pytest.raises(AttributeError, match="module 'onestroke' has no attribute 'lode'"):
+        onestroke.lode  # noqa: B018

@@ -1,0 +1,128 @@
+"""The stylizer: what it promises of size, strength, colour and styles, and its errors."""
+
+import numpy as np
+import pytest
+
+import onestroke
+from onestroke.errors import SettingsError
+from onestroke.models.transform import TransformNetwork
+from onestroke.pictures import PictureError
+from onestroke.stylize.colour import BT601_LUMA
+from onestroke.stylize.painter import Painter
+from onestroke.stylize.stylizer import Stylizer
+
+
+@pytest.fixture(scope="module")
+def stylizer(style_file) -> Stylizer:
+    return onestroke.load(style_file)
+
+
+@pytest.fixture(scope="module")
+def photograph() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (37, 50, 3), dtype=np.uint8)
+
+
+def test_paints_as_the_network_does(stylizer, photograph):
+    inputs = {"image": photograph[None].astype(np.float32), "style": np.float32([[1, 0]])}
+    expected = np.rint(stylizer.network(inputs).numpy()[0])
+    painted = stylizer(photograph)
+    assert painted.dtype == np.uint8
+    assert painted.shape == photograph.shape
+    assert np.abs(painted - expected).max() <= 1
+
+
+def test_one_style(photograph):
+    network = TransformNetwork("mobile")
+    stylizer = Stylizer(network)
+    assert stylizer.style_names == ("style1",)
+    expected = np.rint(network(photograph[None].astype(np.float32)).numpy()[0])
+    assert np.abs(stylizer(photograph, style={"style1": 2}) - expected).max() <= 1
+
+
+def test_strength_fades_from_the_photograph(stylizer, photograph):
+    nothing, half, full = (stylizer(photograph, strength=s) for s in (0, 0.5, 1))
+    assert (nothing == photograph).all()
+    assert nothing is not photograph
+    middle = (photograph.astype(float) + full) / 2
+    assert np.abs(half - middle).max() <= 1
+
+
+def test_colours_are_kept_and_strokes_stay(stylizer, photograph):
+    kept = stylizer(photograph, preserve_color=True)
+    painted = stylizer(photograph)
+    assert np.abs(kept @ BT601_LUMA - painted @ BT601_LUMA).max() <= 1.5
+    gray = np.full((20, 20, 3), 90, np.uint8)
+    assert (np.ptp(stylizer(gray, preserve_color=True), axis=-1) == 0).all()
+
+
+def test_large_pictures_fade_and_keep_colours_too(stylizer):
+    gray = np.tile(np.arange(90, dtype=np.uint8)[:, None, None], (1, 80, 3))
+    tiled = Stylizer(stylizer.network, Painter(stylizer.network, whole_pixels=900, tile_side=36))
+    assert (np.ptp(tiled(gray, preserve_color=True), axis=-1) == 0).all()
+    assert np.abs(tiled(gray, strength=0.01).astype(int) - gray).max() <= 3
+
+
+def test_styles_are_chosen_by_name_and_blended(stylizer, photograph):
+    assert stylizer.style_names == ("wave", "scream")
+    wave, scream = (stylizer(photograph, style={name: 1}) for name in ("wave", "scream"))
+    assert (wave == stylizer(photograph)).all()
+    assert (wave != scream).any()
+    np.testing.assert_allclose(
+        stylizer.style_weights({"scream": 3, "wave": 1}), np.float32([0.25, 0.75])
+    )
+
+
+def test_unknown_style(stylizer, photograph):
+    with pytest.raises(SettingsError) as caught:
+        stylizer(photograph, style={"starry": 1})
+    assert str(caught.value) == "expected a style of wave, scream; received 'starry'"
+
+
+@pytest.mark.parametrize(
+    ("style", "received"),
+    [
+        ({"wave": 0}, "wave:0"),
+        ({"wave": 2, "scream": -1}, "wave:2, scream:-1"),
+        ({"wave": float("nan")}, "wave:nan"),
+        ({}, "none"),
+    ],
+)
+def test_weights_that_are_no_proportions(stylizer, photograph, style, received):
+    with pytest.raises(SettingsError) as caught:
+        stylizer(photograph, style=style)
+    assert str(caught.value) == (
+        f"expected style weights of 0 or more, one of them above 0; received {received}"
+    )
+
+
+def test_strength_out_of_range(stylizer, photograph):
+    with pytest.raises(SettingsError, match="expected a strength from 0"):
+        stylizer(photograph, strength=1.5)
+
+
+@pytest.mark.parametrize(
+    ("picture", "received"),
+    [
+        (np.zeros((20, 20, 3), np.float32), "(20, 20, 3) float32"),
+        (np.zeros((20, 20), np.uint8), "(20, 20) uint8"),
+        (np.zeros((20, 20, 4), np.uint8), "(20, 20, 4) uint8"),
+        (np.zeros((1, 20, 20, 3), np.uint8), "(1, 20, 20, 3) uint8"),
+        ("cat.jpg", "a str"),
+    ],
+)
+def test_arrays_that_are_no_pictures(stylizer, picture, received):
+    with pytest.raises(PictureError) as caught:
+        stylizer(picture)
+    assert str(caught.value) == (
+        f"expected a picture of (height, width, 3) uint8 RGB in [0, 255]; received {received}"
+    )
+
+
+def test_pictures_that_are_too_small(stylizer):
+    with pytest.raises(PictureError) as caught:
+        stylizer(np.zeros((15, 40, 3), np.uint8))
+    assert str(caught.value) == (
+        "expected a picture of at least 16x16 pixels; received 15x40 (height x width); "
+        "enlarge it first"
+    )
+    assert stylizer(np.zeros((16, 16, 3), np.uint8)).shape == (16, 16, 3)
