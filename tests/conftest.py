@@ -1,0 +1,28 @@
+"""What several rooms' tests share: a recipe that trains in seconds."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+@pytest.fixture
+def tiny_recipe(tmp_path: Path) -> Path:
+    """A recipe whose run takes a second: the small network, the first layers of VGG19."""
+    recipe = {
+        "network": {"preset": "mobile"},
+        "style": {"pictures": ["bundled"], "size": 48},
+        "loss": {"content": {"relu2_1": 1}, "style": {"relu1_1": 1, "relu2_1": 1}},
+        "data": {"crop": 32, "batch": 2, "validation_size": 48},
+        "train": {
+            "steps": 8,
+            "warmup_steps": 2,
+            "precision": "float32",
+            "log_every": 1,
+            "checkpoint_every": 2,
+            "sample_every": 4,
+        },
+    }
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    return path

@@ -1,0 +1,159 @@
+"""Settings: recipes, overrides, and a line for every mistake."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from onestroke.errors import SettingsError
+from onestroke.train import settings as settings_module
+from onestroke.train.settings import check_settings, read_recipe, resolve
+
+RECIPES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("train: {steps: 10}\nloss: {style_weight: 3}\n")
+    return path
+
+
+def message(call, *arguments, **options) -> str:
+    with pytest.raises(SettingsError) as caught:
+        call(*arguments, **options)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_of_the_repository_are_valid_and_say_how_they_did(path):
+    read_recipe(path)
+    comment = path.read_text().split("\nnetwork:")[0]
+    for word in ("onestroke train --config", "minutes", "style loss", "cores"):
+        assert word in comment, f"{path.name} does not open with its {word}"
+
+
+def test_recipe_and_defaults(recipe):
+    settings = read_recipe(recipe)
+    assert settings.loss.style_weight == 3
+    assert settings.loss.content == {"relu4_2": 1.0}
+    assert settings.train.steps == 10
+
+
+def test_resolved_settings_read_back_equal(recipe):
+    settings = resolve(read_recipe(recipe))
+    assert check_settings(yaml.safe_load(settings.to_yaml())) == settings
+
+
+def test_overrides_are_yaml_and_the_last_one_wins(recipe):
+    overrides = [
+        "train.steps=5",
+        "loss.style={relu1_1: 2, relu3_1: 1}",
+        "data.source=[a, b]",
+        "train.clip_norm=null",
+        "train.learning_rate=1e-3",
+        "train.steps=7",
+    ]
+    settings = read_recipe(recipe, overrides)
+    assert settings.train.steps == 7
+    assert settings.loss.style == {"relu1_1": 2, "relu3_1": 1}
+    assert settings.data.source == ["a", "b"]
+    assert settings.train.learning_rate == 0.001
+
+
+@pytest.mark.parametrize(
+    ("pictures", "expected"),
+    [
+        ("a.jpg", {"a.jpg": 1}),
+        (["a.jpg", "b.jpg"], {"a.jpg": 1, "b.jpg": 1}),
+        (["a.jpg", {"b.jpg": 2}], {"a.jpg": 1, "b.jpg": 2}),
+        ({"a.jpg": 0.5}, {"a.jpg": 0.5}),
+    ],
+)
+def test_pictures_with_and_without_weights(pictures, expected):
+    values = {"train": {"steps": 1}, "style": {"pictures": pictures}}
+    assert check_settings(values).style.pictures == expected
+
+
+def test_settings_are_frozen(recipe):
+    with pytest.raises(ValueError, match="frozen"):
+        read_recipe(recipe).train.steps = 3
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"train": {"step": 4}}, "unknown key train.step; did you mean train.steps?"),
+        (
+            {"loss": {"stile_weight": 4}},
+            "unknown key loss.stile_weight; did you mean loss.style_we",
+        ),
+        ({"data": {"steps": 4}}, "unknown key data.steps; did you mean train.steps?"),
+        ({"styl": {}}, "unknown key styl; did you mean style?"),
+        ({"train": {"steps": "x"}}, "train.steps: input should be a valid integer"),
+        ({"train": {"steps": 0}}, "train.steps: input should be greater than or equal to 1; got 0"),
+        (
+            {"loss": {"content": {"relu6_1": 1}}},
+            "loss.content.relu6_1: string should match pattern",
+        ),
+        (
+            {"loss": {"style": {"relu1_1": -1}}},
+            "loss.style.relu1_1: input should be greater than 0",
+        ),
+        ({"loss": {"style": {}}}, "loss.style: dictionary should have at least 1 item"),
+        ({"data": {"crop": 130}}, "data.crop: input should be a multiple of 4; got 130"),
+        ({"data": {"scale": [0.5, 2]}}, "data.scale.1: input should be less than or equal to 1"),
+        ({"data": {"scale": [0.9, 0.5]}}, "the first share should be the smaller one; got"),
+        ({"network": {"preset": "tiny"}}, "network.preset: input should be 'johnson', 'half' or"),
+        ({"train": {"precision": "fp8"}}, "train.precision: input should be 'auto', 'float32'"),
+        ({"train": {"learning_rate": float("nan")}}, "train.learning_rate: input should be"),
+        ({"style": {"pictures": []}}, "style.pictures: dictionary should have at least 1 item"),
+    ],
+)
+def test_mistakes_are_named(values, expected):
+    complete = {**values, "train": {"steps": 1, **values.get("train", {})}}
+    assert expected in message(check_settings, complete)
+
+
+def test_missing_keys_are_named():
+    assert message(check_settings, {}) == "settings: train is missing; add it"
+    assert message(check_settings, {"train": {}}) == "settings: train.steps is missing; add it"
+
+
+def test_recipes_that_cannot_be_read(tmp_path):
+    absent = tmp_path / "absent.yaml"
+    assert f"cannot read {absent} (No such file or directory)" in message(read_recipe, absent)
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("train: {steps: 4")
+    assert f"expected YAML in {broken}; " in message(read_recipe, broken)
+    broken.write_text("train")
+    assert "got no mapping" in message(read_recipe, broken)
+
+
+@pytest.mark.parametrize("override", ["steps=4", "train.steps", ".steps=4", "train.=4"])
+def test_malformed_overrides(recipe, override):
+    expected = f"expected --set section.key=value; got --set {override}"
+    assert message(read_recipe, recipe, [override]) == expected
+
+
+def test_unknown_override_is_named(recipe):
+    text = message(read_recipe, recipe, ["train.lerning_rate=1"])
+    assert text.endswith("unknown key train.lerning_rate; did you mean train.learning_rate?")
+    assert "expected a YAML value" in message(read_recipe, recipe, ["train.steps={"])
+
+
+def test_resolve_settles_paths_and_precision(recipe, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings_module, "_has_matrix_units", lambda: True)
+    settings = resolve(read_recipe(recipe), ["sea.jpg"], ["photos", "tfds:coco/2017:train"])
+    assert settings.style.pictures == {str(tmp_path / "sea.jpg"): 1.0}
+    assert settings.data.source == [str(tmp_path / "photos"), "tfds:coco/2017:train"]
+    assert settings.data.validation == ["bundled"]
+    assert settings.loss.vgg19 == "bundled"
+    assert settings.train.precision == "mixed_bfloat16"
+    monkeypatch.setattr(settings_module, "_has_matrix_units", lambda: False)
+    assert resolve(read_recipe(recipe)).train.precision == "float32"
+    explicit = read_recipe(recipe, ["train.precision=mixed_float16"])
+    assert resolve(explicit).train.precision == "mixed_float16"

@@ -1,0 +1,282 @@
+"""Real tiny trainings: what a run leaves behind, how it resumes, how it stops."""
+
+import json
+import math
+import threading
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import onestroke
+from onestroke.errors import ModelError, OnestrokeError, SettingsError
+from onestroke.models.transform import TransformNetwork
+from onestroke.models.vgg19_weights import load_vgg19_weights
+from onestroke.train.callbacks import DivergedError
+from onestroke.train.ingredients import read_paintings
+from onestroke.train.run import RunFolder
+from onestroke.train.settings import check_settings, read_recipe, resolve
+from onestroke.train.training import (
+    build_network,
+    build_optimizer,
+    build_trainer,
+    train,
+)
+
+
+@pytest.fixture
+def settings(tiny_recipe):
+    return resolve(read_recipe(tiny_recipe))
+
+
+def changed(settings, **changes):
+    values = settings.model_dump()
+    for key, value in changes.items():
+        section, name = key.split("__")
+        values[section][name] = value
+    return check_settings(values)
+
+
+def final_arrays(folder):
+    run = RunFolder(folder)
+    with np.load(run.checkpoint_file(run.checkpoint_steps()[-1])) as arrays:
+        return dict(arrays)
+
+
+def test_a_run_leaves_all_that_the_design_names(settings, tmp_path):
+    seen = []
+    trained = train(settings, tmp_path / "run", show=seen.append)
+    run = RunFolder(tmp_path / "run")
+
+    assert run.settings() == settings
+    assert run.checkpoint_steps() == [6, 8]
+    assert [progress.step for progress in seen] == list(range(1, 9))
+    assert "pictures_per_second" in seen[-1].figures
+
+    entries = run.metrics()
+    steps = [entry for entry in entries if "learning_rate" in entry]
+    assert [entry["step"] for entry in steps] == list(range(1, 9))
+    for name in ("loss", "content", "style", "variation", "pictures_per_second"):
+        assert all(math.isfinite(entry[name]) for entry in steps)
+    assert [e["step"] for e in entries if "validation_style" in e] == [4, 8]
+    assert sorted(path.name for path in run.samples.iterdir()) == [
+        "step_0000004.png",
+        "step_0000008.png",
+    ]
+    sheet = Image.open(run.samples / "step_0000008.png")
+    assert sheet.size == (4 * 48, 2 * max(36, sheet.height // 2))  # four landscapes, two rows
+    assert list(run.events.glob("events.out.tfevents.*"))
+    assert not list(run.path.rglob(".unfinished*"))
+
+    assert trained.photographs["content"] == 0
+    assert trained.pictures["style"] == entries[-1]["validation_style"]
+
+
+def test_tensorboard_has_every_term_and_the_samples(settings, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(changed(settings, train__steps=2), tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run" / "events"))
+    events.Reload()
+    tags = set(events.Tags()["tensors"])
+    assert {"loss", "content", "style", "variation", "learning_rate", "pictures_per_second"} <= tags
+    assert {"validation_style", "validation_content", "photographs_style", "validation"} <= tags
+
+
+def test_the_loss_falls(settings, tmp_path):
+    train(changed(settings, train__steps=60, train__checkpoint_every=60), tmp_path / "run")
+    losses = [e["loss"] for e in RunFolder(tmp_path / "run").metrics() if "learning_rate" in e]
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_the_style_file_describes_itself(settings, tmp_path):
+    trained = train(changed(settings, train__steps=2), tmp_path / "run")
+    network = keras.saving.load_model(trained.style_file)
+    metadata = network.metadata
+    assert metadata["style_names"] == ["bundled"]
+    assert metadata["vgg19"] == {"source": "bundled", "sha256": load_vgg19_weights().sha256}
+    assert metadata["settings"]["train"]["steps"] == 2
+    assert metadata["losses"]["pictures"]["style"] == trained.pictures["style"]
+    assert metadata["onestroke"] == onestroke.__version__
+    assert str(tmp_path) not in json.dumps(metadata), "a private folder is in the style file"
+
+
+def test_equal_settings_give_equal_weights(settings, tmp_path):
+    short = changed(settings, train__steps=3)
+    train(short, tmp_path / "one")
+    train(short, tmp_path / "two")
+    one, two = final_arrays(tmp_path / "one"), final_arrays(tmp_path / "two")
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    train(changed(short, train__seed=1), tmp_path / "three")
+    three = final_arrays(tmp_path / "three")
+    assert not np.array_equal(one["network.000"], three["network.000"])
+
+
+def test_stopped_and_resumed_equals_uninterrupted(settings, tmp_path):
+    stop = threading.Event()
+    stopped = train(
+        settings,
+        tmp_path / "stopped",
+        stop=stop,
+        show=lambda progress: stop.set() if progress.step == 3 else None,
+    )
+    assert (stopped.step, stopped.style_file) == (4, None)
+    trained = train(settings, tmp_path / "stopped")
+    assert trained.step == 8
+    train(settings, tmp_path / "whole")
+    one, two = final_arrays(tmp_path / "stopped"), final_arrays(tmp_path / "whole")
+    assert one.keys() == two.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name])
+    steps = [e["step"] for e in RunFolder(tmp_path / "stopped").metrics() if "loss" in e]
+    assert steps == list(range(1, 9))
+
+
+def test_a_finished_run_is_not_trained_again(settings, tmp_path):
+    short = changed(settings, train__steps=2)
+    first = train(short, tmp_path / "run")
+    seen = []
+    assert train(short, tmp_path / "run", show=seen.append) == first
+    assert not seen
+
+
+def test_several_pictures_are_blended_by_weight(settings):
+    """Grams are linear in the weights: a blend's equals the blend of the Grams."""
+    weights = load_vgg19_weights()
+    random = np.random.default_rng(0)
+    one, two = random.uniform(0, 255, (2, 48, 60, 3)).astype(np.float32)
+
+    def grams(pictures, shares):
+        names = {f"{i}.png": share for i, share in enumerate(shares)}
+        return build_trainer(
+            changed(settings, style__pictures=names), weights, pictures
+        ).painting.grams["relu2_1"]
+
+    blend = grams([one, two], [1.0, 3.0])
+    expected = 0.25 * grams([one], [1.0]) + 0.75 * grams([two], [1.0])
+    np.testing.assert_allclose(blend, expected, rtol=1e-4)
+
+
+def test_the_painting_is_read_at_its_size_with_its_aspect(settings, tmp_path):
+    Image.new("RGB", (300, 200)).save(tmp_path / "wide.png")
+    style = changed(settings, style__pictures={str(tmp_path / "wide.png"): 1.0}).style
+    assert [picture.shape for picture in read_paintings(style)] == [(48, 72, 3)]
+
+
+# Loss scaling may skip its first steps in float16, until the scale fits.
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("mixed_bfloat16", 0.05), ("mixed_float16", 0.15)]
+)
+def test_16_bit_training_is_close_and_ships_32_bits(settings, tmp_path, precision, tolerance):
+    short = changed(settings, train__steps=4)
+    exact = train(short, tmp_path / "float32")
+    mixed = train(changed(short, train__precision=precision), tmp_path / precision)
+    assert mixed.pictures["loss"] == pytest.approx(exact.pictures["loss"], rel=tolerance)
+    network = keras.saving.load_model(mixed.style_file)
+    assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+
+
+def test_bounded_layers_stay_in_32_bits():
+    network = build_network("mobile", "mixed_float16")
+    assert network.get_layer("down1").compute_dtype == "float16"
+    assert network.output.dtype == "float32"
+
+
+def test_divergence_stops_at_its_step_and_keeps_the_checkpoint(settings, tmp_path, monkeypatch):
+    train(changed(settings, train__steps=2), tmp_path / "run")
+    wild = changed(settings, train__learning_rate=1e30, train__warmup_steps=0)
+    with pytest.raises(DivergedError) as caught:
+        train(wild, tmp_path / "wild")
+    message = str(caught.value)
+    assert "expected a finite loss; the " in message
+    assert " at step " in message
+    assert "train.learning_rate" in message
+    step = int(message.split(" at step ")[1].split(";")[0])
+    assert all(saved < step for saved in RunFolder(tmp_path / "wild").checkpoint_steps())
+
+
+def test_learning_rate_rises_and_falls(settings):
+    optimizer = build_optimizer(changed(settings, train__steps=100, train__warmup_steps=10).train)
+    rates = []
+    for step in (0, 10, 55, 100):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    assert rates == pytest.approx([1e-4, 1e-3, 0.505e-3, 1e-5], rel=0.01)
+    constant = build_optimizer(
+        changed(settings, train__schedule="constant", train__warmup_steps=0).train
+    )
+    constant.iterations.assign(8)
+    assert float(constant.learning_rate) == pytest.approx(1e-3)
+
+
+def message(call, *arguments) -> str:
+    with pytest.raises(OnestrokeError) as caught:
+        call(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_nothing_is_written_when_something_is_missing(settings, tmp_path):
+    for change in (
+        {"style__pictures": {str(tmp_path / "absent.jpg"): 1.0}},
+        {"data__source": [str(tmp_path / "absent")]},
+        {"data__validation": [str(tmp_path / "absent")]},
+        {"loss__vgg19": str(tmp_path / "absent.h5")},
+    ):
+        assert "absent" in message(train, changed(settings, **change), tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_other_things_is_left_alone(settings, tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "letter.txt").write_text("dear")
+    text = message(train, settings, tmp_path / "taken")
+    assert text.startswith("expected a new or empty --run folder; ")
+    assert [path.name for path in (tmp_path / "taken").iterdir()] == ["letter.txt"]
+
+
+def test_other_settings_do_not_resume(settings, tmp_path):
+    train(changed(settings, train__steps=1), tmp_path / "run")
+    with pytest.raises(SettingsError, match=r"train\.seed was 0 and is now 5"):
+        train(changed(settings, train__steps=1, train__seed=5), tmp_path / "run")
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"expected a run folder with settings\.yaml"):
+        RunFolder(tmp_path).settings()
+
+
+def test_a_broken_checkpoint_is_named(settings, tmp_path):
+    stop = threading.Event()
+    stop.set()
+    train(settings, tmp_path / "run", stop=stop)
+    run = RunFolder(tmp_path / "run")
+    run.checkpoint_file(1).write_bytes(b"PK")
+    with pytest.raises(ModelError, match="broken or of another network"):
+        train(settings, tmp_path / "run")
+
+
+def test_a_cut_off_line_of_metrics_is_dropped(tmp_path):
+    run = RunFolder(tmp_path)
+    run.append_metrics({"step": 1, "loss": 2.0})
+    with run.metrics_file.open("a") as file:
+        file.write('{"step": 2, "lo')
+    assert run.metrics() == [{"step": 1, "loss": 2.0}]
+    run.forget_metrics_after(1)
+    assert run.metrics_file.read_text() == '{"step": 1, "loss": 2.0}\n'
+
+
+def test_an_interrupted_save_keeps_the_old_style_file(settings, tmp_path, monkeypatch):
+    trained = train(changed(settings, train__steps=1), tmp_path / "run")
+    before = trained.style_file.read_bytes()
+
+    def fail(self, path, **_):
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(TransformNetwork, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        train(changed(settings, train__steps=1), tmp_path / "run")
+    assert trained.style_file.read_bytes() == before
+    assert not list(trained.style_file.parent.glob(".unfinished*"))

@@ -1,0 +1,58 @@
+"""Checkpoints: all that a run needs to go on as if it had never stopped.
+
+The batches are a function of the step and the learning rate of the optimizer's count, so network,
+optimizer and step are everything.
+"""
+
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from onestroke.errors import ModelError
+from onestroke.train.objective import StyleTrainer
+from onestroke.train.run import write_whole
+
+
+def save_checkpoint(path: Path, trainer: StyleTrainer, step: int) -> None:
+    """Writes network, optimizer and step to ``path``, whole or not at all."""
+    arrays = {name: keras.ops.convert_to_numpy(v) for name, v in _variables(trainer).items()}
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, step=np.int64(step), **arrays)
+
+    write_whole(path, write)
+
+
+def restore_checkpoint(path: Path, trainer: StyleTrainer) -> int:
+    """Restores a built trainer; returns the number of steps it had taken.
+
+    Raises:
+        ModelError: the file is broken, or of a network with other variables.
+    """
+    variables = _variables(trainer)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            values = {name: arrays[name] for name in variables}
+            step = int(arrays["step"])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            f"expected a checkpoint of this run; {path} is broken or of another network "
+            f"({error}); delete it to go on from the one before"
+        ) from error
+    for name, variable in variables.items():
+        if variable.shape != values[name].shape:
+            raise ModelError(
+                f"expected a checkpoint of this run; {path} has another shape of {name}"
+            )
+        variable.assign(values[name])
+    return step
+
+
+def _variables(trainer: StyleTrainer) -> dict[str, keras.Variable]:
+    """Names by place: Keras' own names differ between processes."""
+    network = {f"network.{i:03d}": v for i, v in enumerate(trainer.network.variables)}
+    optimizer = {f"optimizer.{i:03d}": v for i, v in enumerate(trainer.optimizer.variables)}
+    return network | optimizer

@@ -1,0 +1,95 @@
+"""Content, style and variation losses, each without a dimension.
+
+Every term is a difference measured against the energy of what it should resemble, so that a
+weight of 1 means the same for any painting, picture size, batch size and choice of layers.
+Features and pictures are ``(batch, height, width, channels)`` floats; every loss is a scalar, the
+mean over the batch.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras import ops
+
+Tensor = Any  # a tensor of whichever Keras backend runs
+TINY = 1e-8  # keeps a black picture from dividing by zero
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Correlations between channels, averaged over all positions (Gatys et al. 2016, eq. 3).
+
+    Departure: divided by height x width, so that it does not depend on the picture's size.
+
+    Returns:
+        ``(batch, channels, channels)`` float32.
+    """
+    _, height, width, channels = ops.shape(features)
+    # In 32 bits: features reach thousands, and their products overflow 16-bit floats.
+    flat = ops.cast(ops.reshape(features, (-1, height * width, channels)), "float32")
+    positions = ops.cast(height * width, "float32")
+    return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / positions
+
+
+def relative_error(actual: Tensor, target: Tensor) -> Tensor:
+    """Energy of the difference over energy of the target, the mean over the batch.
+
+    ``|actual - target|² / |target|²``, summed over all but the batch. 0 for equals, 1 for a black
+    picture.
+    """
+    actual, target = ops.cast(actual, "float32"), ops.cast(target, "float32")
+    axes = tuple(range(1, len(target.shape)))
+    difference = ops.mean(ops.square(ops.subtract(actual, target)), axis=axes)
+    return ops.mean(difference / (ops.mean(ops.square(target), axis=axes) + TINY))
+
+
+def weighted_mean(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """Averages the layers' losses by their weights, so that more layers do not weigh more."""
+    total = sum(weights.values())
+    return sum(losses[name] * (weight / total) for name, weight in weights.items())
+
+
+def content_loss(
+    actual: Mapping[str, Tensor], target: Mapping[str, Tensor], weights: Mapping[str, float]
+) -> Tensor:
+    """Feature reconstruction loss (Johnson et al. 2016, eq. 2).
+
+    Departure: divided by the energy of the target's features instead of their number.
+    """
+    losses = {name: relative_error(actual[name], target[name]) for name in weights}
+    return weighted_mean(losses, weights)
+
+
+def style_loss(
+    actual: Mapping[str, Tensor], grams: Mapping[str, Tensor], weights: Mapping[str, float]
+) -> Tensor:
+    """Style reconstruction loss (Johnson et al. 2016, eq. 4).
+
+    Departure: divided by the energy of the painting's Gram matrix instead of its size.
+
+    Args:
+        actual: features of the pictures.
+        grams: Gram matrices of the painting, ``(1, channels, channels)``.
+        weights: of the layers.
+    """
+    losses = {name: relative_error(gram_matrix(actual[name]), grams[name]) for name in weights}
+    return weighted_mean(losses, weights)
+
+
+def variation(picture: Tensor) -> Tensor:
+    """Mean square difference of neighbouring pixels (total variation, anisotropic), per picture.
+
+    Returns:
+        ``(batch,)`` float32, in squared pixel values.
+    """
+    picture = ops.cast(picture, "float32")
+    down = ops.mean(ops.square(picture[:, 1:] - picture[:, :-1]), axis=(1, 2, 3))
+    across = ops.mean(ops.square(picture[:, :, 1:] - picture[:, :, :-1]), axis=(1, 2, 3))
+    return down + across
+
+
+def variation_loss(picture: Tensor, painting_variation: float) -> Tensor:
+    """Total variation measured against the painting's own: 1 is as rough as the painting.
+
+    After Johnson et al. 2016, section 3.2 (total variation regularisation).
+    """
+    return ops.mean(variation(picture)) / painting_variation

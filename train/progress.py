@@ -1,0 +1,91 @@
+"""Shows how a training goes: a bar on a terminal, plain lines elsewhere."""
+
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as Bar,
+)
+
+from onestroke.train.training import Progress
+
+LINES = 20  # plain lines for a whole run, so that a log stays readable
+
+
+class Display(Protocol):
+    """Takes the progress of a training and closes at its end."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Shows a step."""
+
+    def close(self) -> None:
+        """Leaves the terminal as it was."""
+
+
+def display(console: Console) -> "Display":
+    """Returns a bar where the console is a terminal, lines where it is a file or a pipe."""
+    return TerminalBar(console) if console.is_terminal else PlainLines(console)
+
+
+class TerminalBar:
+    """A progress bar with losses, pictures per second and the time left."""
+
+    def __init__(self, console: Console) -> None:
+        self.bar = Bar(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+        )
+        self.task = self.bar.add_task("", total=None)
+        self.bar.start()
+
+    def __call__(self, progress: Progress) -> None:
+        """Moves the bar."""
+        self.bar.update(
+            self.task,
+            total=progress.steps,
+            completed=progress.step,
+            description=describe(progress),
+        )
+
+    def close(self) -> None:
+        """Leaves the last state of the bar on the terminal."""
+        self.bar.stop()
+
+
+class PlainLines:
+    """A line at the first step and then twenty to the end."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.shown = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Prints the step where one is due."""
+        due = progress.step % max(1, progress.steps // LINES) == 0
+        if (due and progress.figures) or progress.step == progress.steps:
+            text = f"step {progress.step}/{progress.steps}  {describe(progress)}"
+            self.console.print(text, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Has nothing to leave."""
+
+
+def describe(progress: Progress) -> str:
+    """Says the latest figures in one line."""
+    figures = progress.figures
+    losses = [
+        f"{k} {figures[k]:.3f}" for k in ("loss", "content", "style", "variation") if k in figures
+    ]
+    if "pictures_per_second" in figures:
+        losses.append(f"{figures['pictures_per_second']:.1f} pictures/s")
+    return "  ".join(losses)

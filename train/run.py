@@ -1,0 +1,147 @@
+"""A run is a folder: settings, metrics, samples, checkpoints, and at the end the style file.
+
+    runs/NAME/settings.yaml      every setting, defaults written out
+    runs/NAME/metrics.jsonl      a line per log interval and per validation
+    runs/NAME/events/            the same for TensorBoard
+    runs/NAME/samples/           validation photographs, painted at intervals
+    runs/NAME/checkpoints/       what resumes the run
+    runs/NAME/style.keras        the trained network
+
+Whole files are written to a temporary name and renamed, so that a kill at any moment leaves the
+last good one.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from onestroke.errors import ModelError, SettingsError
+from onestroke.train.settings import Settings, check_settings
+
+CHECKPOINTS_KEPT = 2  # the newest, and the one before it
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Lets ``write`` fill a temporary file beside ``path``, then renames it to ``path``."""
+    # Keras insists on the suffix, so the mark of the unfinished file goes in front.
+    temporary = path.with_name(f".unfinished.{path.name}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class RunFolder:
+    """The files of one run.
+
+    Args:
+        path: the folder; need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.settings_file = path / "settings.yaml"
+        self.metrics_file = path / "metrics.jsonl"
+        self.events = path / "events"
+        self.samples = path / "samples"
+        self.checkpoints = path / "checkpoints"
+        self.style_file = path / "style.keras"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self.settings_file.is_file()
+
+    def begin(self, settings: Settings) -> None:
+        """Creates the folder, or checks that the run in it has the same settings.
+
+        Raises:
+            SettingsError: the folder holds a run of other settings, or something else.
+        """
+        if self.exists:
+            difference = _first_difference(
+                self.settings().model_dump(), settings.model_dump(), prefix=""
+            )
+            if difference:
+                raise SettingsError(
+                    f"expected a new --run folder or the settings of the run in {self.path}; "
+                    f"{difference}; choose another folder, or resume with --run alone"
+                )
+            return
+        try:
+            if self.path.is_dir() and any(self.path.iterdir()):
+                raise SettingsError(
+                    f"expected a new or empty --run folder; {self.path} holds other files; "
+                    "choose another one"
+                )
+            for folder in (self.events, self.samples, self.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.settings_file, lambda path: _write_text(path, settings.to_yaml()))
+        except OSError as error:
+            raise SettingsError(
+                f"expected a --run folder that can be written; {self.path}: {error.strerror}"
+            ) from error
+
+    def settings(self) -> Settings:
+        """Reads back the settings of the run.
+
+        Raises:
+            ModelError: there is no run in the folder.
+        """
+        if not self.exists:
+            raise ModelError(
+                f"expected a run folder with settings.yaml; {self.path} has none; "
+                "begin a run with --config"
+            )
+        return check_settings(
+            yaml.safe_load(self.settings_file.read_text(encoding="utf-8")),
+            origin=str(self.settings_file),
+        )
+
+    def checkpoint_file(self, step: int) -> Path:
+        """Returns the file of the checkpoint after ``step`` steps."""
+        return self.checkpoints / f"step_{step:07d}.npz"
+
+    def checkpoint_steps(self) -> list[int]:
+        """Returns the steps of the checkpoints kept, oldest first."""
+        found = (re.fullmatch(r"step_(\d+)\.npz", p.name) for p in self.checkpoints.glob("*"))
+        return sorted(int(match[1]) for match in found if match)
+
+    def forget_old_checkpoints(self) -> None:
+        """Deletes all checkpoints but the newest ``CHECKPOINTS_KEPT``."""
+        for step in self.checkpoint_steps()[:-CHECKPOINTS_KEPT]:
+            self.checkpoint_file(step).unlink()
+
+    def append_metrics(self, entry: Mapping[str, Any]) -> None:
+        """Adds a line to ``metrics.jsonl``."""
+        with self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Reads ``metrics.jsonl``, without a last line that a kill cut off."""
+        if not self.metrics_file.is_file():
+            return []
+        lines = self.metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Drops what was logged after the checkpoint from which the run goes on."""
+        kept = "".join(json.dumps(m) + "\n" for m in self.metrics() if m["step"] <= step)
+        write_whole(self.metrics_file, lambda path: _write_text(path, kept))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _first_difference(old: Any, new: Any, prefix: str) -> str:
+    if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
+        places = (_first_difference(old[k], new[k], f"{prefix}.{k}".strip(".")) for k in old)
+        return next((place for place in places if place), "")
+    return "" if old == new else f"{prefix} was {old!r} and is now {new!r}"

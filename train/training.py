@@ -1,0 +1,288 @@
+"""Trains a style: settings in, a run folder with a style file out."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from onestroke.errors import ModelError
+from onestroke.models.transform import TransformNetwork
+from onestroke.models.vgg19 import loss_network
+from onestroke.models.vgg19_weights import Vgg19Weights
+from onestroke.train.callbacks import (
+    Announcements,
+    Checkpoints,
+    Journal,
+    Samples,
+    StopWhenDiverged,
+)
+from onestroke.train.checkpoint import restore_checkpoint
+from onestroke.train.data import PhotographBatches
+from onestroke.train.ingredients import Ingredients, gather
+from onestroke.train.objective import StyleTrainer, Weights, measure_paintings
+from onestroke.train.run import RunFolder, write_whole
+from onestroke.train.settings import LossSettings, Settings, TrainSettings
+from onestroke.train.sources import Photographs
+from onestroke.train.validation import Validation
+
+WARMUP_FROM = 0.1  # of the learning rate, at the first step
+COSINE_TO = 0.01  # of the learning rate, at the last step
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands, for whoever shows it.
+
+    Attributes:
+        step: steps taken.
+        steps: steps of the whole run.
+        figures: the latest losses, learning rate and pictures per second, by name.
+    """
+
+    step: int
+    steps: int
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        step: steps taken.
+        style_file: the trained network, or None if the training was stopped before its end.
+        photographs: mean terms of the validation photographs themselves.
+        pictures: mean terms of what the network made of them.
+    """
+
+    step: int
+    style_file: Path | None
+    photographs: Mapping[str, float]
+    pictures: Mapping[str, float]
+
+
+def train(
+    settings: Settings,
+    folder: Path,
+    *,
+    ingredients: Ingredients | None = None,
+    show: Callable[[Progress], None] = lambda progress: None,
+    stop: threading.Event | None = None,
+) -> Trained:
+    """Trains a transformation network, from the start or from the last checkpoint of ``folder``.
+
+    The result is a function of the settings: a run that was killed and resumed ends in the same
+    weights as one that never was, bit for bit on a CPU.
+
+    Args:
+        settings: the run; see ``train.settings``.
+        folder: the run folder, new, empty, or of a run with equal settings.
+        ingredients: what ``gather`` read for these settings, if it was called before.
+        show: called after every step.
+        stop: when set, the step under way is finished, saved, and the training returns.
+
+    Raises:
+        OnestrokeError: something the user gave is missing, broken or does not fit; the message
+            is one line. Nothing is written before the settings' files have been found.
+    """
+    ingredients = ingredients or gather(settings)
+    validation = Validation(ingredients.validation)
+    run = RunFolder(folder)
+    run.begin(settings)
+
+    trainer = build_trainer(settings, ingredients.vgg19, ingredients.paintings)
+    first_step = _resume(run, trainer)
+    steps = {"first_step": first_step, "last_step": settings.train.steps}
+    journal = Journal(run, settings.train.log_every, settings.data.batch, **steps)
+    if first_step == 0:
+        journal.write(0, _named("photographs", validation.measure_photographs(trainer)))
+    if first_step < settings.train.steps:
+        callbacks = [
+            StopWhenDiverged(**steps),
+            journal,
+            Samples(validation, run, journal, settings.train.sample_every, **steps),
+            Checkpoints(run, settings.train.checkpoint_every, stop or threading.Event(), **steps),
+            Announcements(
+                journal,
+                lambda step, figures: show(Progress(step, settings.train.steps, figures)),
+                **steps,
+            ),
+        ]
+        fit(trainer, open_batches(settings, ingredients.photographs, first_step), callbacks)
+    step = run.checkpoint_steps()[-1]
+    finished = step == settings.train.steps
+    photographs_terms, pictures_terms = validation_losses(run)
+    if finished:
+        metadata = describe(settings, ingredients.vgg19, photographs_terms, pictures_terms)
+        save_style(run.style_file, trainer.network, metadata)
+    return Trained(step, run.style_file if finished else None, photographs_terms, pictures_terms)
+
+
+def fit(
+    trainer: StyleTrainer,
+    batches: PhotographBatches,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
+    """Runs Keras' loop over the batches, once.
+
+    Raises:
+        OnestrokeError: what the batches or a callback found wrong.
+    """
+    try:
+        trainer.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=list(callbacks))
+    except Exception as error:
+        # Keras reads batches in threads and reports their errors as TensorFlow's own.
+        if batches.failure is not None:
+            raise batches.failure from error
+        raise
+
+
+def build_trainer(
+    settings: Settings, weights: Vgg19Weights, pictures: Sequence[np.ndarray]
+) -> StyleTrainer:
+    """Builds and compiles the networks, with fresh weights drawn from the seed."""
+    keras.utils.set_random_seed(settings.train.seed)
+    precision = settings.train.precision
+    loss = settings.loss
+    network = build_network(settings.network.preset, precision)
+    painting = measure_paintings(
+        loss_network(list(loss.style), weights, pooling=loss.pooling),
+        pictures,
+        list(settings.style.pictures.values()),
+    )
+    trainer = StyleTrainer(
+        network,
+        loss_network(
+            [*loss.content, *(name for name in loss.style if name not in loss.content)],
+            weights,
+            pooling=loss.pooling,
+            dtype=precision,
+        ),
+        painting,
+        term_weights(loss),
+        dtype=precision,
+    )
+    trainer.compile(optimizer=build_optimizer(settings.train))
+    trainer.optimizer.build(trainer.trainable_variables)
+    return trainer
+
+
+def build_network(preset: str, precision: str = "float32") -> TransformNetwork:
+    """Builds a network whose layers compute in ``precision``, a Keras dtype policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return TransformNetwork(preset)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def build_optimizer(settings: TrainSettings) -> keras.optimizers.Optimizer:
+    """Returns Adam (Kingma and Ba 2015) with the learning rate's schedule."""
+    warmup = min(settings.warmup_steps, settings.steps // 2)
+    rate: Any = keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate * WARMUP_FROM if warmup else settings.learning_rate,
+        decay_steps=max(1, settings.steps - warmup),
+        alpha=COSINE_TO if settings.schedule == "cosine" else 1.0,
+        warmup_target=settings.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.Adam(rate, global_clipnorm=settings.clip_norm)
+
+
+def term_weights(settings: LossSettings) -> Weights:
+    """Returns the weights of terms and layers."""
+    return Weights(
+        content=settings.content_weight,
+        style=settings.style_weight,
+        variation=settings.variation_weight,
+        content_layers=settings.content,
+        style_layers=settings.style,
+    )
+
+
+def open_batches(
+    settings: Settings, photographs: Photographs, first_step: int
+) -> PhotographBatches:
+    """Returns the batches from ``first_step`` to the end of the run."""
+    data = settings.data
+    return PhotographBatches(
+        photographs,
+        batch=data.batch,
+        crop=data.crop,
+        seed=settings.train.seed,
+        first_step=first_step,
+        last_step=settings.train.steps,
+        scale=data.scale,
+        flip=data.flip,
+    )
+
+
+def describe(
+    settings: Settings,
+    weights: Vgg19Weights,
+    photographs: Mapping[str, float],
+    pictures: Mapping[str, float],
+) -> dict[str, Any]:
+    """Returns what a style file says of itself; folders stay private, names do not."""
+    from onestroke import __version__
+
+    resolved = settings.model_dump(mode="json")
+    painting = {Path(name).name: share for name, share in settings.style.pictures.items()}
+    resolved["style"]["pictures"] = painting
+    for key in ("source", "validation"):
+        resolved["data"][key] = [Path(source).name for source in resolved["data"][key]]
+    resolved["loss"]["vgg19"] = weights.source
+    return {
+        "onestroke": __version__,
+        "style_names": ["+".join(Path(name).stem for name in painting)],
+        "settings": resolved,
+        "vgg19": {"source": weights.source, "sha256": weights.sha256},
+        "losses": {"photographs": dict(photographs), "pictures": dict(pictures)},
+    }
+
+
+def save_style(path: Path, network: TransformNetwork, metadata: dict[str, Any]) -> None:
+    """Writes the style file: the network in 32 bits, whatever precision trained it."""
+    shipped = TransformNetwork(network.preset, network.styles, metadata)
+    shipped.set_weights(network.get_weights())
+    write_whole(path, lambda temporary: shipped.save(temporary))
+
+
+def validation_losses(run: RunFolder) -> tuple[dict[str, float], dict[str, float]]:
+    """Reads the terms of the validation photographs and of their latest paintings."""
+    latest: dict[str, float] = {}
+    for entry in run.metrics():
+        latest.update(entry)
+    return (
+        _prefixed(latest, "photographs_"),
+        _prefixed(latest, "validation_"),
+    )
+
+
+def _resume(run: RunFolder, trainer: StyleTrainer) -> int:
+    """Restores the newest checkpoint that can be read; returns its step, 0 without one."""
+    steps = run.checkpoint_steps()
+    if not steps:
+        run.forget_metrics_after(-1)
+        return 0
+    restored = restore_checkpoint(run.checkpoint_file(steps[-1]), trainer)
+    if restored != steps[-1]:
+        raise ModelError(
+            f"expected the checkpoint of step {steps[-1]} in "
+            f"{run.checkpoint_file(steps[-1])}; it is of step {restored}; delete it"
+        )
+    run.forget_metrics_after(restored)
+    return restored
+
+
+def _named(prefix: str, terms: Mapping[str, float]) -> dict[str, float]:
+    return {f"{prefix}_{name}": value for name, value in terms.items()}
+
+
+def _prefixed(values: Mapping[str, float], prefix: str) -> dict[str, float]:
+    return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
