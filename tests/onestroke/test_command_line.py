@@ -1,0 +1,170 @@
+"""The command line as users meet it: what it prints, its exit status, its mistakes in one line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from onestroke.command_line import main
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the command in this process; returns exit status, standard output and error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["onestroke", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        said = capsys.readouterr()
+        return int(caught.value.code or 0), said.out, said.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A finished run of three steps."""
+    folder = tmp_path_factory.mktemp("trained")
+    recipe = {
+        "network": {"preset": "mobile"},
+        "style": {"size": 48},
+        "loss": {"content": {"relu2_1": 1}, "style": {"relu1_1": 1}},
+        "data": {"crop": 32, "batch": 1, "validation_size": 48},
+        "train": {"steps": 3, "precision": "float32", "log_every": 1},
+    }
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    where = ["--config", str(folder / "recipe.yaml"), "--run", str(folder / "run")]
+    done = subprocess.run(
+        [sys.executable, "-m", "onestroke", "train", *where], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (folder / "printed.txt").write_text(done.stdout + done.stderr)
+    return folder / "run"
+
+
+def is_one_line(error: str) -> bool:
+    return error.startswith("onestroke: ") and error.count("\n") == 1
+
+
+def test_help_names_every_command_and_starts_no_tensorflow():
+    code = (
+        "import sys; from onestroke.command_line import main; sys.argv = ['onestroke', '--help']\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print('heavy:', sorted({'tensorflow', 'keras', 'jax'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "heavy: []" in done.stdout
+    for command in ("train", "stylize", "benchmark", "info"):
+        assert f"  {command} " in done.stdout
+
+
+def test_training_prints_plain_lines_where_there_is_no_terminal(trained):
+    printed = (trained.parent / "printed.txt").read_text()
+    assert f"Training bundled in {trained}." in printed
+    assert "step 3/3  loss " in printed
+    assert "On photographs not trained on: style loss " in printed
+    assert f"Style file: {trained / 'style.keras'}" in printed
+    assert "oneDNN" not in printed, "TensorFlow's own messages are not silent"
+
+
+def test_a_finished_run_says_so(run, trained):
+    status, said, _ = run("train", "--run", trained)
+    assert status == 0
+    assert f"Resuming {trained} at step 3 of 3." in said
+
+
+def test_stylize_paints_a_picture_at_its_size(run, trained, tmp_path):
+    Image.new("RGB", (37, 21), (200, 30, 90)).save(tmp_path / "photo.png")
+    status, said, _ = run(
+        "stylize", tmp_path / "photo.png", "--model", trained, "--output", tmp_path / "out.png"
+    )
+    assert status == 0
+    assert "1/1" in said
+    assert Image.open(tmp_path / "out.png").size == (37, 21)
+
+
+def test_strength_zero_gives_the_photograph_back(run, trained, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    arguments = ("stylize", tmp_path / "photo.png", "--model", trained / "style.keras")
+    assert run(*arguments, "--output", tmp_path / "same.png", "--strength", 0)[0] == 0
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "same.png")), pixels)
+
+
+def test_a_broken_picture_does_not_stop_the_others(run, trained, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_bytes(b"no picture")
+    Image.new("RGB", (20, 20)).save(photos / "b.jpg")
+    status, said, error = run("stylize", photos, "--model", trained, "--output", tmp_path / "out")
+    assert status == 2
+    assert is_one_line(error)
+    assert "expected 2 readable pictures; 1 could not be painted: " in error
+    assert "a.jpg" in error
+    assert (tmp_path / "out" / "b.jpg").is_file()
+    assert "1/2" in said
+
+
+def test_info_of_a_style_file_and_a_run(run, trained):
+    said = yaml.safe_load(run("info", trained / "style.keras")[1])
+    assert said["metadata"]["vgg19"]["source"] == "bundled"
+    assert said["preset"] == "mobile"
+    said = yaml.safe_load(run("info", trained)[1])
+    assert said["steps"] == "3 of 3"
+    assert said["settings"]["train"]["steps"] == 3
+
+
+def test_benchmark_shows_pipeline_and_shares(run, tiny_recipe, monkeypatch):
+    from onestroke.train import benchmark
+
+    monkeypatch.setattr(benchmark, "PIPELINE_SECONDS", 0.1)
+    status, said, _ = run("benchmark", "--config", tiny_recipe, "--size", 32, "--steps", 1)
+    assert status == 0
+    for words in ("pipeline", "VGG19", "network", "input", "32", "float32"):
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train"], "expected --config RECIPE to begin a run or --run DIR to resume one"),
+        (["train", "--run", "absent"], "expected a run folder with settings.yaml; absent has none"),
+        (["train", "--run", "x", "--style", "a"], "expected --run alone to resume"),
+        (["train", "--config", "absent.yaml"], "cannot read absent.yaml"),
+        (["train", "--config", "CONFIG", "--set", "train.step=3"], "did you mean train.steps?"),
+        (["train", "--config", "CONFIG", "--style", "absent.jpg"], "absent.jpg"),
+        (["train", "--config", "CONFIG", "--data", "absent"], "absent"),
+        (["info", "absent.keras"], "no model absent.keras"),
+        (["info", "CONFIG"], "tiny.yaml is no style file"),
+        (["stylize", "a.jpg", "--model", "m.keras", "--output", "b.jpg"], "a.jpg"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_status_2(
+    run, tiny_recipe, tmp_path, monkeypatch, arguments, expected
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(tiny_recipe) if a == "CONFIG" else a for a in arguments]
+    before = sorted(tmp_path.rglob("*"))
+    status, _, error = run(*arguments)
+    assert status == 2
+    assert is_one_line(error), error
+    assert expected in error
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_paths_are_checked_before_tensorflow_starts(tiny_recipe):
+    code = (
+        "import sys; from onestroke.command_line import main\n"
+        f"sys.argv = ['onestroke', 'train', '--config', {str(tiny_recipe)!r}, '--data', 'absent']\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 2\n"
+        "print('heavy:', sorted({'tensorflow', 'keras', 'jax'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "heavy: []" in done.stdout, done.stderr
