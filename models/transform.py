@@ -225,7 +225,7 @@ class TransformNetwork(keras.Model):
             residual = x
             for convolution in block:
                 residual = convolution(residual, flow)
-            x = keras.layers.add([x, residual])
+            x = x + residual
         *inner, last = self.upsampling
         for upsampling, convolution in zip(inner, self.up, strict=True):
             x = convolution(upsampling(x), flow)

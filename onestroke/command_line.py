@@ -110,6 +110,8 @@ def _train(settings: "Settings", run: Path) -> None:
         trained = train_style(settings, run, ingredients=ingredients, show=shown, stop=stop)
     finally:
         shown.close()
+    if trained.skipped:
+        out.print(f"Skipped {trained.skipped} photographs that could not be read; see above.")
     if trained.style_file is None:
         out.print(f"Stopped and saved at step {trained.step}. Go on with:")
         out.print(f"  onestroke train --run {run}")

@@ -24,12 +24,13 @@ from onestroke.errors import ModelError, SettingsError
 from onestroke.train.settings import Settings, check_settings
 
 CHECKPOINTS_KEPT = 2  # the newest, and the one before it
+UNFINISHED = ".unfinished."
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Lets ``write`` fill a temporary file beside ``path``, then renames it to ``path``."""
     # Keras insists on the suffix, so the mark of the unfinished file goes in front.
-    temporary = path.with_name(f".unfinished.{path.name}")
+    temporary = path.with_name(f"{UNFINISHED}{path.name}")
     try:
         write(temporary)
         os.replace(temporary, path)
@@ -87,6 +88,11 @@ class RunFolder:
             raise SettingsError(
                 f"expected a --run folder that can be written; {self.path}: {error.strerror}"
             ) from error
+
+    def forget_unfinished_files(self) -> None:
+        """Deletes what a kill in the middle of writing left under a temporary name."""
+        for path in self.path.rglob(f"{UNFINISHED}*"):
+            path.unlink()
 
     def settings(self) -> Settings:
         """Reads back the settings of the run.

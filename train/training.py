@@ -57,12 +57,14 @@ class Trained:
         style_file: the trained network, or None if the training was stopped before its end.
         photographs: mean terms of the validation photographs themselves.
         pictures: mean terms of what the network made of them.
+        skipped: photographs that could not be read, each named in the log.
     """
 
     step: int
     style_file: Path | None
     photographs: Mapping[str, float]
     pictures: Mapping[str, float]
+    skipped: int = 0
 
 
 def train(
@@ -93,6 +95,7 @@ def train(
     validation = Validation(ingredients.validation)
     run = RunFolder(folder)
     run.begin(settings)
+    run.forget_unfinished_files()
 
     trainer = build_trainer(settings, ingredients.vgg19, ingredients.paintings)
     first_step = _resume(run, trainer)
@@ -100,6 +103,7 @@ def train(
     journal = Journal(run, settings.train.log_every, settings.data.batch, **steps)
     if first_step == 0:
         journal.write(0, _named("photographs", validation.measure_photographs(trainer)))
+    batches = open_batches(settings, ingredients.photographs, first_step)
     if first_step < settings.train.steps:
         callbacks = [
             StopWhenDiverged(**steps),
@@ -112,14 +116,20 @@ def train(
                 **steps,
             ),
         ]
-        fit(trainer, open_batches(settings, ingredients.photographs, first_step), callbacks)
+        fit(trainer, batches, callbacks)
     step = run.checkpoint_steps()[-1]
     finished = step == settings.train.steps
     photographs_terms, pictures_terms = validation_losses(run)
     if finished:
         metadata = describe(settings, ingredients.vgg19, photographs_terms, pictures_terms)
         save_style(run.style_file, trainer.network, metadata)
-    return Trained(step, run.style_file if finished else None, photographs_terms, pictures_terms)
+    return Trained(
+        step,
+        run.style_file if finished else None,
+        photographs_terms,
+        pictures_terms,
+        skipped=len(batches.broken),
+    )
 
 
 def fit(

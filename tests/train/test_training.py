@@ -280,3 +280,31 @@ def test_an_interrupted_save_keeps_the_old_style_file(settings, tmp_path, monkey
         train(changed(settings, train__steps=1), tmp_path / "run")
     assert trained.style_file.read_bytes() == before
     assert not list(trained.style_file.parent.glob(".unfinished*"))
+
+
+def test_broken_photographs_are_skipped_counted_and_named(settings, tmp_path, caplog):
+    for index in range(11):
+        Image.new("RGB", (40, 40), (index * 20, 90, 60)).save(tmp_path / f"{index:02}.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    few = changed(settings, data__source=[str(tmp_path)], train__steps=6)
+    trained = train(few, tmp_path / "run")
+    assert trained.step == 6
+    assert trained.skipped == 1
+    assert "broken.png" in caplog.text
+
+
+def test_too_many_broken_photographs_end_in_one_line(settings, tmp_path):
+    Image.new("RGB", (40, 40)).save(tmp_path / "good.png")
+    for index in range(3):
+        (tmp_path / f"broken{index}.png").write_bytes(b"no picture")
+    text = message(train, changed(settings, data__source=[str(tmp_path)]), tmp_path / "run")
+    assert "cannot be read" in text
+
+
+def test_leftovers_of_a_kill_while_writing_are_removed(settings, tmp_path):
+    short = changed(settings, train__steps=1)
+    train(short, tmp_path / "run")
+    leftover = tmp_path / "run" / "checkpoints" / ".unfinished.step_0000001.npz"
+    leftover.write_bytes(b"half")
+    train(short, tmp_path / "run")
+    assert not leftover.exists()
