@@ -27,7 +27,7 @@ lint: $(INSTALLED)
 	cd build/typing && ../../$(RUN)/mypy --config-file ../../pyproject.toml -p onestroke
 
 $(INSTALLED): pyproject.toml constraints.txt
-	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
 	touch $@

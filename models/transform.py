@@ -27,8 +27,6 @@ from onestroke.models.layers import (
     register,
 )
 
-MINIMUM_SIDE = 16  # below, the quarter-size features are smaller than their padding
-
 
 @dataclass(frozen=True)
 class Step:

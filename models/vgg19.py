@@ -11,10 +11,8 @@ from typing import Any
 import keras
 
 from onestroke.errors import SettingsError
-from onestroke.models.vgg19_weights import Vgg19Weights
+from onestroke.models.vgg19_weights import DEPTHS, WIDTHS, Vgg19Weights
 
-WIDTHS = (64, 128, 256, 512, 512)
-DEPTHS = (2, 2, 4, 4, 4)
 LAYERS = tuple(
     f"relu{block}_{layer}" for block, depth in enumerate(DEPTHS, 1) for layer in range(1, depth + 1)
 )

@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 verbose = False
 INTERRUPTED = 128 + signal.SIGINT  # what shells and make expect of a command ended by Ctrl-C
 
@@ -48,6 +48,8 @@ def common(
     """Options that stand before the command."""
     global verbose
     verbose = show_everything
+    if not verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @app.command()
@@ -96,6 +98,7 @@ def _train(settings: "Settings", run: Path) -> None:
     from onestroke.train.run import RunFolder
 
     ingredients = gather(settings)
+    RunFolder(run).begin(settings)
     checkpoints = RunFolder(run).checkpoint_steps()
     if checkpoints:
         out.print(f"Resuming {run} at step {checkpoints[-1]} of {settings.train.steps}.")
@@ -104,10 +107,10 @@ def _train(settings: "Settings", run: Path) -> None:
     with quiet_tensorflow():
         from onestroke.train.progress import display
         from onestroke.train.training import train as train_style
-    stop = _stop_at_interrupt()
     shown = display(out)
     try:
-        trained = train_style(settings, run, ingredients=ingredients, show=shown, stop=stop)
+        with stop_at_interrupt() as stop:
+            trained = train_style(settings, run, ingredients=ingredients, show=shown, stop=stop)
     finally:
         shown.close()
     if trained.skipped:
@@ -117,14 +120,17 @@ def _train(settings: "Settings", run: Path) -> None:
         out.print(f"  onestroke train --run {run}")
         raise typer.Exit(INTERRUPTED)
     before, after = trained.photographs, trained.pictures
-    out.print(
-        f"On photographs not trained on: style loss {before['style']:.3f} -> {after['style']:.3f} "
-        f"({after['style'] / before['style']:.0%}), content loss {after['content']:.3f}."
-    )
+    if before and after:  # unless somebody deleted the metrics
+        out.print(
+            f"On photographs not trained on: style loss {before['style']:.3f} -> "
+            f"{after['style']:.3f} ({after['style'] / before['style']:.0%}), "
+            f"content loss {after['content']:.3f}."
+        )
     out.print(f"Style file: {trained.style_file}")
 
 
-def _stop_at_interrupt() -> threading.Event:
+@contextlib.contextmanager
+def stop_at_interrupt() -> Iterator[threading.Event]:
     """Makes the first Ctrl-C ask for a stop, and a second one end the process at once."""
     stop = threading.Event()
 
@@ -133,8 +139,11 @@ def _stop_at_interrupt() -> threading.Event:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         out.print("Stopping after this step; Ctrl-C again to stop without saving.")
 
-    signal.signal(signal.SIGINT, ask)
-    return stop
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @app.command()
@@ -149,7 +158,7 @@ def stylize(
         bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")
     ] = False,
     max_size: Annotated[
-        int | None, typer.Option(min=16, help="Longest side of the result, in pixels.")
+        int | None, typer.Option(help="Longest side of the result, in pixels.")
     ] = None,
 ) -> None:
     """Paint pictures in one forward pass each."""
@@ -214,9 +223,13 @@ def info(
     model: Annotated[Path, typer.Argument(metavar="MODEL|RUN", help="Style file or run folder.")],
 ) -> None:
     """Say what a style file or a run is: settings, weights, losses reached."""
-    from onestroke.information import describe
+    import yaml
 
-    out.print(describe(model))
+    from onestroke.stylize.style_file import read_config
+    from onestroke.train.run import RunFolder
+
+    description = RunFolder(model).describe() if model.is_dir() else read_config(model)
+    out.print(yaml.safe_dump(description, sort_keys=False).rstrip())
 
 
 @contextlib.contextmanager
@@ -229,7 +242,6 @@ def quiet_tensorflow() -> Iterator[None]:
     if verbose:
         yield
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:

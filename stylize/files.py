@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from onestroke.errors import SettingsError
+from onestroke.models.size import MINIMUM_SIDE
 from onestroke.pictures import (
     Picture,
     PictureError,
@@ -20,8 +21,6 @@ from onestroke.pictures import (
 from onestroke.stylize.jobs import Job, plan_jobs
 from onestroke.stylize.strength import check_strength
 from onestroke.stylize.style_file import load
-
-MINIMUM_SIDE = 16  # of the network, repeated: asking it would start TensorFlow
 
 Paint = Callable[[np.ndarray], np.ndarray]
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from onestroke.models.transform import MINIMUM_SIDE, PRESETS, Flow, TransformNetwork
+from onestroke.models.size import MINIMUM_SIDE
+from onestroke.models.transform import PRESETS, Flow, TransformNetwork
 from onestroke.pictures import resize
 
 # A johnson network takes 0.9 GB for each megapixel it sees at once: 2.0 GB in all, Python included.

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from onestroke.errors import SettingsError
-from onestroke.models.transform import MINIMUM_SIDE, TransformNetwork
+from onestroke.models.size import MINIMUM_SIDE
+from onestroke.models.transform import TransformNetwork
 from onestroke.pictures import PictureError
 from onestroke.stylize.colour import keep_colours
 from onestroke.stylize.painter import Painter

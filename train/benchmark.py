@@ -17,7 +17,7 @@ from rich.table import Table
 
 from onestroke.train.data import PhotographBatches, pipeline_rate
 from onestroke.train.ingredients import gather
-from onestroke.train.settings import Settings, check_settings
+from onestroke.train.settings import Settings, check_settings, resolve
 from onestroke.train.training import build_network, build_optimizer, build_trainer, open_batches
 
 WARMUP_STEPS = 4  # the first ones trace the graph and fill caches
@@ -78,7 +78,7 @@ def benchmark_training(
             values = settings.model_dump()
             values["data"]["crop"] = crop
             values["train"] |= {"precision": precision, "steps": steps + WARMUP_STEPS}
-            timings.append(_time(check_settings(values)))
+            timings.append(_time(resolve(check_settings(values))))
     return timings
 
 

@@ -9,15 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from onestroke.errors import OnestrokeError
-from onestroke.train.checkpoint import save_checkpoint
+from onestroke.train.checkpoint import ADVICE, DivergedError, save_checkpoint
 from onestroke.train.objective import TERMS
-from onestroke.train.run import RunFolder
+from onestroke.train.run import RunFolder, write_whole
 from onestroke.train.validation import Validation
-
-
-class DivergedError(OnestrokeError):
-    """The loss became infinite or not a number."""
 
 
 class StepCallback(keras.callbacks.Callback):
@@ -57,8 +52,7 @@ class StopWhenDiverged(StepCallback):
         if broken:
             raise DivergedError(
                 f"expected a finite loss; the {broken[0]} term is {terms[broken[0]]} at step "
-                f"{step}; the last checkpoint is kept: train again in a new folder with a lower "
-                "train.learning_rate, train.clip_norm=1 or train.precision=float32"
+                f"{step}; {ADVICE}"
             )
 
 
@@ -80,6 +74,7 @@ class Journal(StepCallback):
         self.batch = batch
         self.summary = tf.summary
         self.writer = tf.summary.create_file_writer(str(run.events))
+        self.begun = time.perf_counter()
         self.seconds = 0.0
         self.steps = 0
         self.latest: dict[str, float] = {}
@@ -114,7 +109,7 @@ class Journal(StepCallback):
         with self.writer.as_default(step=step):
             self.summary.image(name, picture[None])
 
-    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+    def close(self) -> None:
         """Lets nothing wait in memory."""
         self.writer.close()
 
@@ -145,7 +140,7 @@ class Samples(StepCallback):
         losses, sheet = self.validation.measure(self.model)
         self.journal.write(step, {f"validation_{name}": v for name, v in losses.items()})
         self.journal.write_picture(step, "validation", np.asarray(sheet))
-        sheet.save(self.run.samples / f"step_{step:07d}.png")
+        write_whole(self.run.samples / f"step_{step:07d}.png", sheet.save)
 
 
 class Checkpoints(StepCallback):

@@ -10,14 +10,29 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from onestroke.errors import ModelError
+from onestroke.errors import ModelError, OnestrokeError
 from onestroke.train.objective import StyleTrainer
 from onestroke.train.run import write_whole
 
+ADVICE = (
+    "earlier checkpoints are kept: train again in a new folder with a lower train.learning_rate, "
+    "train.clip_norm=1 or train.precision=float32"
+)
+
+
+class DivergedError(OnestrokeError):
+    """The loss or a weight became infinite or not a number."""
+
 
 def save_checkpoint(path: Path, trainer: StyleTrainer, step: int) -> None:
-    """Writes network, optimizer and step to ``path``, whole or not at all."""
+    """Writes network, optimizer and step to ``path``, whole or not at all.
+
+    Raises:
+        DivergedError: a weight is not finite; nothing is written.
+    """
     arrays = {name: keras.ops.convert_to_numpy(v) for name, v in _variables(trainer).items()}
+    if not all(np.isfinite(v).all() for name, v in arrays.items() if name.startswith("network")):
+        raise DivergedError(f"expected finite weights; some are not after step {step}; {ADVICE}")
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
@@ -37,16 +52,14 @@ def restore_checkpoint(path: Path, trainer: StyleTrainer) -> int:
         with np.load(path, allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in variables}
             step = int(arrays["step"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(
-            f"expected a checkpoint of this run; {path} is broken or of another network "
-            f"({error}); delete it to go on from the one before"
+            f"expected a checkpoint of this run; {path} is broken or of another network ({error})"
         ) from error
     for name, variable in variables.items():
         if variable.shape != values[name].shape:
-            raise ModelError(
-                f"expected a checkpoint of this run; {path} has another shape of {name}"
-            )
+            raise ModelError(f"expected a checkpoint of this run; {path} has other shapes: {name}")
+    for name, variable in variables.items():
         variable.assign(values[name])
     return step
 

@@ -8,6 +8,7 @@ reads the batches that an unbroken run would have read, with nothing to replay.
 import functools
 import itertools
 import logging
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +51,7 @@ class PhotographBatches(keras.utils.PyDataset):
             side. A window is never smaller than `crop`, so that nothing is enlarged, unless the
             whole photograph is.
         flip: mirror half of the windows, left to right.
-        workers: threads that read ahead.
+        workers: threads that read ahead; as many as the machine has cores, up to 16, by default.
 
     Output shape:
         (batch, crop, crop, 3) float32 RGB in [0, 255].
@@ -67,8 +68,9 @@ class PhotographBatches(keras.utils.PyDataset):
         last_step: int,
         scale: tuple[float, float] = (0.5, 1.0),
         flip: bool = True,
-        workers: int = 2,
+        workers: int | None = None,
     ) -> None:
+        workers = workers or min(16, os.cpu_count() or 2)
         # Eight batches ahead ride out a slow file and hold little memory: 12 MB of 4 at 256x256.
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
         if not 0 < scale[0] <= scale[1] <= 1:

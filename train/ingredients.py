@@ -5,12 +5,20 @@ from pathlib import Path
 
 import numpy as np
 
+from onestroke.models.size import MINIMUM_SIDE
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
-from onestroke.pictures import read_picture, resize, size_of_long_side, size_of_short_side
+from onestroke.pictures import (
+    PictureError,
+    read_picture,
+    resize,
+    size_of_long_side,
+    size_of_short_side,
+)
 from onestroke.train.settings import DataSettings, Settings, StyleSettings
 from onestroke.train.sources import Photographs, open_source
 
 BUNDLED_PAINTING = Path(__file__).parent / "paintings" / "strokes.jpg"
+MAX_ASPECT = 8  # beyond, the loss network would see a ribbon of millions of pixels
 
 
 @dataclass(frozen=True)
@@ -46,23 +54,36 @@ def gather(settings: Settings) -> Ingredients:
 
 def read_paintings(settings: StyleSettings) -> list[np.ndarray]:
     """Reads the style pictures at the size in which the loss network sees them."""
-    paintings = []
-    for name in settings.pictures:
-        pixels = read_picture(BUNDLED_PAINTING if name == "bundled" else Path(name)).pixels
-        paintings.append(resize(pixels, size_of_short_side(pixels.shape[:2], settings.size)))
-    return paintings
+    return [_read_painting(name, settings.size) for name in settings.pictures]
+
+
+def _read_painting(name: str, short_side: int) -> np.ndarray:
+    pixels = read_picture(BUNDLED_PAINTING if name == "bundled" else Path(name)).pixels
+    if max(pixels.shape[:2]) > MAX_ASPECT * min(pixels.shape[:2]):
+        raise PictureError(
+            f"expected a painting up to {MAX_ASPECT} times as long as wide; {name} is "
+            f"{pixels.shape[1]} x {pixels.shape[0]} pixels; crop it"
+        )
+    if np.ptp(pixels, axis=(0, 1)).max() == 0:
+        raise PictureError(f"expected a painting with strokes; {name} is of one colour")
+    return resize(pixels, size_of_short_side(pixels.shape[:2], short_side))
 
 
 def read_validation(settings: DataSettings) -> list[np.ndarray]:
-    """Reads the validation photographs; larger ones are scaled down."""
+    """Reads the first validation photographs; larger ones are scaled down."""
     source = open_source(settings.validation, split="validation")
-    return [
-        _limit(source.read(index, settings.validation_size), settings.validation_size)
-        for index in range(len(source))
-    ]
+    count = min(len(source), settings.validation_count)
+    return [_read_validation(source, index, settings.validation_size) for index in range(count)]
 
 
-def _limit(pixels: np.ndarray, long_side: int) -> np.ndarray:
-    if max(pixels.shape[:2]) <= long_side:
-        return pixels
-    return resize(pixels, size_of_long_side(pixels.shape[:2], long_side))
+def _read_validation(source: Photographs, index: int, long_side: int) -> np.ndarray:
+    pixels = source.read(index, long_side)
+    if max(pixels.shape[:2]) > long_side:
+        pixels = resize(pixels, size_of_long_side(pixels.shape[:2], long_side))
+    height, width = pixels.shape[:2]
+    if min(height, width) < MINIMUM_SIDE:
+        raise PictureError(
+            f"expected validation photographs of {MINIMUM_SIDE} pixels a side or more; "
+            f"{source.name(index)} is {width} x {height} at data.validation_size; remove it"
+        )
+    return pixels

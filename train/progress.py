@@ -13,9 +13,10 @@ from rich.progress import (
     Progress as Bar,
 )
 
+from onestroke.train.objective import TERMS
 from onestroke.train.training import Progress
 
-LINES = 20  # plain lines for a whole run, so that a log stays readable
+LINES = 20  # plain lines for a long run, so that a log stays readable
 
 
 class Display(Protocol):
@@ -63,11 +64,10 @@ class TerminalBar:
 
 
 class PlainLines:
-    """A line at the first step and then twenty to the end."""
+    """About twenty lines a run, or one at every step of a short one."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.shown = False
 
     def __call__(self, progress: Progress) -> None:
         """Prints the step where one is due."""
@@ -83,9 +83,7 @@ class PlainLines:
 def describe(progress: Progress) -> str:
     """Says the latest figures in one line."""
     figures = progress.figures
-    losses = [
-        f"{k} {figures[k]:.3f}" for k in ("loss", "content", "style", "variation") if k in figures
-    ]
+    losses = [f"{k} {figures[k]:.3f}" for k in TERMS if k in figures]
     if "pictures_per_second" in figures:
         losses.append(f"{figures['pictures_per_second']:.1f} pictures/s")
     return "  ".join(losses)

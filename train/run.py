@@ -11,17 +11,16 @@ Whole files are written to a temporary name and renamed, so that a kill at any m
 last good one.
 """
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import IO, Any
 
 from onestroke.errors import ModelError, SettingsError
-from onestroke.train.settings import Settings, check_settings
+from onestroke.train.settings import Settings, read_recipe
 
 CHECKPOINTS_KEPT = 2  # the newest, and the one before it
 UNFINISHED = ".unfinished."
@@ -33,6 +32,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     temporary = path.with_name(f"{UNFINISHED}{path.name}")
     try:
         write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # a power cut must not leave an empty file of the final name
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -66,6 +67,7 @@ class RunFolder:
             SettingsError: the folder holds a run of other settings, or something else.
         """
         if self.exists:
+            self._make_folders()
             difference = _first_difference(
                 self.settings().model_dump(), settings.model_dump(), prefix=""
             )
@@ -76,18 +78,40 @@ class RunFolder:
                 )
             return
         try:
-            if self.path.is_dir() and any(self.path.iterdir()):
+            if self.path.is_dir() and not all(map(_is_unfinished, self.path.iterdir())):
                 raise SettingsError(
                     f"expected a new or empty --run folder; {self.path} holds other files; "
                     "choose another one"
                 )
-            for folder in (self.events, self.samples, self.checkpoints):
-                folder.mkdir(parents=True, exist_ok=True)
+            # The settings first: with them alone, the folder is already a run that can go on.
+            self.path.mkdir(parents=True, exist_ok=True)
             write_whole(self.settings_file, lambda path: _write_text(path, settings.to_yaml()))
+            self._make_folders()
         except OSError as error:
             raise SettingsError(
                 f"expected a --run folder that can be written; {self.path}: {error.strerror}"
             ) from error
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps a second process from training in the same folder.
+
+        Raises:
+            ModelError: another process does so now.
+        """
+        with (self.path / "lock").open("w") as file:
+            try:
+                _lock(file)
+            except BlockingIOError as error:
+                raise ModelError(
+                    f"expected a run that nobody trains; another process trains in {self.path}; "
+                    "wait for it or stop it"
+                ) from error
+            yield
+
+    def _make_folders(self) -> None:
+        for folder in (self.events, self.samples, self.checkpoints):
+            folder.mkdir(exist_ok=True)
 
     def forget_unfinished_files(self) -> None:
         """Deletes what a kill in the middle of writing left under a temporary name."""
@@ -105,10 +129,18 @@ class RunFolder:
                 f"expected a run folder with settings.yaml; {self.path} has none; "
                 "begin a run with --config"
             )
-        return check_settings(
-            yaml.safe_load(self.settings_file.read_text(encoding="utf-8")),
-            origin=str(self.settings_file),
-        )
+        return read_recipe(self.settings_file)
+
+    def describe(self) -> dict[str, Any]:
+        """Says how far the run is, its latest figures and its settings."""
+        settings = self.settings()
+        steps = self.checkpoint_steps()
+        return {
+            "steps": f"{steps[-1] if steps else 0} of {settings.train.steps}",
+            "style_file": str(self.style_file) if self.style_file.is_file() else None,
+            "latest": self.metrics()[-1:],
+            "settings": settings.model_dump(mode="json"),
+        }
 
     def checkpoint_file(self, step: int) -> Path:
         """Returns the file of the checkpoint after ``step`` steps."""
@@ -130,16 +162,38 @@ class RunFolder:
             file.write(json.dumps(entry) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Reads ``metrics.jsonl``, without a last line that a kill cut off."""
+        """Reads ``metrics.jsonl``, without a line that a kill cut off."""
         if not self.metrics_file.is_file():
             return []
-        lines = self.metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
+        return [entry for entry in map(_parsed, lines) if entry]
 
-    def forget_metrics_after(self, step: int) -> None:
-        """Drops what was logged after the checkpoint from which the run goes on."""
+    def forget_after(self, step: int) -> None:
+        """Drops the metrics and the broken checkpoints after the one from which the run goes on."""
+        for later in self.checkpoint_steps():
+            if later > step:
+                self.checkpoint_file(later).unlink()
         kept = "".join(json.dumps(m) + "\n" for m in self.metrics() if m["step"] <= step)
         write_whole(self.metrics_file, lambda path: _write_text(path, kept))
+
+
+def _lock(file: IO[str]) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        return  # Windows knows no such lock, and goes without
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_unfinished(path: Path) -> bool:
+    return path.name.startswith(UNFINISHED)
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -29,6 +29,8 @@ def _weight_by_name(value: Any) -> Any:
         return value
     weights: dict[Any, Any] = {}
     for entry in entries:
+        if not isinstance(entry, str | Mapping):
+            raise ValueError("expected paths, each alone or with its weight")
         weights.update(entry if isinstance(entry, Mapping) else {entry: 1.0})
     return weights
 
@@ -46,7 +48,8 @@ def _in_order(shares: tuple[float, float]) -> tuple[float, float]:
 PictureWeights = Annotated[
     dict[str, Positive], Field(min_length=1), BeforeValidator(_weight_by_name)
 ]
-Sources = Annotated[list[str], Field(min_length=1), BeforeValidator(_as_list)]
+Source = Annotated[str, Field(min_length=1)]
+Sources = Annotated[list[Source], Field(min_length=1), BeforeValidator(_as_list)]
 
 
 class Section(BaseModel):
@@ -83,7 +86,9 @@ class LossSettings(Section):
 
     Attributes:
         content: VGG19 layers that keep the photograph, with their weights.
-        style: VGG19 layers that bring the painting, with their weights.
+        style: VGG19 layers that bring the painting, with their weights. Not relu5_1 as well: it
+            alone would be two thirds of the style loss, and what a network does for it is to fill
+            flat areas with a regular lattice.
         content_weight: of the content term.
         style_weight: of the style term; the dial between photograph and painting.
         variation_weight: of the smoothness term.
@@ -93,10 +98,10 @@ class LossSettings(Section):
 
     content: LayerWeights = Field(default_factory=lambda: {"relu4_2": 1.0})
     style: LayerWeights = Field(
-        default_factory=lambda: {f"relu{block}_1": 1.0 for block in range(1, 6)}
+        default_factory=lambda: {f"relu{block}_1": 1.0 for block in range(1, 5)}
     )
     content_weight: NotNegative = 1.0
-    style_weight: NotNegative = 2.0
+    style_weight: NotNegative = 5.0
     variation_weight: NotNegative = 0.1
     vgg19: str = "bundled"
     pooling: Literal["max", "avg"] = "max"
@@ -108,6 +113,7 @@ class DataSettings(Section):
     Attributes:
         source: folders, globs, ``tfds:NAME[:SPLIT]`` or ``bundled``.
         validation: the same, for photographs that are never trained on.
+        validation_count: how many of these at most, the first ones.
         validation_size: long side in pixels at which they are painted and measured.
         crop: side in pixels of the squares cut for training.
         batch: pictures per step.
@@ -118,6 +124,7 @@ class DataSettings(Section):
 
     source: Sources = Field(default_factory=lambda: ["bundled"])
     validation: Sources = Field(default_factory=lambda: ["bundled"])
+    validation_count: Annotated[int, Field(ge=1)] = 64
     validation_size: Annotated[int, Field(ge=32, le=4096)] = 512
     crop: Annotated[int, Field(ge=32, le=2048, multiple_of=4)] = 256
     batch: Annotated[int, Field(ge=1, le=1024)] = 4
@@ -131,7 +138,7 @@ class TrainSettings(Section):
     Attributes:
         steps: optimizer steps.
         learning_rate: of Adam, at its height.
-        warmup_steps: over which it rises from a tenth of that.
+        warmup_steps: over which it rises from a tenth of that; half of all steps at most.
         schedule: ``cosine`` falls to a hundredth at the last step; ``constant`` stays.
         clip_norm: largest norm of the whole gradient; None for no limit.
         precision: of the networks' arithmetic; weights and losses stay in 32 bits. ``auto`` is
@@ -149,7 +156,7 @@ class TrainSettings(Section):
     schedule: Literal["cosine", "constant"] = "cosine"
     clip_norm: Positive | None = None
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     log_every: Annotated[int, Field(ge=1)] = 10
     checkpoint_every: Annotated[int, Field(ge=1)] = 100
     sample_every: Annotated[int, Field(ge=1)] = 100

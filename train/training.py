@@ -1,5 +1,6 @@
 """Trains a style: settings in, a run folder with a style file out."""
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from onestroke.errors import ModelError
+from onestroke.errors import ModelError, OnestrokeError
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
@@ -25,9 +26,11 @@ from onestroke.train.data import PhotographBatches
 from onestroke.train.ingredients import Ingredients, gather
 from onestroke.train.objective import StyleTrainer, Weights, measure_paintings
 from onestroke.train.run import RunFolder, write_whole
-from onestroke.train.settings import LossSettings, Settings, TrainSettings
+from onestroke.train.settings import LossSettings, Settings, TrainSettings, resolve
 from onestroke.train.sources import Photographs
 from onestroke.train.validation import Validation
+
+logger = logging.getLogger("onestroke.train")
 
 WARMUP_FROM = 0.1  # of the learning rate, at the first step
 COSINE_TO = 0.01  # of the learning rate, at the last step
@@ -69,7 +72,7 @@ class Trained:
 
 def train(
     settings: Settings,
-    folder: Path,
+    folder: Path | str,
     *,
     ingredients: Ingredients | None = None,
     show: Callable[[Progress], None] = lambda progress: None,
@@ -91,45 +94,81 @@ def train(
         OnestrokeError: something the user gave is missing, broken or does not fit; the message
             is one line. Nothing is written before the settings' files have been found.
     """
+    settings = resolve(settings)
     ingredients = ingredients or gather(settings)
-    validation = Validation(ingredients.validation)
-    run = RunFolder(folder)
+    run = RunFolder(Path(folder))
     run.begin(settings)
-    run.forget_unfinished_files()
+    with run.locked():
+        try:
+            return _train(settings, ingredients, run, show, stop or threading.Event())
+        except OSError as error:
+            raise OnestrokeError(
+                f"cannot write into {run.path}: {error.strerror or error}; mend that and go on "
+                f"with: onestroke train --run {run.path}"
+            ) from error
 
+
+def _train(
+    settings: Settings,
+    ingredients: Ingredients,
+    run: RunFolder,
+    show: Callable[[Progress], None],
+    stop: threading.Event,
+) -> Trained:
+    run.forget_unfinished_files()
     trainer = build_trainer(settings, ingredients.vgg19, ingredients.paintings)
     first_step = _resume(run, trainer)
-    steps = {"first_step": first_step, "last_step": settings.train.steps}
-    journal = Journal(run, settings.train.log_every, settings.data.batch, **steps)
-    if first_step == 0:
-        journal.write(0, _named("photographs", validation.measure_photographs(trainer)))
     batches = open_batches(settings, ingredients.photographs, first_step)
     if first_step < settings.train.steps:
-        callbacks = [
-            StopWhenDiverged(**steps),
-            journal,
-            Samples(validation, run, journal, settings.train.sample_every, **steps),
-            Checkpoints(run, settings.train.checkpoint_every, stop or threading.Event(), **steps),
-            Announcements(
-                journal,
-                lambda step, figures: show(Progress(step, settings.train.steps, figures)),
-                **steps,
-            ),
-        ]
-        fit(trainer, batches, callbacks)
+        validation = Validation(ingredients.validation)
+        journal = Journal(
+            run,
+            settings.train.log_every,
+            settings.data.batch,
+            first_step=first_step,
+            last_step=settings.train.steps,
+        )
+        try:
+            if first_step == 0:
+                journal.write(0, _named("photographs", validation.measure_photographs(trainer)))
+            fit(trainer, batches, _callbacks(settings, run, validation, journal, show, stop))
+        finally:
+            journal.close()
     step = run.checkpoint_steps()[-1]
     finished = step == settings.train.steps
-    photographs_terms, pictures_terms = validation_losses(run)
+    photographs, pictures = validation_losses(run)
     if finished:
-        metadata = describe(settings, ingredients.vgg19, photographs_terms, pictures_terms)
+        metadata = describe(settings, ingredients.vgg19, photographs, pictures)
         save_style(run.style_file, trainer.network, metadata)
     return Trained(
         step,
         run.style_file if finished else None,
-        photographs_terms,
-        pictures_terms,
+        photographs,
+        pictures,
         skipped=len(batches.broken),
     )
+
+
+def _callbacks(
+    settings: Settings,
+    run: RunFolder,
+    validation: Validation,
+    journal: Journal,
+    show: Callable[[Progress], None],
+    stop: threading.Event,
+) -> list[keras.callbacks.Callback]:
+    """Returns what happens after every step, in order: nothing broken may be saved."""
+    steps = {"first_step": journal.first_step, "last_step": journal.last_step}
+    every = settings.train
+    return [
+        StopWhenDiverged(**steps),
+        journal,
+        Samples(validation, run, journal, every.sample_every, **steps),
+        Checkpoints(run, every.checkpoint_every, stop, **steps),
+        Announcements(
+            journal, lambda step, figures: show(Progress(step, every.steps, figures)), **steps
+        ),
+    ]
 
 
 def fit(
@@ -242,18 +281,22 @@ def describe(
     from onestroke import __version__
 
     resolved = settings.model_dump(mode="json")
-    painting = {Path(name).name: share for name, share in settings.style.pictures.items()}
-    resolved["style"]["pictures"] = painting
+    paintings = [{Path(name).name: share} for name, share in settings.style.pictures.items()]
+    resolved["style"]["pictures"] = paintings
     for key in ("source", "validation"):
-        resolved["data"][key] = [Path(source).name for source in resolved["data"][key]]
+        resolved["data"][key] = [_without_folder(source) for source in resolved["data"][key]]
     resolved["loss"]["vgg19"] = weights.source
     return {
         "onestroke": __version__,
-        "style_names": ["+".join(Path(name).stem for name in painting)],
+        "style_names": ["+".join(Path(name).stem for name in settings.style.pictures)],
         "settings": resolved,
         "vgg19": {"source": weights.source, "sha256": weights.sha256},
         "losses": {"photographs": dict(photographs), "pictures": dict(pictures)},
     }
+
+
+def _without_folder(source: str) -> str:
+    return source if source.startswith("tfds:") else Path(source).name
 
 
 def save_style(path: Path, network: TransformNetwork, metadata: dict[str, Any]) -> None:
@@ -275,19 +318,26 @@ def validation_losses(run: RunFolder) -> tuple[dict[str, float], dict[str, float
 
 
 def _resume(run: RunFolder, trainer: StyleTrainer) -> int:
-    """Restores the newest checkpoint that can be read; returns its step, 0 without one."""
-    steps = run.checkpoint_steps()
-    if not steps:
-        run.forget_metrics_after(-1)
-        return 0
-    restored = restore_checkpoint(run.checkpoint_file(steps[-1]), trainer)
-    if restored != steps[-1]:
-        raise ModelError(
-            f"expected the checkpoint of step {steps[-1]} in "
-            f"{run.checkpoint_file(steps[-1])}; it is of step {restored}; delete it"
-        )
-    run.forget_metrics_after(restored)
-    return restored
+    """Restores the newest checkpoint that can be read; returns its step, 0 without one.
+
+    Raises:
+        ModelError: there are checkpoints, and none can be read.
+    """
+    unreadable = None
+    for step in reversed(run.checkpoint_steps()):
+        path = run.checkpoint_file(step)
+        try:
+            restore_checkpoint(path, trainer)
+        except ModelError as error:
+            logger.warning("skipped a checkpoint: %s", error)
+            unreadable = error
+            continue
+        run.forget_after(step)
+        return step
+    if unreadable:
+        raise unreadable
+    run.forget_after(-1)
+    return 0
 
 
 def _named(prefix: str, terms: Mapping[str, float]) -> dict[str, float]:

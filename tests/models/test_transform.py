@@ -20,7 +20,7 @@ def picture(height: int, width: int, batch: int = 1) -> np.ndarray:
 def multiply_adds(network: TransformNetwork, side: int = 256) -> int:
     """Counts the convolutions' multiply-adds for one square picture."""
     sizes = [layer for layer in network.layers if hasattr(layer, "kernel")]
-    probe = keras.Model(network.inputs, [layer.output for layer in sizes])
+    probe = keras.Model(network.input, [layer.output for layer in sizes])
     total = 0
     for layer, output in zip(sizes, probe(picture(side, side)), strict=True):
         height, width = output.shape[1:3]

@@ -11,8 +11,14 @@ from keras import ops
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.models import vgg19_weights
-from onestroke.models.vgg19 import DEPTHS, LAYERS, block_and_layer, loss_network
-from onestroke.models.vgg19_weights import BUNDLED, MEAN_RGB, Vgg19Weights, load_vgg19_weights
+from onestroke.models.vgg19 import LAYERS, block_and_layer, loss_network
+from onestroke.models.vgg19_weights import (
+    BUNDLED,
+    DEPTHS,
+    MEAN_RGB,
+    Vgg19Weights,
+    load_vgg19_weights,
+)
 
 DEEPEST = ["relu5_4", "relu1_1"]
 
@@ -175,9 +181,21 @@ def test_wrong_files_are_named(tmp_path):
         load_vgg19_weights("vgg20")
     for suffix in (".npz", ".h5", ".mat"):
         broken = tmp_path / f"broken{suffix}"
-        broken.write_bytes(BUNDLED.read_bytes()[:100])
-        with pytest.raises(ModelError, match=f"{expected}; broken{suffix} does not hold VGG19"):
-            load_vgg19_weights(broken)
+        for content in (b"", BUNDLED.read_bytes()[:100]):
+            broken.write_bytes(content)
+            with pytest.raises(ModelError, match=f"broken{suffix} does not hold VGG19"):
+                load_vgg19_weights(broken)
+
+
+def test_every_layer_of_a_file_is_checked(tmp_path):
+    arrays = {}
+    for (block, layer), (kernel, bias) in keras_arrays().items():
+        arrays[f"block{block}_conv{layer}/kernel"] = kernel
+        arrays[f"block{block}_conv{layer}/bias"] = bias
+    arrays["block3_conv2/kernel"] = arrays["block3_conv2/kernel"][..., :9]
+    np.savez(tmp_path / "cut.npz", **arrays)
+    with pytest.raises(ModelError, match=r"block 3, layer 2 has shape \(3, 3, 256, 9\)"):
+        load_vgg19_weights(tmp_path / "cut.npz")
 
 
 def test_unknown_layer_and_pooling_are_named(bundled):

@@ -1,5 +1,6 @@
 """The command line as users meet it: what it prints, its exit status, its mistakes in one line."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,25 @@ def test_stylize_paints_a_picture_at_its_size(run, trained, tmp_path):
     assert status == 0
     assert "1/1" in said
     assert Image.open(tmp_path / "out.png").size == (37, 21)
+
+
+def test_brackets_in_a_name_are_printed_as_they_are(run, trained, tmp_path):
+    Image.new("RGB", (20, 20)).save(tmp_path / "photo [raw] :star:.png")
+    source = tmp_path / "photo [raw] :star:.png"
+    _, said, _ = run("stylize", source, "--model", trained, "--output", tmp_path / "out [/y].png")
+    assert "out [/y].png" in said
+
+
+def test_damaged_run_files_end_in_one_line(run, trained, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    (copy / "metrics.jsonl").unlink()
+    assert run("train", "--run", copy)[0] == 0
+    (copy / "settings.yaml").write_text("train: {steps")
+    status, _, error = run("train", "--run", copy)
+    assert status == 2
+    assert is_one_line(error)
+    assert "expected YAML in" in error
 
 
 def test_strength_zero_gives_the_photograph_back(run, trained, tmp_path):

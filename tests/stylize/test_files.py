@@ -8,9 +8,7 @@ import pytest
 from PIL import Image
 
 from onestroke.errors import ModelError, SettingsError
-from onestroke.models import transform
 from onestroke.pictures import read_picture
-from onestroke.stylize import files
 from onestroke.stylize.files import FileResult, stylize_files
 
 
@@ -126,7 +124,3 @@ def test_mistakes_in_paths_stop_everything(photos, style_file):
     with pytest.raises(SettingsError, match="expected an output folder other than the input"):
         stylize_files([photos], style_file, photos)
     assert not Path("out").exists()
-
-
-def test_the_minimal_side_is_the_network_s():
-    assert files.MINIMUM_SIDE == transform.MINIMUM_SIDE

@@ -109,6 +109,9 @@ def test_settings_are_frozen(recipe):
         ({"network": {"preset": "tiny"}}, "network.preset: input should be 'johnson', 'half' or"),
         ({"train": {"precision": "fp8"}}, "train.precision: input should be 'auto', 'float32'"),
         ({"train": {"learning_rate": float("nan")}}, "train.learning_rate: input should be"),
+        ({"style": {"pictures": [["a"]]}}, "expected paths, each alone or with its weight"),
+        ({"data": {"source": ""}}, "data.source.0: string should have at least 1 character"),
+        ({"train": {"seed": 2**40}}, "train.seed: input should be less than 4294967296"),
         ({"style": {"pictures": []}}, "style.pictures: dictionary should have at least 1 item"),
     ],
 )

@@ -13,14 +13,15 @@ import onestroke
 from onestroke.errors import ModelError, OnestrokeError, SettingsError
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
-from onestroke.train.callbacks import DivergedError
-from onestroke.train.ingredients import read_paintings
+from onestroke.train.checkpoint import DivergedError, save_checkpoint
+from onestroke.train.ingredients import read_paintings, read_validation
 from onestroke.train.run import RunFolder
 from onestroke.train.settings import check_settings, read_recipe, resolve
 from onestroke.train.training import (
     build_network,
     build_optimizer,
     build_trainer,
+    describe,
     train,
 )
 
@@ -65,7 +66,9 @@ def test_a_run_leaves_all_that_the_design_names(settings, tmp_path):
         "step_0000008.png",
     ]
     sheet = Image.open(run.samples / "step_0000008.png")
-    assert sheet.size == (4 * 48, 2 * max(36, sheet.height // 2))  # four landscapes, two rows
+    shown = read_validation(settings.data)
+    assert sheet.width == sum(photograph.shape[1] for photograph in shown)
+    assert sheet.height == 2 * max(photograph.shape[0] for photograph in shown)
     assert list(run.events.glob("events.out.tfevents.*"))
     assert not list(run.path.rglob(".unfinished*"))
 
@@ -173,6 +176,8 @@ def test_16_bit_training_is_close_and_ships_32_bits(settings, tmp_path, precisio
     exact = train(short, tmp_path / "float32")
     mixed = train(changed(short, train__precision=precision), tmp_path / precision)
     assert mixed.pictures["loss"] == pytest.approx(exact.pictures["loss"], rel=tolerance)
+    taken = int(final_arrays(tmp_path / precision)["optimizer.000"])
+    assert taken >= 3, "the loss scale skipped the steps"
     network = keras.saving.load_model(mixed.style_file)
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
 
@@ -192,8 +197,18 @@ def test_divergence_stops_at_its_step_and_keeps_the_checkpoint(settings, tmp_pat
     assert "expected a finite loss; the " in message
     assert " at step " in message
     assert "train.learning_rate" in message
-    step = int(message.split(" at step ")[1].split(";")[0])
-    assert all(saved < step for saved in RunFolder(tmp_path / "wild").checkpoint_steps())
+    for step in RunFolder(tmp_path / "wild").checkpoint_steps():
+        with np.load(RunFolder(tmp_path / "wild").checkpoint_file(step)) as arrays:
+            assert all(np.isfinite(arrays[name]).all() for name in arrays.files)
+
+
+def test_weights_that_are_not_finite_are_never_saved(settings, tmp_path):
+    """The loss of a step is that of the weights before it, so the weights are looked at too."""
+    trainer = build_trainer(settings, load_vgg19_weights(), read_paintings(settings.style))
+    trainer.network.colour.shift.assign([[np.nan, 0, 0]])
+    with pytest.raises(DivergedError, match="expected finite weights; some are not after step 4"):
+        save_checkpoint(tmp_path / "checkpoint.npz", trainer, 4)
+    assert not list(tmp_path.glob("*.npz"))
 
 
 def test_learning_rate_rises_and_falls(settings):
@@ -247,14 +262,89 @@ def test_a_folder_without_a_run_is_named(tmp_path):
         RunFolder(tmp_path).settings()
 
 
-def test_a_broken_checkpoint_is_named(settings, tmp_path):
+def stop_at(step: int, settings, folder) -> RunFolder:
     stop = threading.Event()
-    stop.set()
-    train(settings, tmp_path / "run", stop=stop)
+    train(
+        settings, folder, stop=stop, show=lambda now: stop.set() if now.step == step - 1 else None
+    )
+    return RunFolder(folder)
+
+
+def test_a_broken_checkpoint_falls_back_to_the_one_before(settings, tmp_path, caplog):
+    run = stop_at(5, settings, tmp_path / "run")
+    assert run.checkpoint_steps() == [4, 5]
+    run.checkpoint_file(5).write_bytes(b"PK")
+    assert train(settings, tmp_path / "run").step == 8
+    assert "skipped a checkpoint: " in caplog.text
+    train(settings, tmp_path / "whole")
+    one, two = final_arrays(tmp_path / "run"), final_arrays(tmp_path / "whole")
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no archive"])
+def test_without_any_good_checkpoint_the_file_is_named(settings, tmp_path, content):
     run = RunFolder(tmp_path / "run")
-    run.checkpoint_file(1).write_bytes(b"PK")
-    with pytest.raises(ModelError, match="broken or of another network"):
-        train(settings, tmp_path / "run")
+    run.begin(settings)
+    run.checkpoint_file(4).write_bytes(content)
+    text = message(train, settings, tmp_path / "run")
+    assert text.startswith("expected a checkpoint of this run; ")
+    assert "step_0000004.npz is broken or of another network" in text
+
+
+@pytest.mark.parametrize("left", [[], ["folder"], ["folder", ".unfinished.settings.yaml"]])
+def test_a_kill_while_the_folder_is_made_leaves_one_that_can_begin(settings, tmp_path, left):
+    for name in left:
+        path = tmp_path / "run" / ("" if name == "folder" else name)
+        path.mkdir() if name == "folder" else path.write_text("half")
+    RunFolder(tmp_path / "run").begin(settings)
+    assert RunFolder(tmp_path / "run").settings() == settings
+
+
+def test_deleted_sub_folders_are_made_again(settings, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.begin(settings)
+    run.samples.rmdir()
+    run.begin(settings)
+    assert run.samples.is_dir()
+
+
+def test_two_trainings_in_one_folder_are_refused(settings, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.begin(settings)
+    with run.locked():
+        assert "another process trains in" in message(train, settings, tmp_path / "run")
+
+
+def test_paintings_without_strokes_are_refused(settings, tmp_path):
+    Image.new("RGB", (60, 50), (9, 80, 200)).save(tmp_path / "flat.png")
+    Image.new("RGB", (900, 20)).save(tmp_path / "ribbon.png")
+    for name, expected in (
+        ("flat.png", "expected a painting with strokes; "),
+        ("ribbon.png", "expected a painting up to 8 times as long as wide; "),
+    ):
+        style = changed(settings, style__pictures={str(tmp_path / name): 1.0}).style
+        assert expected in message(read_paintings, style)
+
+
+def test_validation_photographs_are_limited_and_large_enough(settings, tmp_path):
+    data = changed(settings, data__validation_count=2).data
+    assert len(read_validation(data)) == 2
+    Image.new("RGB", (400, 40)).save(tmp_path / "ribbon.png")
+    small = changed(settings, data__validation=[str(tmp_path)]).data
+    assert "expected validation photographs of 16 pixels a side" in message(read_validation, small)
+
+
+def test_the_style_file_keeps_names_and_no_folders(settings):
+    pictures = {"/home/me/a/sea.jpg": 1.0, "/home/me/b/sea.jpg": 3.0}
+    sources = ["tfds:coco/2017:train", "/home/me/photos"]
+    metadata = describe(
+        changed(settings, style__pictures=pictures, data__source=sources),
+        load_vgg19_weights(),
+        {},
+        {},
+    )
+    assert metadata["settings"]["style"]["pictures"] == [{"sea.jpg": 1.0}, {"sea.jpg": 3.0}]
+    assert metadata["settings"]["data"]["source"] == ["tfds:coco/2017:train", "photos"]
 
 
 def test_a_cut_off_line_of_metrics_is_dropped(tmp_path):
@@ -263,7 +353,7 @@ def test_a_cut_off_line_of_metrics_is_dropped(tmp_path):
     with run.metrics_file.open("a") as file:
         file.write('{"step": 2, "lo')
     assert run.metrics() == [{"step": 1, "loss": 2.0}]
-    run.forget_metrics_after(1)
+    run.forget_after(1)
     assert run.metrics_file.read_text() == '{"step": 1, "loss": 2.0}\n'
 
 
@@ -276,8 +366,8 @@ def test_an_interrupted_save_keeps_the_old_style_file(settings, tmp_path, monkey
         raise OSError("disk full")
 
     monkeypatch.setattr(TransformNetwork, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
-        train(changed(settings, train__steps=1), tmp_path / "run")
+    text = message(train, changed(settings, train__steps=1), tmp_path / "run")
+    assert text.startswith(f"cannot write into {tmp_path / 'run'}: disk full; ")
     assert trained.style_file.read_bytes() == before
     assert not list(trained.style_file.parent.glob(".unfinished*"))
 
