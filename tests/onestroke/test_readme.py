@@ -33,13 +33,13 @@ def test_python_snippets_run_and_their_files_agree(tmp_path):
 
     stylizer = onestroke.load(tmp_path / "runs" / "wave")
     image = pixels[None].astype(np.float32)
-    served = tf.saved_model.load(str(tmp_path / "wave_saved_model")).serve(image)
+    server = tf.saved_model.load(str(tmp_path / "wave_saved_model"))
     interpreter = tf.lite.Interpreter(str(tmp_path / "wave.tflite"))
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
     interpreter.invoke()
     on_a_phone = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    for picture in (served.numpy(), on_a_phone):
+    for picture in (server.serve(image).numpy(), on_a_phone):
         assert np.abs(to_bytes(picture[0]).astype(int) - stylizer(pixels)).max() <= 1
 
 
