@@ -236,6 +236,11 @@ def test_learning_rate_rises_and_falls(settings):
     assert float(constant.learning_rate) == pytest.approx(1e-3)
 
 
+def test_the_gradient_is_clipped_where_asked(settings):
+    assert build_optimizer(settings.train).global_clipnorm is None
+    assert build_optimizer(changed(settings, train__clip_norm=0.5).train).global_clipnorm == 0.5
+
+
 def message(call, *arguments) -> str:
     with pytest.raises(OnestrokeError) as caught:
         call(*arguments)
