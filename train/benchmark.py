@@ -51,7 +51,7 @@ class Timing:
         input_wait = max(0.0, self.step - self.without_input)
         network = min(self.without_loss, self.step)
         return {
-            "vgg19": max(0.0, self.step - input_wait - network) / self.step,
+            "VGG19": max(0.0, self.step - input_wait - network) / self.step,
             "network": network / self.step,
             "input": input_wait / self.step,
         }
@@ -84,11 +84,11 @@ def benchmark_training(
 
 def as_table(timings: Sequence[Timing]) -> Table:
     """Sets the timings side by side."""
-    table = Table()
-    for name in ("crop", "precision", "steps/s", "pictures/s", "pipeline alone, pictures/s"):
-        table.add_column(name, justify="right")
-    for name in ("VGG19", "network", "input"):
-        table.add_column(name, justify="right")
+    table = Table(
+        caption="pipeline: pictures/s of the input alone; then the shares of a step's time"
+    )
+    for name in ("crop", "precision", "steps/s", "pictures/s", "pipeline", *timings[0].shares()):
+        table.add_column(name, justify="right", no_wrap=True)
     for one in timings:
         table.add_row(
             str(one.crop),
