@@ -9,10 +9,8 @@ import glob
 import io
 import os
 import re
-import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +18,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from onestroke.errors import OnestrokeError
+from onestroke.files import write_whole
 
 MAX_PIXELS = 200_000_000
 """The largest cameras and phones write 16320x12240; a file that unpacks to more is either a mosaic
@@ -166,8 +165,9 @@ def write_picture(path: Path | str, picture: Picture, *, quality: int = 95) -> N
     elif kind == "TIFF":
         options = {"compression": "tiff_lzw"}
     try:
-        with _whole_file(path) as stream:
-            _to_image(picture, with_alpha=kind in _HOLDS_ALPHA).save(stream, kind, **options)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = _to_image(picture, with_alpha=kind in _HOLDS_ALPHA)
+        write_whole(path, lambda temporary: image.save(temporary, kind, **options))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise PictureError(
@@ -317,19 +317,6 @@ def _to_image(picture: Picture, *, with_alpha: bool) -> Image.Image:
     alpha = picture.alpha[:, :, None].astype(np.uint16)
     over_white = (picture.pixels * alpha + 255 * (255 - alpha) + 127) // 255  # at most 65152
     return Image.fromarray(over_white.astype(np.uint8))
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[io.BufferedWriter]:
-    """Open a file that takes its name only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.parent / f".{uuid.uuid4().hex}.partial"
-    try:
-        with partial.open("xb") as stream:
-            yield stream
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, str]]:

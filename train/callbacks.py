@@ -9,9 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from onestroke.files import write_whole
 from onestroke.train.checkpoint import ADVICE, DivergedError, save_checkpoint
 from onestroke.train.objective import TERMS
-from onestroke.train.run import RunFolder, write_whole
+from onestroke.train.run import RunFolder
 from onestroke.train.validation import Validation
 
 

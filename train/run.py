@@ -13,30 +13,16 @@ last good one.
 
 import contextlib
 import json
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from onestroke.errors import ModelError, SettingsError
+from onestroke.files import UNFINISHED, is_unfinished, write_whole
 from onestroke.train.settings import Settings, read_recipe
 
 CHECKPOINTS_KEPT = 2  # the newest, and the one before it
-UNFINISHED = ".unfinished."
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Lets ``write`` fill a temporary file beside ``path``, then renames it to ``path``."""
-    # Keras insists on the suffix, so the mark of the unfinished file goes in front.
-    temporary = path.with_name(f"{UNFINISHED}{path.name}")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())  # a power cut must not leave an empty file of the final name
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class RunFolder:
@@ -78,7 +64,7 @@ class RunFolder:
                 )
             return
         try:
-            if self.path.is_dir() and not all(map(_is_unfinished, self.path.iterdir())):
+            if self.path.is_dir() and not all(map(is_unfinished, self.path.iterdir())):
                 raise SettingsError(
                     f"expected a new or empty --run folder; {self.path} holds other files; "
                     "choose another one"
@@ -183,10 +169,6 @@ def _lock(file: IO[str]) -> None:
     except ImportError:
         return  # Windows knows no such lock, and goes without
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _is_unfinished(path: Path) -> bool:
-    return path.name.startswith(UNFINISHED)
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from onestroke.errors import ModelError, OnestrokeError
+from onestroke.files import write_whole
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
@@ -25,7 +26,7 @@ from onestroke.train.checkpoint import restore_checkpoint
 from onestroke.train.data import PhotographBatches
 from onestroke.train.ingredients import Ingredients, gather
 from onestroke.train.objective import StyleTrainer, Weights, measure_paintings
-from onestroke.train.run import RunFolder, write_whole
+from onestroke.train.run import RunFolder
 from onestroke.train.settings import LossSettings, Settings, TrainSettings, resolve
 from onestroke.train.sources import Photographs
 from onestroke.train.validation import Validation

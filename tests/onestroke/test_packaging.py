@@ -11,7 +11,7 @@ BUILD = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools
 ROOMS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
 MAY_IMPORT = {
     "models": {"models", "errors"},
-    "train": {"models", "train", "errors", "pictures"},
+    "train": {"models", "train", "errors", "files", "pictures"},
     "stylize": {"models", "stylize", "errors", "pictures"},
 }
 
