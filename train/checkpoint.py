@@ -1,7 +1,7 @@
 """Checkpoints: all that a run needs to go on as if it had never stopped.
 
-The batches are a function of the step and the learning rate of the optimizer's count, so network,
-optimizer and step are everything.
+The batches are a function of the step and the learning rate of the optimizer's count, so network
+and optimizer are everything; the file's name tells the step.
 """
 
 import zipfile
@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from onestroke.errors import ModelError, OnestrokeError
+from onestroke.files import write_whole
 from onestroke.train.objective import StyleTrainer
-from onestroke.train.run import write_whole
 
 ADVICE = (
     "earlier checkpoints are kept: train again in a new folder with a lower train.learning_rate, "
@@ -25,7 +25,7 @@ class DivergedError(OnestrokeError):
 
 
 def save_checkpoint(path: Path, trainer: StyleTrainer, step: int) -> None:
-    """Writes network, optimizer and step to ``path``, whole or not at all.
+    """Writes network and optimizer after ``step`` steps to ``path``, whole or not at all.
 
     Raises:
         DivergedError: a weight is not finite; nothing is written.
@@ -36,13 +36,13 @@ def save_checkpoint(path: Path, trainer: StyleTrainer, step: int) -> None:
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
-            np.savez(file, step=np.int64(step), **arrays)
+            np.savez(file, **arrays)
 
     write_whole(path, write)
 
 
-def restore_checkpoint(path: Path, trainer: StyleTrainer) -> int:
-    """Restores a built trainer; returns the number of steps it had taken.
+def restore_checkpoint(path: Path, trainer: StyleTrainer) -> None:
+    """Restores a built trainer.
 
     Raises:
         ModelError: the file is broken, or of a network with other variables.
@@ -51,7 +51,6 @@ def restore_checkpoint(path: Path, trainer: StyleTrainer) -> int:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in variables}
-            step = int(arrays["step"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(
             f"expected a checkpoint of this run; {path} is broken or of another network ({error})"
@@ -61,7 +60,6 @@ def restore_checkpoint(path: Path, trainer: StyleTrainer) -> int:
             raise ModelError(f"expected a checkpoint of this run; {path} has other shapes: {name}")
     for name, variable in variables.items():
         variable.assign(values[name])
-    return step
 
 
 def _variables(trainer: StyleTrainer) -> dict[str, keras.Variable]:
