@@ -1,8 +1,8 @@
 """Layers of the transformation network, in the forms that every phone and browser delegate takes.
 
 Each gives the same numbers as the textbook layer. Mirror padding as its own operator doubles the
-latency of a TFLite file, nearest upsampling by repetition becomes five-dimensional and cannot run
-on a GPU, and a naive variance overflows 16-bit floats; these forms avoid all three.
+latency of a TFLite file, bilinear upsampling as its own operator cannot be converted for every
+size, and a naive variance overflows 16-bit floats; these forms avoid all three.
 All layers take and give ``(batch, height, width, channels)`` floats.
 """
 
@@ -37,7 +37,7 @@ class ReflectPadding(keras.layers.Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Pads the height, then the width."""
-        for axis, cut in ((1, _rows), (2, _columns)):
+        for axis, cut in CUTS.items():
             before = [cut(x, k, k + 1) for k in range(self.size, 0, -1)]
             after = [cut(x, -k - 1, -k) for k in range(1, self.size + 1)]
             x = ops.concatenate([*before, x, *after], axis=axis)
@@ -53,30 +53,55 @@ class ReflectPadding(keras.layers.Layer):
         return {**super().get_config(), "size": self.size}
 
 
-def _rows(x: Tensor, start: int, stop: int) -> Tensor:
+def _rows(x: Tensor, start: int, stop: int | None) -> Tensor:
     return x[:, start:stop]
 
 
-def _columns(x: Tensor, start: int, stop: int) -> Tensor:
+def _columns(x: Tensor, start: int, stop: int | None) -> Tensor:
     return x[:, :, start:stop]
 
 
-@register
-class NearestUpsampling(keras.layers.Layer):
-    """Doubles height and width by repeating every pixel.
+CUTS = {1: _rows, 2: _columns}  # by axis
 
-    Nearest upsampling followed by a convolution leaves no checkerboard where a transposed
-    convolution does (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts").
+
+@register
+class SmoothUpsampling(keras.layers.Layer):
+    """Doubles height and width: a [1 2 1] blur, then bilinear interpolation.
+
+    Upsampling before a convolution leaves no checkerboard where a transposed convolution does
+    (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts"). Neither nearest nor bilinear
+    upsampling is enough, though: in flat areas the residual blocks amplify the noise of the
+    photograph, most where it changes sign from one coarse pixel to the next, and the convolution
+    and the ReLU that follow turn those alternations into a weave of half their period. The blur
+    is zero for them.
     """
 
     def call(self, x: Tensor) -> Tensor:
-        """Repeats along the channels, then moves the copies into 2 x 2 blocks."""
-        return ops.depth_to_space(ops.concatenate([x, x, x, x], axis=-1), 2)
+        """Makes the four pixels of each 2 x 2 block as channels, then moves them into place."""
+        for axis in (1, 2):
+            before, after = _neighbours(x, axis)
+            x = 0.5 * x + 0.25 * (before + after)
+        blocks = [quarter for half in _halves(x, 1) for quarter in _halves(half, 2)]
+        return ops.depth_to_space(ops.concatenate(blocks, axis=-1), 2)
 
     def compute_output_shape(self, shape: tuple) -> tuple:
         """Doubles height and width where they are known."""
         height, width = (side and 2 * side for side in shape[1:3])
         return (shape[0], height, width, shape[3])
+
+
+def _halves(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Returns what stands a quarter of a step before and after each row or column."""
+    before, after = _neighbours(x, axis)
+    return 0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after
+
+
+def _neighbours(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Returns the row or column before and after each one; the outermost repeat themselves."""
+    cut = CUTS[axis]
+    before = ops.concatenate([cut(x, 0, 1), cut(x, 0, -1)], axis=axis)
+    after = ops.concatenate([cut(x, 1, None), cut(x, -1, None)], axis=axis)
+    return before, after
 
 
 @register

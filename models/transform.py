@@ -3,7 +3,7 @@
 After "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" and its supplement:
 a stem, two steps down, residual blocks, two steps up. Departures, each the field's consensus or
 needed to ship: instance instead of batch normalisation (Ulyanov et al. 2016), reflection padding
-at every convolution, nearest upsampling before a convolution instead of a transposed one, a
+at every convolution, smooth upsampling before a convolution instead of a transposed one, a
 sigmoid at the end with no normalisation before it, one row of scale and shift per style.
 """
 
@@ -20,9 +20,9 @@ from onestroke.models.layers import (
     ConditionalInstanceNorm,
     CropLike,
     Moments,
-    NearestUpsampling,
     Pixels,
     ReflectPadding,
+    SmoothUpsampling,
     Tensor,
     register,
 )
@@ -47,7 +47,7 @@ class Preset:
         expansion: None for two full 3 x 3 convolutions a block; a number for an inverted
             residual (Sandler et al. 2018) whose depthwise convolution has that many times the
             channels.
-        up: the convolutions after the blocks; ``scale`` is the nearest upsampling before each.
+        up: the convolutions after the blocks; ``scale`` is the upsampling before each.
     """
 
     down: tuple[Step, ...]
@@ -74,8 +74,8 @@ class Preset:
         pixels += self.blocks * kernels_of_three * scale
         for step in self.up:
             scale //= step.scale
-            # An upsampled pixel stands up to this far from the one it repeats.
-            pixels += (step.scale - 1) * scale
+            # An upsampled pixel takes from its own coarse pixel and the next two on either side.
+            pixels += 4 * (step.scale - 1) * scale
             pixels += step.kernel // 2 * scale
         return pixels
 
@@ -188,7 +188,7 @@ class TransformNetwork(keras.Model):
             for i in range(1, size.blocks + 1)
         ]
         self.upsampling = [
-            NearestUpsampling() if s.scale > 1 else keras.layers.Identity() for s in size.up
+            SmoothUpsampling() if s.scale > 1 else keras.layers.Identity() for s in size.up
         ]
         *inner, last = size.up
         self.up = [

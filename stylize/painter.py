@@ -22,7 +22,7 @@ from onestroke.pictures import resize
 
 # A johnson network takes 0.9 GB for each megapixel it sees at once: 2.0 GB in all, Python included.
 WHOLE_PIXELS = 3 * 2**19
-# With margins of 60 pixels a tile is as large at most. Smaller tiles repaint more margin.
+# With margins of 68 pixels a tile is as large at most. Smaller tiles repaint more margin.
 TILE_SIDE = 1104
 
 Region = tuple[slice, slice]

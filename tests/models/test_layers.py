@@ -10,9 +10,9 @@ from onestroke.models.layers import (
     ConditionalAffine,
     ConditionalInstanceNorm,
     CropLike,
-    NearestUpsampling,
     Pixels,
     ReflectPadding,
+    SmoothUpsampling,
 )
 
 
@@ -28,15 +28,26 @@ def test_reflect_padding_equals_numpy(features, size):
     np.testing.assert_array_equal(padded, expected)
 
 
-def test_nearest_upsampling_repeats_every_pixel(features):
-    expected = features.repeat(2, axis=1).repeat(2, axis=2)
-    np.testing.assert_array_equal(NearestUpsampling()(features), expected)
+def test_smooth_upsampling_is_a_blur_and_bilinear_upsampling(features):
+    padded = np.pad(features, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    rows = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
+    blurred = (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4
+    expected = keras.layers.UpSampling2D(2, interpolation="bilinear")(blurred)
+    np.testing.assert_allclose(SmoothUpsampling()(features), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_smooth_upsampling_stops_alternations(axis):
+    stripes = np.resize([1.0, -1.0], 12).reshape((1, 12, 1, 1) if axis == 1 else (1, 1, 12, 1))
+    picture = np.broadcast_to(stripes, (1, 12, 12, 1)).astype(np.float32)
+    inside = ops.convert_to_numpy(SmoothUpsampling()(picture))[:, 4:-4, 4:-4]
+    np.testing.assert_allclose(inside, 0, atol=1e-6)
 
 
 def test_shapes_are_known_where_the_input_is():
     image = keras.Input((None, 20, 3))
     assert ReflectPadding(4)(image).shape == (None, None, 28, 3)
-    assert NearestUpsampling()(image).shape == (None, None, 40, 3)
+    assert SmoothUpsampling()(image).shape == (None, None, 40, 3)
 
 
 def test_instance_norm_equals_numpy(features):
