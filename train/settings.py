@@ -86,9 +86,10 @@ class LossSettings(Section):
 
     Attributes:
         content: VGG19 layers that keep the photograph, with their weights.
-        style: VGG19 layers that bring the painting, with their weights. Not relu5_1 as well: it
-            alone would be two thirds of the style loss, and what a network does for it is to fill
-            flat areas with a regular lattice.
+        style: VGG19 layers that bring the painting, with their weights. The deep ones count more:
+            evenly weighted, a network covers everything with the finest of the strokes. relu5_1
+            counts little: evenly weighted it is two thirds of the style loss, and what a network
+            does for it is to fill flat areas with a regular lattice.
         content_weight: of the content term.
         style_weight: of the style term; the dial between photograph and painting.
         variation_weight: of the smoothness term.
@@ -98,11 +99,17 @@ class LossSettings(Section):
 
     content: LayerWeights = Field(default_factory=lambda: {"relu4_2": 1.0})
     style: LayerWeights = Field(
-        default_factory=lambda: {f"relu{block}_1": 1.0 for block in range(1, 5)}
+        default_factory=lambda: {
+            "relu1_1": 0.5,
+            "relu2_1": 0.5,
+            "relu3_1": 1.0,
+            "relu4_1": 2.0,
+            "relu5_1": 0.1,
+        }
     )
     content_weight: NotNegative = 1.0
-    style_weight: NotNegative = 5.0
-    variation_weight: NotNegative = 0.1
+    style_weight: NotNegative = 8.0
+    variation_weight: NotNegative = 0.5
     vgg19: str = "bundled"
     pooling: Literal["max", "avg"] = "max"
 
