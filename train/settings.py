@@ -86,10 +86,10 @@ class LossSettings(Section):
 
     Attributes:
         content: VGG19 layers that keep the photograph, with their weights.
-        style: VGG19 layers that bring the painting, with their weights. The deep ones count more:
-            evenly weighted, a network covers everything with the finest of the strokes. relu5_1
-            counts little: evenly weighted it is two thirds of the style loss, and what a network
-            does for it is to fill flat areas with a regular lattice.
+        style: VGG19 layers that bring the painting, with their weights. Half for the first two:
+            evenly weighted, a network covers everything with the finest of the strokes. Not more
+            for relu4_1, and none for relu5_1, which would be two thirds of the style loss: what a
+            network does for them is to fill flat areas with a regular lattice.
         content_weight: of the content term.
         style_weight: of the style term; the dial between photograph and painting.
         variation_weight: of the smoothness term.
@@ -103,12 +103,11 @@ class LossSettings(Section):
             "relu1_1": 0.5,
             "relu2_1": 0.5,
             "relu3_1": 1.0,
-            "relu4_1": 2.0,
-            "relu5_1": 0.1,
+            "relu4_1": 1.0,
         }
     )
     content_weight: NotNegative = 1.0
-    style_weight: NotNegative = 8.0
+    style_weight: NotNegative = 6.0
     variation_weight: NotNegative = 0.5
     vgg19: str = "bundled"
     pooling: Literal["max", "avg"] = "max"
