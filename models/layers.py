@@ -40,7 +40,9 @@ class ReflectPadding(keras.layers.Layer):
         for axis, cut in CUTS.items():
             before = [cut(x, k, k + 1) for k in range(self.size, 0, -1)]
             after = [cut(x, -k - 1, -k) for k in range(1, self.size + 1)]
-            x = ops.concatenate([*before, x, *after], axis=axis)
+            # Joined among themselves first: XNNPACK takes five tensors at most.
+            mirrored = [ops.concatenate(side, axis=axis) for side in (before, after)]
+            x = ops.concatenate([mirrored[0], x, mirrored[1]], axis=axis)
         return x
 
     def compute_output_shape(self, shape: tuple) -> tuple:

@@ -156,6 +156,10 @@ class Flow:
         return None if self.unused is None else next(self.unused)
 
 
+# Counts up when the layers change in a way that the weights of a style file do not show.
+ARCHITECTURE = 2
+
+
 @register
 class TransformNetwork(keras.Model):
     """Repaints a picture in one forward pass.
@@ -216,6 +220,13 @@ class TransformNetwork(keras.Model):
 
     def paint(self, image: Tensor, flow: Flow) -> Tensor:
         """Connects the layers; ``flow`` brings the style and gathers what is normalised."""
+        return self.crop(self.paint_uncropped(image, flow), image)
+
+    def paint_uncropped(self, image: Tensor, flow: Flow) -> Tensor:
+        """Paints up to ``Preset.stride - 1`` rows and columns more than the picture has.
+
+        For runtimes that have no operator to cut a picture of changing size.
+        """
         x = self.rescaling(image)
         for convolution in self.down:
             x = convolution(x, flow)
@@ -228,7 +239,7 @@ class TransformNetwork(keras.Model):
         for upsampling, convolution in zip(inner, self.up, strict=True):
             x = convolution(upsampling(x), flow)
         x = self.last(self.last_padding(last(x)))
-        return self.crop(self.pixels(self.colour(x, style=flow.style)), image)
+        return self.pixels(self.colour(x, style=flow.style))
 
     def moments(self, image: Tensor, style: Tensor | None = None) -> list[Moments]:
         """Returns the moments that each normalisation in turn takes from the picture.
@@ -244,6 +255,7 @@ class TransformNetwork(keras.Model):
         """Returns what rebuilds the network."""
         return {
             "name": self.name,
+            "architecture": ARCHITECTURE,
             "preset": self.preset,
             "styles": self.styles,
             "metadata": self.metadata,
@@ -251,7 +263,14 @@ class TransformNetwork(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "TransformNetwork":
-        """Rebuilds the network, without its weights."""
+        """Rebuilds the network, without its weights.
+
+        Raises:
+            ModelError: the weights belong to the layers of another version.
+        """
+        config = dict(config)
+        if config.pop("architecture", None) != ARCHITECTURE:
+            raise ModelError("expected a network of this version of onestroke; train it again")
         return cls(**config)
 
 

@@ -35,7 +35,7 @@ def rewritten(source: Path, target: Path, name: str, content: bytes) -> Path:
 def test_a_file_and_a_finished_run(style_file):
     assert find_style_file(style_file) == style_file
     assert find_style_file(str(style_file.parent)) == style_file
-    assert onestroke.load(style_file.parent).network.preset == "mobile"
+    assert onestroke.load(style_file.parent).painter.network.preset == "mobile"
 
 
 def test_config_is_read_without_tensorflow(style_file):
@@ -84,7 +84,9 @@ def test_another_keras_model(tmp_path):
     assert_mistake(f"{path} is a Keras model, but not of ours (None); {EXPECTED}", path)
 
 
-@pytest.mark.parametrize("damage", ["weights cut short", "unknown preset", "another width"])
+@pytest.mark.parametrize(
+    "damage", ["weights cut short", "unknown preset", "another width", "another version"]
+)
 def test_broken_inside(tmp_path, style_file, damage):
     path = tmp_path / "style.keras"
     with zipfile.ZipFile(style_file) as archive:
@@ -93,7 +95,12 @@ def test_broken_inside(tmp_path, style_file, damage):
     if damage == "weights cut short":
         rewritten(style_file, path, "model.weights.h5", weights[:5000])
     else:
-        config["config"]["preset"] = "enormous" if damage == "unknown preset" else "half"
+        changes = {
+            "unknown preset": {"preset": "enormous"},
+            "another width": {"preset": "half"},
+            "another version": {"architecture": 1},
+        }
+        config["config"].update(changes[damage])
         rewritten(style_file, path, "config.json", json.dumps(config).encode())
     assert_mistake(f"{path} is broken, or from another version of onestroke; {MENDING}", path)
 
