@@ -23,13 +23,13 @@ lint: $(INSTALLED)
 	$(RUN)/ruff format --check .
 	rm -rf build/typing && mkdir -p build/typing/onestroke
 	ln -s $(CURDIR)/onestroke/* build/typing/onestroke/
-	ln -s $(addprefix $(CURDIR)/,models train stylize) build/typing/onestroke/
+	ln -s $(addprefix $(CURDIR)/,models train stylize export) build/typing/onestroke/
 	cd build/typing && ../../$(RUN)/mypy --config-file ../../pyproject.toml -p onestroke
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[dev]'
+		--constraint constraints.txt --editable '.[dev,export]'
 	touch $@
 
 clean:

@@ -36,7 +36,7 @@ def main() -> None:
         app()
     except OnestrokeError as error:
         print(f"onestroke: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.status)
 
 
 @app.callback()
@@ -149,7 +149,7 @@ def stop_at_interrupt() -> Iterator[threading.Event]:
 @app.command()
 def stylize(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT…", help="Pictures or folders.")],
-    model: Annotated[Path, typer.Option(help="A style file or a finished run.")],
+    model: Annotated[Path, typer.Option(help="A style file, a finished run or an export.")],
     output: Annotated[Path, typer.Option(help="A picture for one input, else a folder.")],
     strength: Annotated[
         float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")
@@ -191,6 +191,37 @@ def stylize(
 
 
 @app.command()
+def export(
+    model: Annotated[Path, typer.Option(help="A style file or a finished run.")],
+    kind: Annotated[str, typer.Option("--format", help="saved_model or tflite.")],
+    output: Annotated[Path, typer.Option(help="The .tflite file or the folder to write.")],
+    quantize: Annotated[
+        str, typer.Option(help="Of a TFLite file: none, float16, weights or dynamic.")
+    ] = "none",
+    size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Of every picture; GPUs and browsers want it.")
+    ] = None,
+    uint8: Annotated[
+        bool, typer.Option("--uint8", help="A TFLite file that takes and gives camera bytes.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Export a style for servers or phones, compared with the model in its own runtime."""
+    from onestroke.export.exporting import export as export_style
+    from onestroke.export.options import parse_options
+    from onestroke.train.sources import open_source
+
+    options = parse_options(kind, quantize, size, uint8=uint8)
+    source = open_source("bundled", split="validation")
+    photographs = {Path(source.name(i)).stem: source.read(i) for i in range(len(source))}
+    with quiet_tensorflow():
+        report = export_style(model, output, options, photographs=photographs, overwrite=overwrite)
+        from onestroke.export.verify import as_table
+    out.print(as_table(report))
+    out.print(f"Exported {output}; the report is in {output}.json")
+
+
+@app.command()
 def benchmark(
     config: Annotated[Path, typer.Option(help="The recipe to time.")],
     sizes: Annotated[
@@ -220,15 +251,23 @@ def benchmark(
 
 @app.command()
 def info(
-    model: Annotated[Path, typer.Argument(metavar="MODEL|RUN", help="Style file or run folder.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL|RUN", help="Style file, run folder or export.")
+    ],
 ) -> None:
-    """Say what a style file or a run is: settings, weights, losses reached."""
+    """Say what a style file, a run or an export is: settings, weights, losses reached."""
     import yaml
 
+    from onestroke.stylize import litert, saved_model
     from onestroke.stylize.style_file import read_config
     from onestroke.train.run import RunFolder
 
-    description = RunFolder(model).describe() if model.is_dir() else read_config(model)
+    if model.suffix == ".tflite":
+        description = litert.read_description(model)
+    elif saved_model.is_saved_model(model):
+        description = saved_model.read_description(model)
+    else:
+        description = RunFolder(model).describe() if model.is_dir() else read_config(model)
     out.print(yaml.safe_dump(description, sort_keys=False).rstrip())
 
 

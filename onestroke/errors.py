@@ -2,7 +2,9 @@
 
 
 class OnestrokeError(Exception):
-    """A mistake in what the user gave; the command line prints it as one line, exit status 2."""
+    """A mistake in what the user gave; the command line prints it as one line."""
+
+    status = 2  # with which the command line ends
 
 
 class SettingsError(OnestrokeError):

@@ -1,26 +1,69 @@
-"""Writing files that others never see half-written."""
+"""Writing files and folders that others never see half-written."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+
+from onestroke.errors import SettingsError
 
 UNFINISHED = ".unfinished."
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Lets ``write`` fill a temporary file beside ``path``, then renames it to ``path``.
+    """Lets ``write`` make a temporary file or folder beside ``path``, then renames it to ``path``.
 
-    The temporary name ends as ``path`` does, for writers that go by the suffix, and holds the
-    process' number, so that two processes may write the same file.
+    What was at ``path`` is replaced; if anything goes wrong, it stays. The temporary name ends as
+    ``path`` does, for writers that go by the suffix, and holds the process' number, so that two
+    processes may write the same file.
     """
     temporary = path.with_name(f"{UNFINISHED}{os.getpid()}.{path.name}")
     try:
         write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())  # a power cut must not leave an empty file of the final name
-        os.replace(temporary, path)
+        if temporary.is_dir():
+            _replace_folder(temporary, path)
+        else:
+            _flush(temporary)
+            os.replace(temporary, path)
     finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
         temporary.unlink(missing_ok=True)
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Renames ``new`` to ``path``; a folder there is set aside first: none is overwritten."""
+    for file in new.rglob("*"):
+        if file.is_file():
+            _flush(file)
+    if not path.exists():
+        new.rename(path)
+        return
+    old = path.with_name(f"{UNFINISHED}{os.getpid()}.old.{path.name}")
+    path.rename(old)
+    try:
+        new.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    shutil.rmtree(old)
+
+
+def _flush(path: Path) -> None:
+    """Waits for the disk: a power cut must not leave an empty file of the final name."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def check_writable(folder: Path) -> None:
+    """Raises a SettingsError unless files can be written in the folder, or it can be made."""
+    place = folder
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise SettingsError(f"cannot write into {folder}: {place} is a file; choose another output")
+    if not os.access(place, os.W_OK):
+        raise SettingsError(f"cannot write into {folder}: no permission; choose another output")
 
 
 def is_unfinished(path: Path) -> bool:

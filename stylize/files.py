@@ -60,7 +60,7 @@ def stylize_files(
 
     Args:
         inputs: pictures, folders (with all their subfolders) or globs.
-        model: a style file or the folder of a finished run.
+        model: what ``onestroke.load`` takes.
         output: a file, if the one input is a picture and the name ends in a picture's suffix;
             else a folder, in which those of the inputs are rebuilt.
         strength: from 0, the photograph, to 1, the full style.

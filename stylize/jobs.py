@@ -4,12 +4,12 @@ Nothing here starts TensorFlow, so that a mistake in a path is answered at once.
 """
 
 import mimetypes
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from onestroke.errors import SettingsError
+from onestroke.files import check_writable
 from onestroke.pictures import WRITABLE_SUFFIXES, PictureError, find_pictures
 
 
@@ -45,10 +45,10 @@ def plan_jobs(inputs: Sequence[Path | str], output: Path | str) -> list[Job]:
     )
     if _is_picture_name(output) and not output.is_dir():
         jobs = [_single_job(inputs, found, output)]
-        _check_folder(output.parent)
+        check_writable(output.parent)
     else:
         jobs = [Job(source, output / _writable(relative)) for source, relative in found]
-        _check_folder(output)
+        check_writable(output)
     _check_targets_differ(jobs)
     _check_inputs_stay(jobs)
     return jobs
@@ -100,17 +100,6 @@ def _in_words(inputs: Sequence[Path | str]) -> str:
 def _writable(path: Path) -> Path:
     """Keeps the suffix of a picture if we write its kind, else replaces it by .png."""
     return path if path.suffix.lower() in WRITABLE_SUFFIXES else path.with_suffix(".png")
-
-
-def _check_folder(folder: Path) -> None:
-    """Raises a SettingsError unless files can be written in the folder, or it can be made."""
-    place = folder
-    while not place.exists():
-        place = place.parent
-    if not place.is_dir():
-        raise SettingsError(f"cannot write into {folder}: {place} is a file; choose another output")
-    if not os.access(place, os.W_OK):
-        raise SettingsError(f"cannot write into {folder}: no permission; choose another output")
 
 
 def _check_targets_differ(jobs: list[Job]) -> None:

@@ -19,14 +19,12 @@ import tensorflow as tf
 from onestroke.models.size import MINIMUM_SIDE
 from onestroke.models.transform import PRESETS, Flow, TransformNetwork
 from onestroke.pictures import resize
+from onestroke.stylize.stylizer import Piece
 
 # A johnson network takes 0.9 GB for each megapixel it sees at once: 2.0 GB in all, Python included.
 WHOLE_PIXELS = 3 * 2**19
 # With margins of 68 pixels a tile is as large at most. Smaller tiles repaint more margin.
 TILE_SIDE = 1104
-
-Region = tuple[slice, slice]
-Piece = tuple[Region, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def _round_up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
 
 
-class Painter:
+class NetworkPainter:
     """Runs a network over pictures of any size.
 
     Graphs are traced once, for every size: run eagerly, a network keeps all its features until
@@ -98,17 +96,13 @@ class Painter:
             tf.TensorSpec((1, network.styles), tf.float32),
         ]
 
+    @property
+    def style_names(self) -> tuple[str, ...]:
+        """The names of the styles that the network holds."""
+        return style_names(self.network)
+
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
-        """Paints the picture, piece by piece.
-
-        Args:
-            picture: (height, width, 3) uint8 RGB.
-            style: (styles,) float32, the weight of each.
-
-        Yields:
-            A region of the picture, its rows and columns, and the paint for it,
-            (height, width, 3) float32 RGB in [0, 255]. The regions cover the picture once.
-        """
+        """Paints the picture, in tiles if it is large; see ``stylizer.Painter``."""
         height, width = picture.shape[:2]
         if height * width <= self.whole_pixels:
             painted = self._paint_whole(_as_batch(picture), style[None])
@@ -150,6 +144,12 @@ class Painter:
         moments = self._moments.get_concrete_function().structured_outputs
         specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, moments)
         return tf.function(paint, input_signature=[*self._signature, specs])
+
+
+def style_names(network: TransformNetwork) -> tuple[str, ...]:
+    """Returns the names of the styles that a network holds, or made-up ones."""
+    unnamed = [f"style{i}" for i in range(1, network.styles + 1)]
+    return tuple(network.metadata.get("style_names", unnamed))
 
 
 def _as_batch(picture: np.ndarray) -> Any:

@@ -1,4 +1,4 @@
-"""From what a user calls a model to the network in it.
+"""From what a user calls a model to what paints with it.
 
 A style file is what ``onestroke train`` leaves: a ``.keras`` archive of a ``TransformNetwork``. It
 is looked into before TensorFlow starts, which takes seconds; so this module imports it late.
@@ -12,21 +12,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onestroke.errors import ModelError
+from onestroke.stylize.litert import LiteRtPainter
+from onestroke.stylize.saved_model import SavedModelPainter, is_saved_model
+from onestroke.stylize.stylizer import Stylizer
 
 if TYPE_CHECKING:
     from onestroke.models.transform import TransformNetwork
-    from onestroke.stylize.stylizer import Stylizer
 
 REGISTERED_NAME = "onestroke>TransformNetwork"
 _EXPECTED = "expected a .keras style file that `onestroke train` wrote, or a run folder"
 _MENDING = "copy it again, or train it again with `onestroke train`"
 
 
-def load(model: Path | str) -> "Stylizer":
-    """Loads a trained style.
+def load(model: Path | str) -> Stylizer:
+    """Loads a trained style, or what was exported from one.
 
     Args:
-        model: a style file (``.keras``), or the folder of a finished run.
+        model: a style file (``.keras``), the folder of a finished run, a TFLite file or the
+            folder of a SavedModel.
 
     Raises:
         ModelError: there is none, or it is unfinished, broken, or of another kind.
@@ -34,10 +37,15 @@ def load(model: Path | str) -> "Stylizer":
     Example:
         >>> painted = onestroke.load("runs/wave/style.keras")(photograph)
     """
+    path = Path(model).expanduser()
+    if path.suffix == ".tflite":
+        return Stylizer(LiteRtPainter(path))
+    if is_saved_model(path):
+        return Stylizer(SavedModelPainter(path))
     path = find_style_file(model)
-    from onestroke.stylize.stylizer import Stylizer
+    from onestroke.stylize.painter import NetworkPainter
 
-    return Stylizer(load_network(path))
+    return Stylizer(NetworkPainter(load_network(path)))
 
 
 def find_style_file(model: Path | str) -> Path:

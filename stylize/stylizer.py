@@ -1,42 +1,67 @@
 """A trained style, ready to be called with pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 
 from onestroke.errors import SettingsError
 from onestroke.models.size import MINIMUM_SIDE
-from onestroke.models.transform import TransformNetwork
 from onestroke.pictures import PictureError
 from onestroke.stylize.colour import keep_colours
-from onestroke.stylize.painter import Painter
 from onestroke.stylize.strength import check_strength, fade
+
+# TFLite takes about 2 GB for each megapixel, most of it for the 9 x 9 convolutions.
+EXPORTED_PIXELS = 3 * 2**19
+
+Region = tuple[slice, slice]
+Piece = tuple[Region, np.ndarray]
+
+
+class Painter(Protocol):
+    """Runs one kind of file: a Keras network, a SavedModel, a TFLite file."""
+
+    @property
+    def style_names(self) -> tuple[str, ...]:
+        """The names of the styles that the file holds."""
+
+    def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
+        """Paints the picture, piece by piece.
+
+        Args:
+            picture: (height, width, 3) uint8 RGB.
+            style: (styles,) float32, the weight of each.
+
+        Yields:
+            A region of the picture, its rows and columns, and the paint for it,
+            (height, width, 3) float32 RGB in [0, 255]. The regions cover the picture once.
+
+        Raises:
+            PictureError: the file cannot paint pictures of this size.
+        """
 
 
 class Stylizer:
-    """Repaints pictures in the style of a network.
+    """Repaints pictures in the style of a trained network.
 
-    Pictures of any size come out in the size they came in; large ones are painted in tiles
-    without seams, in bounded memory.
+    Pictures come out in the size they came in. From a style file, large ones are painted in tiles
+    without seams; exported files refuse them.
 
     Args:
-        network: the trained network; ``onestroke.load`` reads one from a file.
-        painter: how the network is run, if not as usual.
+        painter: what runs the network; ``onestroke.load`` makes the one that a file needs.
 
     Example:
         >>> stylizer = onestroke.load("runs/wave")
         >>> painted = stylizer(photograph, strength=0.8)
     """
 
-    def __init__(self, network: TransformNetwork, painter: Painter | None = None) -> None:
-        self.network = network
-        self.painter = painter or Painter(network)
+    def __init__(self, painter: Painter) -> None:
+        self.painter = painter
 
     @property
     def style_names(self) -> tuple[str, ...]:
         """The names of the styles that the network holds."""
-        unnamed = [f"style{i}" for i in range(1, self.network.styles + 1)]
-        return tuple(self.network.metadata.get("style_names", unnamed))
+        return self.painter.style_names
 
     def __call__(
         self,
@@ -96,6 +121,17 @@ class Stylizer:
                 f"expected style weights of 0 or more, one of them above 0; received {received}"
             )
         return weights / weights.sum()
+
+
+def check_whole(picture: np.ndarray) -> None:
+    """Raises a PictureError for a picture that an exported file cannot see whole in the memory."""
+    height, width = picture.shape[:2]
+    if height * width > EXPORTED_PIXELS:
+        raise PictureError(
+            f"expected a picture of {EXPORTED_PIXELS / 1e6:.1f} megapixels at most, which an "
+            f"exported file sees whole; received {height}x{width}; shrink it with --max-size, or "
+            "paint it with the style file, in tiles"
+        )
 
 
 def check_picture(picture: np.ndarray) -> None:

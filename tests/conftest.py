@@ -1,4 +1,4 @@
-"""What several rooms' tests share: a recipe that trains in seconds."""
+"""What several rooms' tests share: a recipe that trains in seconds, and a style file."""
 
 from pathlib import Path
 
@@ -25,4 +25,19 @@ def tiny_recipe(tmp_path: Path) -> Path:
     }
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+@pytest.fixture(scope="session")
+def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mobile network of random weights that holds two styles."""
+    from onestroke.models.transform import TransformNetwork
+
+    network = TransformNetwork("mobile", styles=2, metadata={"style_names": ["wave", "scream"]})
+    # Rows that differ, so that a mixed-up style shows.
+    for variable in network.trainable_variables:
+        if variable.name == "shift":
+            variable.assign_add([[0.2] * variable.shape[1], [-0.2] * variable.shape[1]])
+    path = tmp_path_factory.mktemp("style") / "style.keras"
+    network.save(path)
     return path

@@ -12,7 +12,8 @@ ROOMS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
 MAY_IMPORT = {
     "models": {"models", "errors"},
     "train": {"models", "train", "errors", "files", "pictures"},
-    "stylize": {"models", "stylize", "errors", "pictures"},
+    "stylize": {"models", "stylize", "errors", "files", "pictures"},
+    "export": {"models", "stylize", "export", "errors", "files", "pictures"},
 }
 
 

@@ -1,49 +1,55 @@
 """What the README tells users to type does what it says."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
+import pytest
 from PIL import Image
 
-import onestroke
 from onestroke.models.transform import TransformNetwork
-from onestroke.train.validation import to_bytes
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-
-
-def snippets() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 
 
-def test_python_snippets_run_and_their_files_agree(tmp_path):
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with the photograph and the run that the README speaks of."""
     (tmp_path / "runs" / "wave").mkdir(parents=True)
     TransformNetwork("mobile").save(tmp_path / "runs" / "wave" / "style.keras")
     pixels = np.random.default_rng(0).integers(0, 256, (384, 512, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.jpg")
-    for code in snippets():
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-
-    stylizer = onestroke.load(tmp_path / "runs" / "wave")
-    image = pixels[None].astype(np.float32)
-    server = tf.saved_model.load(str(tmp_path / "wave_saved_model"))
-    interpreter = tf.lite.Interpreter(str(tmp_path / "wave.tflite"))
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
-    interpreter.invoke()
-    on_a_phone = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    for picture in (server.serve(image).numpy(), on_a_phone):
-        assert np.abs(to_bytes(picture[0]).astype(int) - stylizer(pixels)).max() <= 1
+    return tmp_path
 
 
-def test_pictures_and_files_that_it_names_exist():
-    root = Path(__file__).parents[2]
+def test_exports_and_python_snippets_run_and_agree(place: Path) -> None:
+    section = README[README.index("## Bring it to phones and servers") :].split("## ")[1]
+    commands = re.search(r"```sh\n(.*?)```", section, re.DOTALL)[1].replace("\\\n", "")
+    for line in commands.splitlines():
+        words = shlex.split(line)
+        assert words[0] == "onestroke"
+        run(words, place)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+    save = "np.savez('painted', here=stylizer(photograph), server=painted[0].numpy())"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{save}"], cwd=place, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(place / "painted.npz") as painted, Image.open(place / "painted.jpg") as phone:
+        assert np.abs(painted["here"].astype(int) - painted["server"]).max() <= 1
+        assert phone.size == (512, 384)
+
+
+def run(words: list[str], place: Path) -> None:
+    command = [sys.executable, "-m", *words]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_pictures_and_files_that_it_names_exist() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (root / target).exists(), target
+        assert (ROOT / target).exists(), target

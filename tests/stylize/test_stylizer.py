@@ -8,7 +8,7 @@ from onestroke.errors import SettingsError
 from onestroke.models.transform import TransformNetwork
 from onestroke.pictures import PictureError
 from onestroke.stylize.colour import BT601_LUMA
-from onestroke.stylize.painter import Painter
+from onestroke.stylize.painter import NetworkPainter
 from onestroke.stylize.stylizer import Stylizer
 
 
@@ -24,7 +24,7 @@ def photograph() -> np.ndarray:
 
 def test_paints_as_the_network_does(stylizer, photograph):
     inputs = {"image": photograph[None].astype(np.float32), "style": np.float32([[1, 0]])}
-    expected = np.rint(stylizer.network(inputs).numpy()[0])
+    expected = np.rint(stylizer.painter.network(inputs).numpy()[0])
     painted = stylizer(photograph)
     assert painted.dtype == np.uint8
     assert painted.shape == photograph.shape
@@ -33,7 +33,7 @@ def test_paints_as_the_network_does(stylizer, photograph):
 
 def test_one_style(photograph):
     network = TransformNetwork("mobile")
-    stylizer = Stylizer(network)
+    stylizer = Stylizer(NetworkPainter(network))
     assert stylizer.style_names == ("style1",)
     expected = np.rint(network(photograph[None].astype(np.float32)).numpy()[0])
     assert np.abs(stylizer(photograph, style={"style1": 2}) - expected).max() <= 1
@@ -57,7 +57,7 @@ def test_colours_are_kept_and_strokes_stay(stylizer, photograph):
 
 def test_large_pictures_fade_and_keep_colours_too(stylizer):
     gray = np.tile(np.arange(90, dtype=np.uint8)[:, None, None], (1, 80, 3))
-    tiled = Stylizer(stylizer.network, Painter(stylizer.network, whole_pixels=900, tile_side=36))
+    tiled = Stylizer(NetworkPainter(stylizer.painter.network, whole_pixels=900, tile_side=36))
     assert (np.ptp(tiled(gray, preserve_color=True), axis=-1) == 0).all()
     assert np.abs(tiled(gray, strength=0.01).astype(int) - gray).max() <= 3
 

@@ -1,0 +1,141 @@
+"""Exports: from a trained style to a file for one runtime, compared before it gets its name.
+
+wave.tflite         or the folder of a SavedModel
+wave.tflite.json    the report: what it is, and how it compares with the network
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onestroke import __version__
+from onestroke.errors import SettingsError
+from onestroke.export.options import ExportOptions
+from onestroke.files import check_writable, write_whole
+from onestroke.stylize.litert import check_extra
+from onestroke.stylize.saved_model import DESCRIPTION
+from onestroke.stylize.style_file import find_style_file, load_network
+
+if TYPE_CHECKING:
+    from onestroke.export.verify import Report
+    from onestroke.models.transform import TransformNetwork
+
+LICENCE = "whoever trained the style decides; onestroke itself is under Apache-2.0"
+
+
+def export(
+    model: Path | str,
+    path: Path | str,
+    options: ExportOptions,
+    *,
+    photographs: Mapping[str, np.ndarray],
+    overwrite: bool = False,
+) -> "Report":
+    """Exports a trained style, and compares what it paints with what the network paints.
+
+    Args:
+        model: a style file, or the folder of a finished run.
+        path: the TFLite file or the folder of the SavedModel to write.
+        options: what to export.
+        photographs: to compare on, by name, (height, width, 3) uint8 RGB; at least one.
+        overwrite: replace what is at ``path``.
+
+    Raises:
+        SettingsError: an option is wrong, or there is something at ``path``.
+        ModelError: the model is missing or broken, or a package is not installed.
+        VerificationError: a photograph's PSNR is under the bound; nothing is left at ``path``.
+    """
+    path = Path(path).expanduser().resolve()
+    options.check()
+    if not photographs:
+        raise SettingsError("expected at least one photograph to compare on; received none")
+    style_file = find_style_file(model)
+    report_file = path.with_name(f"{path.name}.json")
+    _check_target(path, report_file, options, overwrite)
+    if options.format == "tflite":
+        check_extra()
+    from onestroke.export.verify import verify
+
+    network = load_network(style_file)
+    description = describe(network, options)
+    reports = []
+
+    def write(temporary: Path) -> None:
+        _write(network, temporary, options, description)
+        reports.append(verify(network, temporary, options, photographs))
+        report_file.unlink(missing_ok=True)  # it speaks of the export that is now replaced
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, write)
+    report = replace(reports[0], path=str(path))
+    text = json.dumps(description | asdict(report) | {"path": path.name}, indent=2) + "\n"
+    write_whole(report_file, lambda place: place.write_text(text))
+    return report
+
+
+def describe(network: "TransformNetwork", options: ExportOptions) -> dict[str, Any]:
+    """Returns what an exported file says of itself."""
+    from onestroke.stylize.painter import style_names
+
+    trained = network.metadata
+    return {
+        "onestroke": __version__,
+        "style_names": style_names(network),
+        "preset": network.preset,
+        "image": "RGB in [0, 255], both sides at least 16 pixels",
+        "styled": _describe_output(options),
+        "format": options.format,
+        "quantize": options.quantize,
+        "size": options.size,
+        "uint8": options.uint8,
+        "vgg19": trained.get("vgg19"),
+        "losses": trained.get("losses"),
+        "settings": trained.get("settings"),
+        "licence": LICENCE,
+    }
+
+
+def _describe_output(options: ExportOptions) -> str:
+    if options.format == "tflite" and options.size is None:
+        return "RGB in [0, 255], sides rounded up to multiples of 4; keep the top left"
+    return "RGB in [0, 255], the size of image"
+
+
+def _write(
+    network: "TransformNetwork", path: Path, options: ExportOptions, description: Mapping[str, Any]
+) -> None:
+    if options.format == "saved_model":
+        from onestroke.export.saved_model import write_saved_model
+
+        write_saved_model(network, path, description)
+        return
+    from onestroke.export.litert import convert, describe_inside, quantize
+
+    content = convert(network, size=options.size, uint8=options.uint8)
+    path.write_bytes(describe_inside(quantize(content, options.quantize), description))
+
+
+def _check_target(path: Path, report_file: Path, options: ExportOptions, overwrite: bool) -> None:
+    """Raises a SettingsError for what cannot be written, or must not be."""
+    if (path.suffix == ".tflite") != (options.format == "tflite"):
+        expected = "a name" if options.format == "tflite" else "the name of a folder, not one"
+        raise SettingsError(f"expected {expected} that ends in .tflite; received {path}")
+    check_writable(path.parent)
+    for place in (path, report_file):
+        if place.exists() and not overwrite:
+            raise SettingsError(f"{place} exists; choose another place, or add --overwrite")
+    if path.exists() and not _is_export(path, options):
+        raise SettingsError(
+            f"{path} is no {options.format} that `onestroke export` wrote, and stays; "
+            "choose another place"
+        )
+
+
+def _is_export(path: Path, options: ExportOptions) -> bool:
+    if options.format == "saved_model":
+        return (path / DESCRIPTION).is_file()
+    return path.is_file()

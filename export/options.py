@@ -1,0 +1,70 @@
+"""What can be exported, settled before TensorFlow starts."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from onestroke.errors import SettingsError
+from onestroke.models.size import MINIMUM_SIDE
+
+Format = Literal["saved_model", "tflite"]
+Quantization = Literal["none", "float16", "weights", "dynamic"]
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export.
+
+    Attributes:
+        format: ``saved_model`` for servers, ``tflite`` for phones and browsers.
+        quantize: how a TFLite file stores its kernels: ``none`` as 32-bit floats, ``float16``,
+            ``weights`` in 8 bits but computing in floats, ``dynamic`` computing in 8 bits too.
+        size: height and width of every picture, as GPUs, NPUs and browsers want it; None for a
+            file that takes any size.
+        uint8: of a TFLite file: take and give uint8 instead of float32.
+    """
+
+    format: Format
+    quantize: Quantization = "none"
+    size: tuple[int, int] | None = None
+    uint8: bool = False
+
+    def check(self) -> None:
+        """Raises a SettingsError for a value out of its range, or one that does not apply."""
+        for name, value, allowed in (
+            ("format", self.format, get_args(Format)),
+            ("quantize", self.quantize, get_args(Quantization)),
+        ):
+            if value not in allowed:
+                raise SettingsError(
+                    f"expected {name} to be one of {', '.join(allowed)}; received {value!r}"
+                )
+        if self.format == "saved_model" and (self.quantize != "none" or self.size or self.uint8):
+            raise SettingsError(
+                "expected no quantize, size or uint8 for a SavedModel: it holds float32, takes any "
+                "size, and has signatures for uint8 and float32"
+            )
+        if self.size and min(self.size) < MINIMUM_SIDE:
+            raise SettingsError(
+                f"expected a size of at least {MINIMUM_SIDE}x{MINIMUM_SIDE} pixels; "
+                f"received {self.size[0]}x{self.size[1]}"
+            )
+
+
+def parse_options(
+    format: str, quantize: str = "none", size: str | None = None, *, uint8: bool = False
+) -> ExportOptions:
+    """Reads the options as the command line has them; the size as ``HxW``, height and width.
+
+    Raises:
+        SettingsError: a value is none of those that there are.
+    """
+    height_width = None
+    if size is not None:
+        match = re.fullmatch(r"(\d+)x(\d+)", size)
+        if match is None:
+            raise SettingsError(f"expected a size of HEIGHTxWIDTH, as 384x512; received {size!r}")
+        height_width = int(match[1]), int(match[2])
+    options = ExportOptions(cast(Any, format), cast(Any, quantize), height_width, uint8)
+    options.check()
+    return options

@@ -1,0 +1,208 @@
+"""Comparing an exported file with the network it was made from, in the file's own runtime."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from rich.table import Table
+
+from onestroke.errors import OnestrokeError
+from onestroke.export.operators import Operators, inspect_operators
+from onestroke.export.options import ExportOptions, Quantization
+from onestroke.models.transform import TransformNetwork
+from onestroke.pictures import resize, size_of_long_side
+from onestroke.stylize.painter import NetworkPainter
+from onestroke.stylize.style_file import load
+from onestroke.stylize.stylizer import Painter
+
+# Least PSNR of the worst photograph, in dB: what each way of storing reaches with some to spare,
+# and at which nobody sees the difference.
+BOUNDS: Mapping[Quantization, float] = {
+    "none": 80.0,
+    "float16": 60.0,
+    "weights": 45.0,
+    "dynamic": 38.0,
+}
+LONG_SIDE = 384  # pixels, of the photographs for a file that takes any size: seconds, not minutes
+TIMED_RUNS = 5  # the median of fewer is at the mercy of one interruption
+
+Photographs = Mapping[str, np.ndarray]
+
+
+class VerificationError(OnestrokeError):
+    """An export differs more from its network than its kind may."""
+
+    status = 1
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one exported picture is from the network's, in levels of 255.
+
+    Attributes:
+        picture: its name.
+        psnr: peak signal-to-noise ratio, in dB.
+        largest: absolute difference of one value.
+        mean: absolute difference over all values.
+    """
+
+    picture: str
+    psnr: float
+    largest: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an export is, and how it compares with the network.
+
+    Attributes:
+        path: the file or folder.
+        bytes: on the disk.
+        operators: of a TFLite file; None for a SavedModel.
+        milliseconds: median of painting the first photograph on this machine, all cores.
+        bound: the least PSNR asked of every photograph, in dB.
+        differences: one for each photograph.
+    """
+
+    path: str
+    bytes: int
+    operators: Operators | None
+    milliseconds: float
+    bound: float
+    differences: list[Difference]
+
+    @property
+    def worst(self) -> Difference:
+        """That of the photograph with the lowest PSNR."""
+        return min(self.differences, key=lambda difference: difference.psnr)
+
+
+def verify(
+    network: TransformNetwork, path: Path, options: ExportOptions, photographs: Photographs
+) -> Report:
+    """Paints every photograph with the network and with the file, and compares.
+
+    A network of several styles paints them in turn.
+
+    Args:
+        network: what was exported.
+        path: the file or folder.
+        options: with which it was exported.
+        photographs: by name, (height, width, 3) uint8 RGB; at least one.
+
+    Raises:
+        VerificationError: the worst photograph is under the bound of its kind.
+    """
+    fitted = [(name, fit(photograph, options.size)) for name, photograph in photographs.items()]
+    first = fitted[0][1]
+    # An exported file sees pictures whole, so the network does too.
+    reference = NetworkPainter(
+        network, whole_pixels=max(p.shape[0] * p.shape[1] for _, p in fitted)
+    )
+    exported = load(path).painter
+    styles = np.eye(network.styles, dtype=np.float32)
+    differences = []
+    for index in range(max(len(fitted), len(styles))):  # every photograph and every style
+        (name, photograph), style = fitted[index % len(fitted)], styles[index % len(styles)]
+        actual, expected = (paint(one, photograph, style) for one in (exported, reference))
+        differences.append(difference(name, actual, expected, rounded=options.uint8))
+    tflite = options.format == "tflite"
+    report = Report(
+        path=str(path),
+        bytes=size_on_disk(path),
+        operators=inspect_operators(path.read_bytes()) if tflite else None,
+        milliseconds=1000 * time_painting(lambda: paint(exported, first, styles[0])),
+        bound=BOUNDS[options.quantize],
+        differences=differences,
+    )
+    if report.operators and report.operators.foreign:
+        raise VerificationError(
+            f"expected built-in operators alone; {path.name} holds "
+            f"{', '.join(report.operators.foreign)}"
+        )
+    if report.worst.psnr < report.bound:
+        raise VerificationError(
+            f"expected {report.bound:g} dB or more on every photograph; {report.worst.picture} has "
+            f"{report.worst.psnr:.1f} dB; train longer, or choose a quantize that keeps more"
+        )
+    return report
+
+
+def paint(painter: Painter, photograph: np.ndarray, style: np.ndarray) -> np.ndarray:
+    """Returns the whole painted picture, (height, width, 3) float32 in [0, 255]."""
+    painted = np.empty(photograph.shape, np.float32)
+    for region, piece in painter.pieces(photograph, style):
+        painted[region] = piece
+    return painted
+
+
+def fit(photograph: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """Brings a photograph to the size that the file takes: its middle, without distortion."""
+    if size is None:
+        return resize(photograph, size_of_long_side(photograph.shape[:2], LONG_SIDE))
+    height, width = photograph.shape[:2]
+    factor = max(size[0] / height, size[1] / width)
+    large = resize(
+        photograph, (max(size[0], round(height * factor)), max(size[1], round(width * factor)))
+    )
+    top, left = (large.shape[0] - size[0]) // 2, (large.shape[1] - size[1]) // 2
+    return large[top : top + size[0], left : left + size[1]]
+
+
+def difference(
+    picture: str, actual: np.ndarray, expected: np.ndarray, *, rounded: bool = False
+) -> Difference:
+    """Compares two painted pictures, float32 in [0, 255].
+
+    Args:
+        picture: its name.
+        actual: from the exported file.
+        expected: from the network.
+        rounded: the file gives whole numbers; half a level is then no difference.
+    """
+    error = np.abs(actual.astype(np.float64) - expected)
+    if rounded:
+        error = np.maximum(error - 0.5, 0)
+    error = np.nan_to_num(error, nan=255, posinf=255)  # no number is as wrong as can be
+    power = max(float(np.mean(error**2)), 1e-12)  # equal pictures: 168 dB, not infinity
+    return Difference(
+        picture=picture,
+        psnr=float(10 * np.log10(255**2 / power)),
+        largest=float(error.max()),
+        mean=float(error.mean()),
+    )
+
+
+def time_painting(run: Callable[[], object]) -> float:
+    """Returns the median seconds of a few runs, after one that is not counted."""
+    seconds = []
+    for _ in range(TIMED_RUNS + 1):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return median(seconds[1:])
+
+
+def size_on_disk(path: Path) -> int:
+    """Returns the bytes of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def as_table(report: Report) -> Table:
+    """Sets out how each photograph compares, and what the file is."""
+    operators = report.operators
+    facts = [f"{report.bytes / 1e6:.2f} MB", f"{report.milliseconds:.0f} ms"]
+    if operators:
+        facts.append(f"{sum(operators.counts.values())} operators")
+        facts.append(f"{operators.delegated:.0%} in {operators.partitions} XNNPACK partition")
+    table = Table(caption=", ".join(facts))
+    for name in ("photograph", "PSNR", "largest", "mean difference"):
+        table.add_column(name, justify="left" if name == "photograph" else "right", no_wrap=True)
+    for one in report.differences:
+        table.add_row(one.picture, f"{one.psnr:.1f} dB", f"{one.largest:.3f}", f"{one.mean:.4f}")
+    return table

@@ -1,0 +1,75 @@
+"""Painting with a SavedModel, as a server would."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onestroke.errors import ModelError
+from onestroke.stylize.stylizer import Piece, check_whole
+
+DESCRIPTION = Path("assets.extra", "onestroke.json")  # where TensorFlow Serving looks for extras
+
+
+class SavedModelPainter:
+    """Runs a SavedModel that ``onestroke export`` wrote.
+
+    Args:
+        folder: of the SavedModel.
+
+    Raises:
+        ModelError: the folder is broken, or another program wrote it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.description = read_description(folder)
+        import tensorflow as tf  # takes seconds, so only for a folder of ours
+
+        try:
+            self._loaded = tf.saved_model.load(str(folder))  # kept: it owns the variables
+            self._paint = self._loaded.signatures["float32"]
+        # TensorFlow meets broken folders with whatever breaks first.
+        except Exception as error:
+            raise ModelError(f"{folder} is a broken SavedModel; export it again") from error
+
+    @property
+    def style_names(self) -> tuple[str, ...]:
+        """The names of the styles that the SavedModel holds."""
+        return tuple(self.description["style_names"])
+
+    def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
+        """Paints the picture as one piece; see ``stylizer.Painter``.
+
+        Raises:
+            PictureError: the picture is too large to be seen whole.
+        """
+        import tensorflow as tf
+
+        check_whole(picture)
+        height, width = picture.shape[:2]
+        inputs = {"image": tf.constant(picture[None], tf.float32)}
+        if len(style) > 1:
+            inputs["style"] = tf.constant(style[None])
+        yield (slice(0, height), slice(0, width)), self._paint(**inputs)["styled"].numpy()[0]
+
+
+def is_saved_model(folder: Path) -> bool:
+    """Whether the folder is a SavedModel, of any program."""
+    return (folder / "saved_model.pb").is_file()
+
+
+def read_description(folder: Path) -> Mapping[str, Any]:
+    """Returns what ``onestroke export`` wrote beside the network.
+
+    Raises:
+        ModelError: another program wrote the SavedModel, or the folder is broken.
+    """
+    try:
+        return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{folder} is no SavedModel that `onestroke export` wrote, or a broken one; "
+            "export it again"
+        ) from error

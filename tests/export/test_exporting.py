@@ -1,0 +1,157 @@
+"""Exports from end to end, in Python and on the command line."""
+
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import onestroke
+from onestroke.errors import ModelError, SettingsError
+from onestroke.export import export, verify
+from onestroke.export.exporting import _write as exporting_write
+from onestroke.export.options import ExportOptions
+from onestroke.models.transform import TransformNetwork
+
+
+@pytest.fixture(scope="module")
+def photographs() -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    return {
+        "tall": random.integers(0, 256, (50, 37, 3), dtype=np.uint8),
+        "wide": random.integers(0, 256, (37, 50, 3), dtype=np.uint8),
+    }
+
+
+def onestroke_command(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "onestroke", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("kind", ["saved_model", "tflite"])
+def test_an_export_paints_what_the_style_file_paints(
+    kind, style_file: Path, photographs: dict, tmp_path: Path
+) -> None:
+    target = tmp_path / "new folder" / ("wave" if kind == "saved_model" else "wave.tflite")
+    report = export(style_file, target, ExportOptions(kind), photographs=photographs)
+    assert [one.picture for one in report.differences] == ["tall", "wide"]
+    assert report.worst.psnr >= report.bound == 80
+    exported, original = onestroke.load(target), onestroke.load(style_file)
+    assert exported.style_names == original.style_names == ("wave", "scream")
+    for style in ({"wave": 1}, {"wave": 1, "scream": 3}):
+        photograph = photographs["tall"]
+        both = [one(photograph, style=style).astype(int) for one in (exported, original)]
+        assert np.abs(both[0] - both[1]).max() <= 1
+    left = sorted(path.name for path in target.parent.iterdir())
+    assert left == [target.name, f"{target.name}.json"]
+    saved = json.loads((target.parent / f"{target.name}.json").read_text())
+    assert saved["bytes"] == report.bytes > 100_000
+    assert saved["differences"][1]["psnr"] == report.differences[1].psnr
+
+
+def test_under_its_bound_nothing_is_left(
+    style_file: Path, photographs: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(verify.BOUNDS, "none", 500)
+    with pytest.raises(
+        verify.VerificationError, match="expected 500 dB or more on every photograph; "
+    ):
+        export(style_file, tmp_path / "w.tflite", ExportOptions("tflite"), photographs=photographs)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_stays_unless_told(
+    style_file: Path, photographs: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, options = tmp_path / "wave", ExportOptions("saved_model")
+    export(style_file, target, options, photographs=photographs)
+    (target / "mark").touch()
+    with pytest.raises(SettingsError, match="wave exists; choose another place, or add --overw"):
+        export(style_file, target, options, photographs=photographs)
+    with monkeypatch.context() as stricter:
+        stricter.setitem(verify.BOUNDS, "none", 500)
+        with pytest.raises(verify.VerificationError):
+            export(style_file, target, options, photographs=photographs, overwrite=True)
+    assert (target / "mark").exists()
+    export(style_file, target, options, photographs=photographs, overwrite=True)
+    assert not (target / "mark").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wave", "wave.json"]
+
+
+def test_nothing_but_an_export_is_overwritten(
+    style_file: Path, photographs: dict, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "style.keras").write_bytes(style_file.read_bytes())
+    options = ExportOptions("saved_model")
+    for target in (run, tmp_path):
+        with pytest.raises(SettingsError, match="is no saved_model that `onestroke export` wrote"):
+            export(run, target, options, photographs=photographs, overwrite=True)
+    (tmp_path / "wave.json").write_text("mine")
+    with pytest.raises(SettingsError, match=r"wave\.json exists; choose another place"):
+        export(run, tmp_path / "wave", options, photographs=photographs)
+    assert (run / "style.keras").read_bytes() == style_file.read_bytes()
+
+
+def test_mistakes(style_file: Path, photographs: dict, tmp_path: Path) -> None:
+    tflite = ExportOptions("tflite")
+    with pytest.raises(SettingsError, match=r"expected a name that ends in .tflite; received"):
+        export(style_file, tmp_path / "wave.lite", tflite, photographs=photographs)
+    with pytest.raises(SettingsError, match="expected at least one photograph"):
+        export(style_file, tmp_path / "wave.tflite", tflite, photographs={})
+    with pytest.raises(ModelError, match="no model"):
+        export(tmp_path / "none.keras", tmp_path / "wave.tflite", tflite, photographs=photographs)
+    with pytest.raises(SettingsError, match=r"the name of a folder, not one that ends in .tflite"):
+        export(
+            style_file,
+            tmp_path / "wave.tflite",
+            ExportOptions("saved_model"),
+            photographs=photographs,
+        )
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"cannot write into .*file: .*file is a file"):
+        export(style_file, tmp_path / "file" / "wave.tflite", tflite, photographs=photographs)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_another_network_is_found_out(
+    style_file: Path, photographs: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = TransformNetwork("mobile", styles=2)
+    monkeypatch.setattr("onestroke.export.exporting._write", partial(_write_of, other))
+    target = tmp_path / "wave.tflite"
+    with pytest.raises(verify.VerificationError, match=r"(tall|wide) has [0-9.]+ dB; train longer"):
+        export(style_file, target, ExportOptions("tflite"), photographs=photographs)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _write_of(other: TransformNetwork, network: TransformNetwork, *rest: Any) -> None:
+    exporting_write(other, *rest)
+
+
+def test_the_command_line(style_file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "wave.tflite"
+    arguments = ["export", "--model", style_file, "--format", "tflite", "--output", target]
+    done = onestroke_command(*arguments, "--size", "32x48", "--uint8")
+    assert done.returncode == 0, done.stderr
+    assert "astronaut" in done.stdout
+    assert "in 1 XNNPACK partition" in done.stdout
+    assert done.stderr == ""
+    again = onestroke_command(*arguments)
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "exists; choose another place" in again.stderr
+    about = onestroke_command("info", target)
+    assert "uint8: true" in about.stdout
+    assert "licence: " in about.stdout
+    photograph, painted = tmp_path / "photo.png", tmp_path / "painted.png"
+    Image.new("RGB", (48, 32), "teal").save(photograph)
+    done = onestroke_command("stylize", photograph, "--model", target, "--output", painted)
+    assert done.returncode == 0, done.stderr
+    with Image.open(painted) as picture:
+        assert picture.size == (48, 32)

@@ -1,0 +1,195 @@
+"""TFLite files: built-in operators alone, all in XNNPACK's hands, and the network's pictures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onestroke.errors import ModelError
+from onestroke.export.litert import convert, describe_inside, quantize
+from onestroke.export.operators import inspect_operators
+from onestroke.export.options import Quantization
+from onestroke.models.transform import PRESETS, TransformNetwork
+from onestroke.pictures import PictureError
+from onestroke.stylize.litert import LiteRtPainter, read_description
+from onestroke.stylize.style_file import load_network
+
+ONE_STYLE = np.ones(1, np.float32)
+DESCRIPTION = {"style_names": ["wave"]}
+
+
+@pytest.fixture(scope="module")
+def network() -> TransformNetwork:
+    return TransformNetwork("mobile")
+
+
+@pytest.fixture(scope="module")
+def resizable(network: TransformNetwork) -> bytes:
+    return convert(network)
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def painted(content: bytes, tmp_path: Path, photograph: np.ndarray) -> np.ndarray:
+    path = tmp_path / "style.tflite"
+    path.write_bytes(describe_inside(content, DESCRIPTION))
+    ((region, piece),) = LiteRtPainter(path).pieces(photograph, ONE_STYLE)
+    assert photograph[region].shape == piece.shape == photograph.shape
+    return piece
+
+
+def expected(network: TransformNetwork, photograph: np.ndarray) -> np.ndarray:
+    return np.asarray(network(photograph[None].astype(np.float32)))[0]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("size", [None, (33, 47)])
+@pytest.mark.parametrize("uint8", [False, True])
+def test_every_operator_is_built_in_and_in_one_partition(
+    preset: str, size: tuple[int, int] | None, uint8: bool
+) -> None:
+    operators = inspect_operators(convert(TransformNetwork(preset), size=size, uint8=uint8))
+    assert operators.foreign == []
+    assert operators.partitions == 1
+    # Bytes come in and go out by one operator each that XNNPACK does not have.
+    outside = round((1 - operators.delegated) * sum(operators.counts.values()))
+    assert outside == (2 if uint8 else 0)
+
+
+def test_what_leaves_the_fast_path_is_seen() -> None:
+    import tensorflow as tf
+
+    class Joined(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 3), name="image")])
+        def join(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+            six = tf.concat([image * k for k in range(1, 7)], axis=1)  # XNNPACK joins five
+            return {"styled": six + 1}
+
+    joined = Joined()
+    signature = joined.join.get_concrete_function()
+    content = tf.lite.TFLiteConverter.from_concrete_functions([signature], joined).convert()
+    operators = inspect_operators(content)
+    assert operators.partitions == 2
+    assert operators.delegated == pytest.approx(1 - 1 / sum(operators.counts.values()))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (33, 47), (60, 101)])
+def test_a_resizable_file_paints_every_size(
+    network: TransformNetwork, resizable: bytes, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    photograph = picture(*size)
+    result = painted(resizable, tmp_path, photograph)
+    np.testing.assert_allclose(result, expected(network, photograph), atol=0.05)
+
+
+def test_a_file_of_one_size(network: TransformNetwork, tmp_path: Path) -> None:
+    content = convert(network, size=(33, 47))
+    photograph = picture(33, 47)
+    result = painted(content, tmp_path, photograph)
+    np.testing.assert_allclose(result, expected(network, photograph), atol=0.05)
+    with pytest.raises(PictureError, match="expected a picture of 33x47 pixels"):
+        painted(content, tmp_path, picture(48, 64))
+
+
+def test_camera_bytes(network: TransformNetwork, tmp_path: Path) -> None:
+    photograph = picture(32, 48)
+    result = painted(convert(network, uint8=True), tmp_path, photograph)
+    np.testing.assert_array_equal(result, np.rint(result))
+    assert np.abs(result - expected(network, photograph)).max() <= 0.55
+
+
+def test_several_styles_are_an_input(style_file: Path, tmp_path: Path) -> None:
+    network = load_network(style_file)
+    path = tmp_path / "two.tflite"
+    path.write_bytes(describe_inside(convert(network), {"style_names": ["wave", "scream"]}))
+    photograph, second = picture(32, 48), np.float32([0, 1])
+    ((_, result),) = LiteRtPainter(path).pieces(photograph, second)
+    inputs = {"image": photograph[None].astype(np.float32), "style": second[None]}
+    np.testing.assert_allclose(result, np.asarray(network(inputs))[0], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "smaller", "near"),
+    [("float16", 1.5, 0.5), ("weights", 2, 6), ("dynamic", 2, 20)],
+)
+@pytest.mark.parametrize("preset", ["mobile", "half"])  # half's kernels lie behind the tables
+def test_fewer_bits(
+    tmp_path: Path, preset: str, quantization: Quantization, smaller: float, near: float
+) -> None:
+    network = TransformNetwork(preset)
+    whole = convert(network)
+    content = quantize(whole, quantization)
+    assert len(content) < len(whole) / smaller
+    operators = inspect_operators(content)
+    assert (operators.foreign, operators.partitions, operators.delegated) == ([], 1, 1)
+    photograph = picture(64, 64)
+    result = painted(content, tmp_path, photograph)
+    difference = np.abs(result - expected(network, photograph))
+    assert 0 < difference.max() < near
+
+
+def test_dynamic_computes_all_but_the_ends_and_the_depthwise_layers_in_8_bits(
+    resizable: bytes,
+) -> None:
+    # A kernel that is only stored in 8 bits is made a float again before its convolution.
+    floats = {
+        quantization: inspect_operators(quantize(resizable, quantization)).counts["DEQUANTIZE"]
+        for quantization in ("weights", "dynamic")
+    }
+    assert floats == {"weights": 19, "dynamic": 2 + 5}
+
+
+def test_what_the_file_is_stands_inside(resizable: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "style.tflite"
+    description = {"style_names": ["wave"], "licence": "mine"}
+    path.write_bytes(describe_inside(resizable, description))
+    assert read_description(path) == json.loads(json.dumps(description))
+
+
+def test_files_cut_short(resizable: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "short.tflite"
+    whole = describe_inside(resizable, DESCRIPTION)
+    for length in (len(whole) // 4, len(whole) // 2, len(whole) - 5000):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
+            LiteRtPainter(path)
+
+
+def test_a_picture_too_large_to_be_seen_whole(
+    resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onestroke.stylize.stylizer.EXPORTED_PIXELS", 32 * 32)
+    with pytest.raises(PictureError, match="received 32x33; shrink it with --max-size, or paint"):
+        painted(resizable, tmp_path, picture(32, 33))
+
+
+def test_a_missing_package(
+    resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "style.tflite").write_bytes(describe_inside(resizable, DESCRIPTION))
+    monkeypatch.setattr("onestroke.stylize.litert.EXTRA", ("ai_edge_lite", "ai_edge_quantizer"))
+    with pytest.raises(ModelError, match=r"need ai-edge-lite; pip install 'onestroke\[export\]'"):
+        LiteRtPainter(tmp_path / "style.tflite")
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", b"\0\0\0\0TFL3 and nothing"])
+def test_files_that_are_none(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
+        LiteRtPainter(path)
+
+
+def test_a_file_of_another_program(resizable: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "other.tflite"
+    path.write_bytes(resizable)
+    with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
+        LiteRtPainter(path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot open .*none\.tflite: No such file"):
+        LiteRtPainter(tmp_path / "none.tflite")
