@@ -15,6 +15,7 @@ from onestroke.export.options import ExportOptions, Quantization
 from onestroke.models.transform import TransformNetwork
 from onestroke.pictures import resize, size_of_long_side
 from onestroke.stylize.painter import NetworkPainter
+from onestroke.stylize.saved_model import SavedModelPainter
 from onestroke.stylize.style_file import load
 from onestroke.stylize.stylizer import Painter
 
@@ -65,7 +66,7 @@ class Report:
         operators: of a TFLite file; None for a SavedModel.
         milliseconds: median of painting the first photograph on this machine, all cores.
         bound: the least PSNR asked of every photograph, in dB.
-        differences: one for each photograph.
+        differences: one for each photograph and, of a SavedModel, each signature.
     """
 
     path: str
@@ -104,12 +105,18 @@ def verify(
         network, whole_pixels=max(p.shape[0] * p.shape[1] for _, p in fitted)
     )
     exported = load(path).painter
+    painters = [("", exported, options.uint8)]  # the last: whether it gives whole numbers
+    if options.format == "saved_model":
+        painters.append((" as uint8", SavedModelPainter(path, "serving_default"), True))
     styles = np.eye(network.styles, dtype=np.float32)
     differences = []
     for index in range(max(len(fitted), len(styles))):  # every photograph and every style
         (name, photograph), style = fitted[index % len(fitted)], styles[index % len(styles)]
-        actual, expected = (paint(one, photograph, style) for one in (exported, reference))
-        differences.append(difference(name, actual, expected, rounded=options.uint8))
+        expected = paint(reference, photograph, style)
+        differences += [
+            difference(name + door, paint(painter, photograph, style), expected, rounded=rounded)
+            for door, painter, rounded in painters
+        ]
     tflite = options.format == "tflite"
     report = Report(
         path=str(path),

@@ -18,18 +18,20 @@ class SavedModelPainter:
 
     Args:
         folder: of the SavedModel.
+        signature: ``float32``, or ``serving_default``, which rounds to whole numbers.
 
     Raises:
         ModelError: the folder is broken, or another program wrote it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, signature: str = "float32") -> None:
         self.description = read_description(folder)
         import tensorflow as tf  # takes seconds, so only for a folder of ours
 
         try:
             self._loaded = tf.saved_model.load(str(folder))  # kept: it owns the variables
-            self._paint = self._loaded.signatures["float32"]
+            self._paint = self._loaded.signatures[signature]
+            self._dtype = self._paint.structured_input_signature[1]["image"].dtype
         # TensorFlow meets broken folders with whatever breaks first.
         except Exception as error:
             raise ModelError(f"{folder} is a broken SavedModel; export it again") from error
@@ -49,10 +51,11 @@ class SavedModelPainter:
 
         check_whole(picture)
         height, width = picture.shape[:2]
-        inputs = {"image": tf.constant(picture[None], tf.float32)}
+        inputs = {"image": tf.constant(picture[None], self._dtype)}
         if len(style) > 1:
             inputs["style"] = tf.constant(style[None])
-        yield (slice(0, height), slice(0, width)), self._paint(**inputs)["styled"].numpy()[0]
+        painted = self._paint(**inputs)["styled"].numpy()[0].astype(np.float32)
+        yield (slice(0, height), slice(0, width)), painted
 
 
 def is_saved_model(folder: Path) -> bool:
