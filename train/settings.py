@@ -87,8 +87,8 @@ class LossSettings(Section):
     Attributes:
         content: VGG19 layers that keep the photograph, with their weights.
         style: VGG19 layers that bring the painting, with their weights. Half for the first two:
-            evenly weighted, a network covers everything with the finest of the strokes. Not more
-            for relu4_1, and none for relu5_1, which would be two thirds of the style loss: what a
+            a network matches them ten times as closely as relu4_1 in any case. Not more for
+            relu4_1, and none for relu5_1, which would be two thirds of the style loss: what a
             network does for them is to fill flat areas with a regular lattice.
         content_weight: of the content term.
         style_weight: of the style term; the dial between photograph and painting.
