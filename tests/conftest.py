@@ -31,8 +31,11 @@ def tiny_recipe(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A mobile network of random weights that holds two styles."""
+    import keras
+
     from onestroke.models.transform import TransformNetwork
 
+    keras.utils.set_random_seed(0)
     network = TransformNetwork("mobile", styles=2, metadata={"style_names": ["wave", "scream"]})
     # Rows that differ, so that a mixed-up style shows.
     for variable in network.trainable_variables:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ DESCRIPTION = {"style_names": ["wave"]}
 
 @pytest.fixture(scope="module")
 def network() -> TransformNetwork:
+    keras.utils.set_random_seed(0)
     return TransformNetwork("mobile")
 
 
@@ -119,6 +121,7 @@ def test_several_styles_are_an_input(style_file: Path, tmp_path: Path) -> None:
 def test_fewer_bits(
     tmp_path: Path, preset: str, quantization: Quantization, smaller: float, near: float
 ) -> None:
+    keras.utils.set_random_seed(0)
     network = TransformNetwork(preset)
     whole = convert(network)
     content = quantize(whole, quantization)
