@@ -36,13 +36,21 @@ def test_exports_and_python_snippets_run_and_agree(place: Path) -> None:
         assert words[0] == "onestroke"
         run(words, place)
     code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
-    save = "np.savez('painted', here=stylizer(photograph), server=painted[0].numpy())"
+    save = (
+        "phone, small = (onestroke.load(f)(photograph) for f in ('wave.tflite', "
+        "'wave_384x512.tflite'))\n"
+        "np.savez('painted', here=stylizer(photograph), server=painted[0].numpy(), phone=phone, "
+        "small=small)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{save}"], cwd=place, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     with np.load(place / "painted.npz") as painted, Image.open(place / "painted.jpg") as phone:
-        assert np.abs(painted["here"].astype(int) - painted["server"]).max() <= 1
+        here = painted["here"].astype(int)
+        assert np.abs(here - painted["server"]).max() <= 1
+        assert np.abs(here - painted["phone"]).max() <= 1
+        assert np.abs(here - painted["small"]).mean() <= 2  # its kernels are stored in 8 bits
         assert phone.size == (512, 384)
 
 
