@@ -67,43 +67,133 @@ CUTS = {1: _rows, 2: _columns}  # by axis
 
 
 @register
-class SmoothUpsampling(keras.layers.Layer):
-    """Doubles height and width: a [1 2 1] blur, then bilinear interpolation.
+class ConvolutionByColumns(keras.layers.Conv2D):
+    """A wide convolution of few channels, stride 1, without padding or bias.
 
+    The picture and its copies moved by three and six columns become channels, so that the kernel
+    has a third of the taps: XNNPACK keeps an address for every tap of every pixel, and works
+    channel by channel within a tap. The kernel's width is nine.
+    """
+
+    def call(self, x: Tensor) -> Tensor:
+        """Returns what the plain convolution returns, up to the order of its sums."""
+        height, _, channels, filters = self.kernel.shape
+        kernel = ops.reshape(self.kernel, (height, 3, 3, channels, filters))
+        kernel = ops.transpose(kernel, (0, 2, 1, 3, 4))  # first the column within a copy
+        kernel = ops.reshape(kernel, (height, 3, 3 * channels, filters))
+        copies = ops.concatenate([x[:, :, :-6], x[:, :, 3:-3], x[:, :, 6:]], axis=-1)
+        return ops.conv(copies, kernel, padding="valid")
+
+
+@register
+class ConvolutionByBlocks(keras.layers.Conv2D):
+    """A convolution to few channels, stride 1, without padding or bias.
+
+    Computes blocks of 2 x 2 pixels at once, as channels: processors compute 16 channels at a time,
+    so that 12 cost little more than 3. The height and width that come out are even.
+    """
+
+    def call(self, x: Tensor) -> Tensor:
+        """Returns what the plain convolution returns, up to the order of its sums."""
+        # The kernel moved by one row, one column or both, for the four pixels of each block.
+        moved = [
+            ops.pad(self.kernel, [[row, 1 - row], [column, 1 - column], [0, 0], [0, 0]])
+            for row in (0, 1)
+            for column in (0, 1)
+        ]
+        blocks = ops.conv(x, ops.concatenate(moved, axis=-1), strides=2, padding="valid")
+        return ops.depth_to_space(blocks, 2)
+
+
+@register
+class SubpixelConvolution(keras.layers.Conv2D):
+    """A convolution that doubles height and width, without padding or bias.
+
+    Makes the four pixels of each 2 x 2 block as channels (Shi et al. 2016, "Real-Time Single Image
+    and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network"), then
+    averages each pixel with the next one to the right and below: zero for what alternates from
+    pixel to pixel, the checkerboard that such layers leave otherwise.
+
+    Args:
+        filters: four for each channel that comes out.
+    """
+
+    def call(self, x: Tensor) -> Tensor:
+        """Returns twice the height and width of the plain convolution, a quarter its channels."""
+        x = ops.depth_to_space(ops.conv(x, self.kernel, padding="valid"), 2)
+        for axis, cut in CUTS.items():
+            x = _filter(ops.concatenate([x, cut(x, -1, None)], axis=axis), (0.5, 0.5), axis)
+        return x
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """Doubles height and width where they are known."""
+        batch, height, width, filters = super().compute_output_shape(shape)
+        return (batch, height and 2 * height, width and 2 * width, filters // 4)
+
+
+@register
+def equal_pixels(shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+    """Draws a kernel for ``SubpixelConvolution`` that makes the pixels of a block alike.
+
+    Training then starts as from nearest upsampling (Aitken et al. 2017, "Checkerboard artifact free
+    sub-pixel convolution").
+    """
+    height, width, channels, filters = shape
+    one = keras.initializers.GlorotUniform()((height, width, channels, filters // 4), dtype)
+    return ops.tile(one, (1, 1, 1, 4))
+
+
+@register
+class SmoothUpsampling(keras.layers.Layer):
+    """Doubles height and width, and mirrors one row and column at each border.
+
+    A [1 2 1] blur, then bilinear interpolation; the border repeats itself.
     Upsampling before a convolution leaves no checkerboard where a transposed convolution does
     (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts"). Neither nearest nor bilinear
     upsampling is enough, though: in flat areas the residual blocks amplify the noise of the
     photograph, most where it changes sign from one coarse pixel to the next, and the convolution
     and the ReLU that follow turn those alternations into a weave of half their period. The blur
     is zero for them.
+
+    Output shape: ``(batch, 2 * height + 2, 2 * width + 2, channels)``, for a 3 x 3 convolution.
     """
+
+    # Blur and interpolation in one: what stands a quarter of a step before a pixel is made of the
+    # two pixels before it, itself and the one after. Backwards, what stands a quarter after it.
+    TAPS = (1 / 16, 5 / 16, 7 / 16, 3 / 16, 0.0)
 
     def call(self, x: Tensor) -> Tensor:
         """Makes the four pixels of each 2 x 2 block as channels, then moves them into place."""
-        for axis in (1, 2):
-            before, after = _neighbours(x, axis)
-            x = 0.5 * x + 0.25 * (before + after)
-        blocks = [quarter for half in _halves(x, 1) for quarter in _halves(half, 2)]
+        blocks = [quarter for half in self._halves(x, 1) for quarter in self._halves(half, 2)]
         return ops.depth_to_space(ops.concatenate(blocks, axis=-1), 2)
 
+    def _halves(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+        """Returns every second row or column that comes out: the odd ones, then the even ones.
+
+        Mirrored here, at half the size, they take half the memory of ``ReflectPadding`` behind.
+        """
+        cut = CUTS[axis]
+        first, last = cut(x, 0, 1), cut(x, -1, None)
+        repeated = ops.concatenate([first, first, x, last, last], axis=axis)
+        before = _filter(repeated, self.TAPS, axis)
+        after = _filter(repeated, self.TAPS[::-1], axis)
+        odd = ops.concatenate([cut(after, 0, 1), after], axis=axis)
+        even = ops.concatenate([before, cut(before, -1, None)], axis=axis)
+        return odd, even
+
     def compute_output_shape(self, shape: tuple) -> tuple:
-        """Doubles height and width where they are known."""
-        height, width = (side and 2 * side for side in shape[1:3])
+        """Doubles height and width where they are known, and adds the border."""
+        height, width = (side and 2 * side + 2 for side in shape[1:3])
         return (shape[0], height, width, shape[3])
 
 
-def _halves(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Returns what stands a quarter of a step before and after each row or column."""
-    before, after = _neighbours(x, axis)
-    return 0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after
-
-
-def _neighbours(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Returns the row or column before and after each one; the outermost repeat themselves."""
-    cut = CUTS[axis]
-    before = ops.concatenate([cut(x, 0, 1), cut(x, 0, -1)], axis=axis)
-    after = ops.concatenate([cut(x, 1, None), cut(x, -1, None)], axis=axis)
-    return before, after
+def _filter(x: Tensor, taps: tuple[float, ...], axis: int) -> Tensor:
+    """Filters every channel along one axis, without padding."""
+    shape = (len(taps), 1, 1, 1) if axis == 1 else (1, len(taps), 1, 1)
+    kernel = ops.tile(
+        ops.reshape(ops.convert_to_tensor(taps, x.dtype), shape), (1, 1, x.shape[-1], 1)
+    )
+    return ops.depthwise_conv(x, kernel, padding="valid")
 
 
 @register

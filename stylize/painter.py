@@ -23,8 +23,8 @@ from onestroke.stylize.stylizer import Piece
 
 # A johnson network takes 0.9 GB for each megapixel it sees at once: 2.0 GB in all, Python included.
 WHOLE_PIXELS = 3 * 2**19
-# With margins of 68 pixels a tile is as large at most. Smaller tiles repaint more margin.
-TILE_SIDE = 1104
+# With margins of 84 pixels a tile is as large at most. Smaller tiles repaint more margin.
+TILE_SIDE = 1072
 
 
 @dataclass(frozen=True)

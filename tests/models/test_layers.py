@@ -9,10 +9,14 @@ from onestroke.models.layers import (
     DEVIATION_SCALE,
     ConditionalAffine,
     ConditionalInstanceNorm,
+    ConvolutionByBlocks,
+    ConvolutionByColumns,
     CropLike,
     Pixels,
     ReflectPadding,
     SmoothUpsampling,
+    SubpixelConvolution,
+    equal_pixels,
 )
 
 
@@ -29,10 +33,11 @@ def test_reflect_padding_equals_numpy(features, size):
 
 
 def test_smooth_upsampling_is_a_blur_and_bilinear_upsampling(features):
-    padded = np.pad(features, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    padded = np.pad(features, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="edge")
     rows = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
     blurred = (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4
-    expected = keras.layers.UpSampling2D(2, interpolation="bilinear")(blurred)
+    large = np.asarray(keras.layers.UpSampling2D(2, interpolation="bilinear")(blurred))
+    expected = np.pad(large[:, 4:-4, 4:-4], ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
     np.testing.assert_allclose(SmoothUpsampling()(features), expected, atol=1e-5)
 
 
@@ -44,10 +49,45 @@ def test_smooth_upsampling_stops_alternations(axis):
     np.testing.assert_allclose(inside, 0, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("layer", "size"),
+    [(ConvolutionByColumns, 9), (ConvolutionByBlocks, 9), (ConvolutionByBlocks, 3)],
+)
+def test_convolutions_of_another_shape_are_plain_ones(layer, size):
+    features = np.random.default_rng(0).normal(size=(2, 15 + size, 13 + size, 5)).astype("f")
+    convolution = layer(3, size, use_bias=False)
+    result = convolution(features)
+    np.testing.assert_allclose(result, ops.conv(features, convolution.kernel), atol=1e-4)
+    assert convolution(keras.Input((None, 20, 5))).shape == (None, None, 21 - size, 3)
+
+
+def test_subpixel_convolution_makes_blocks_and_averages_neighbours(features):
+    layer = SubpixelConvolution(4, 3, use_bias=False)
+    layer.build(features.shape)
+    blocks = np.asarray(ops.conv(features, layer.kernel))
+    large = np.zeros((2, 10, 14, 1), np.float32)
+    for k in range(4):
+        large[:, k // 2 :: 2, k % 2 :: 2] = blocks[..., k : k + 1]
+    padded = np.pad(large, ((0, 0), (0, 1), (0, 1), (0, 0)), mode="edge")
+    rows = (padded[:, :-1] + padded[:, 1:]) / 2
+    expected = (rows[:, :, :-1] + rows[:, :, 1:]) / 2
+    np.testing.assert_allclose(layer(features), expected, atol=1e-4)
+    assert layer(keras.Input((None, 20, 5))).shape == (None, None, 36, 1)
+
+
+def test_subpixel_convolution_begins_without_a_checkerboard():
+    layer = SubpixelConvolution(12, 3, use_bias=False, kernel_initializer=equal_pixels)
+    flat = np.ones((1, 6, 6, 5), np.float32)
+    np.testing.assert_allclose(np.ptp(np.asarray(layer(flat)), axis=(1, 2)), 0, atol=1e-6)
+    layer.kernel.assign(np.random.default_rng(0).normal(size=layer.kernel.shape))
+    inside = np.asarray(layer(flat))[:, :-1, :-1]  # trained, and still
+    np.testing.assert_allclose(np.ptp(inside, axis=(1, 2)), 0, atol=1e-5)
+
+
 def test_shapes_are_known_where_the_input_is():
     image = keras.Input((None, 20, 3))
     assert ReflectPadding(4)(image).shape == (None, None, 28, 3)
-    assert SmoothUpsampling()(image).shape == (None, None, 40, 3)
+    assert SmoothUpsampling()(image).shape == (None, None, 42, 3)
 
 
 def test_instance_norm_equals_numpy(features):

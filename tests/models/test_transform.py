@@ -23,8 +23,9 @@ def multiply_adds(network: TransformNetwork, side: int = 256) -> int:
     probe = keras.Model(network.input, [layer.output for layer in sizes])
     total = 0
     for layer, output in zip(sizes, probe(picture(side, side)), strict=True):
-        height, width = output.shape[1:3]
-        total += height * width * int(np.prod(layer.kernel.shape))
+        filters = layer.kernel.shape[-1]
+        applied = int(np.prod(output.shape)) // filters  # a sub-pixel one makes four pixels at once
+        total += applied * int(np.prod(layer.kernel.shape))
     return total
 
 

@@ -63,8 +63,8 @@ def test_a_tile_with_its_margins_is_no_larger_than_a_whole_picture():
 def test_reach_by_hand():
     # Down 4 + 1 + 2, ten kernels of three at quarter size, up 8 + 1 * 2, 4 + 1, and 4.
     assert PRESETS["johnson"].reach == 7 + 40 + 10 + 5 + 4
-    # Down 2 + 2, five kernels of three at quarter size, up 8 + 2, and 4 + 2.
-    assert PRESETS["mobile"].reach == 4 + 20 + 10 + 6
+    # Down 2 + 2, sixteen kernels of three at quarter size, up 8 + 1 * 2, and 2 + 2.
+    assert PRESETS["mobile"].reach == 4 + 64 + 10 + 4
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_narrower_margin_would_show(monkeypatch):
     painter = NetworkPainter(TransformNetwork("mobile"), tile_side=36)
     whole = picture(32, 150)
     moments = painter.moments(whole, ONE_STYLE)
-    monkeypatch.setattr("onestroke.models.transform.Preset.reach", 32)  # where 40 are seen
+    monkeypatch.setattr("onestroke.models.transform.Preset.reach", 40)  # where 82 are seen
     tiled = joined(painter.tiles(whole, ONE_STYLE, moments), whole)
     assert np.abs(tiled - joined(painter.pieces(whole, ONE_STYLE), whole)).max() > 0.01
 
