@@ -4,7 +4,9 @@ VENV = .venv
 RUN = $(VENV)/bin
 INSTALLED = $(VENV)/installed
 
-.PHONY: quickstart test lint slow-test clean
+.PHONY: install quickstart test lint slow-test clean
+
+install: $(INSTALLED)
 
 quickstart: $(INSTALLED)
 	$(RUN)/onestroke train --config configs/quickstart.yaml --run runs/quickstart
@@ -29,7 +31,7 @@ lint: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[dev,export]'
+		--constraint constraints.txt --editable '.[dev,export,plot]'
 	touch $@
 
 clean:

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onestroke.export.exporting import export
+    from onestroke.export.web import export_page
 
-__all__ = ["export"]
+__all__ = ["export", "export_page"]
+_HOMES = {"export": "exporting", "export_page": "web"}
 
 
 def __getattr__(name: str) -> Any:
-    if name != "export":
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module("onestroke.export.exporting").export
+    return getattr(import_module(f"onestroke.export.{_HOMES[name]}"), name)

@@ -5,7 +5,7 @@ wave.tflite.json    the report: what it is, and how it compares with the network
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from onestroke import __version__
 from onestroke.errors import SettingsError
-from onestroke.export.options import ExportOptions
+from onestroke.export.options import ExportOptions, Format
 from onestroke.files import check_writable, write_whole
 from onestroke.stylize.litert import check_extra
 from onestroke.stylize.saved_model import DESCRIPTION
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from onestroke.export.verify import Report
     from onestroke.models.transform import TransformNetwork
 
+PAGE_MARK = "styles.json"
 LICENCE = "whoever trained the style decides; onestroke itself is under Apache-2.0"
 
 
@@ -33,6 +34,7 @@ def export(
     options: ExportOptions,
     *,
     photographs: Mapping[str, np.ndarray],
+    representative: Sequence[np.ndarray] = (),
     overwrite: bool = False,
 ) -> "Report":
     """Exports a trained style, and compares what it paints with what the network paints.
@@ -42,6 +44,8 @@ def export(
         path: the TFLite file or the folder of the SavedModel to write.
         options: what to export.
         photographs: to compare on, by name, (height, width, 3) uint8 RGB; at least one.
+        representative: photographs that ``int8`` measures its ranges on, others than those it is
+            compared on; some dozen will do.
         overwrite: replace what is at ``path``.
 
     Raises:
@@ -51,11 +55,18 @@ def export(
     """
     path = Path(path).expanduser().resolve()
     options.check()
+    if options.format == "web":
+        raise SettingsError("a page holds several files; `export_page` writes it")
     if not photographs:
         raise SettingsError("expected at least one photograph to compare on; received none")
+    if options.quantize == "int8" and not representative:
+        raise SettingsError(
+            "expected photographs for int8 to measure its ranges on; received none; add --data "
+            "SOURCE, or choose --quantize dynamic"
+        )
     style_file = find_style_file(model)
-    report_file = path.with_name(f"{path.name}.json")
-    _check_target(path, report_file, options, overwrite)
+    report_file = report_of(path)
+    check_target(path, options, overwrite)
     if options.format == "tflite":
         check_extra()
     from onestroke.export.verify import verify
@@ -65,7 +76,7 @@ def export(
     reports = []
 
     def write(temporary: Path) -> None:
-        _write(network, temporary, options, description)
+        _write(network, temporary, options, description, representative)
         reports.append(verify(network, temporary, options, photographs))
         report_file.unlink(missing_ok=True)  # it speaks of the export that is now replaced
 
@@ -106,7 +117,11 @@ def _describe_output(options: ExportOptions) -> str:
 
 
 def _write(
-    network: "TransformNetwork", path: Path, options: ExportOptions, description: Mapping[str, Any]
+    network: "TransformNetwork",
+    path: Path,
+    options: ExportOptions,
+    description: Mapping[str, Any],
+    representative: Sequence[np.ndarray],
 ) -> None:
     if options.format == "saved_model":
         from onestroke.export.saved_model import write_saved_model
@@ -116,26 +131,49 @@ def _write(
     from onestroke.export.litert import convert, describe_inside, quantize
 
     content = convert(network, size=options.size, uint8=options.uint8)
-    path.write_bytes(describe_inside(quantize(content, options.quantize), description))
+    inputs = list(_as_inputs(representative, network.styles, options))
+    path.write_bytes(describe_inside(quantize(content, options.quantize, inputs), description))
 
 
-def _check_target(path: Path, report_file: Path, options: ExportOptions, overwrite: bool) -> None:
+def _as_inputs(
+    photographs: Sequence[np.ndarray], styles: int, options: ExportOptions
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields what the signature takes, for every photograph, the styles in turn."""
+    from onestroke.export.verify import fit
+
+    for position, photograph in enumerate(photographs):
+        image = fit(photograph, options.size)[None]
+        inputs = {"image": image if options.uint8 else image.astype(np.float32)}
+        if styles > 1:
+            inputs["style"] = np.eye(styles, dtype=np.float32)[None, position % styles]
+        yield inputs
+
+
+def check_target(path: Path, options: ExportOptions, overwrite: bool) -> None:
     """Raises a SettingsError for what cannot be written, or must not be."""
     if (path.suffix == ".tflite") != (options.format == "tflite"):
         expected = "a name" if options.format == "tflite" else "the name of a folder, not one"
         raise SettingsError(f"expected {expected} that ends in .tflite; received {path}")
     check_writable(path.parent)
-    for place in (path, report_file):
+    places = (path,) if options.format == "web" else (path, report_of(path))
+    for place in places:
         if place.exists() and not overwrite:
             raise SettingsError(f"{place} exists; choose another place, or add --overwrite")
-    if path.exists() and not _is_export(path, options):
+    if path.exists() and not _MARKS[options.format](path):
         raise SettingsError(
             f"{path} is no {options.format} that `onestroke export` wrote, and stays; "
             "choose another place"
         )
 
 
-def _is_export(path: Path, options: ExportOptions) -> bool:
-    if options.format == "saved_model":
-        return (path / DESCRIPTION).is_file()
-    return path.is_file()
+def report_of(path: Path) -> Path:
+    """Returns where the report of an export stands."""
+    return path.with_name(f"{path.name}.json")
+
+
+# By what an export is known, so that --overwrite deletes nothing else.
+_MARKS: Mapping[Format, Callable[[Path], bool]] = {
+    "saved_model": lambda path: (path / DESCRIPTION).is_file(),
+    "tflite": lambda path: path.is_file(),
+    "web": lambda path: (path / PAGE_MARK).is_file(),
+}

@@ -14,7 +14,8 @@ import contextlib
 import io
 import json
 import tempfile
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import flatbuffers
@@ -26,8 +27,8 @@ from onestroke.export.servable import Servable
 from onestroke.models.transform import TransformNetwork
 from onestroke.stylize.litert import FILE_IDENTIFIER, METADATA_NAME, SIGNATURE
 
-# Convolutions, by the names of their outputs, that `dynamic` computes in 8 bits: all but those that
-# lose most by it, the first, which sees the pixels, and the last, which makes them.
+# Convolutions, by the names of their outputs, that `dynamic` and `int8` compute in 8 bits: all but
+# those that lose most by it, the first, which sees the pixels, and the last, which makes them.
 IN_8_BITS = r"(^|;)(down[2-9]|residual\d|up\d)"
 
 
@@ -45,6 +46,7 @@ def convert(
     shape = (1, *(size or (None, None)))
     with tempfile.TemporaryDirectory() as folder:
         signature = servable.signature(tf.uint8 if uint8 else tf.float32, shape)
+        signature = signature.get_concrete_function()  # without defaults, which TFLite has not
         tf.saved_model.save(servable, folder, signatures={SIGNATURE: signature})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         # The default, stated: an operator that phones lack would otherwise be let in.
@@ -52,14 +54,21 @@ def convert(
         return converter.convert()
 
 
-def quantize(content: bytes, quantization: Quantization) -> bytes:
+def quantize(
+    content: bytes,
+    quantization: Quantization,
+    representative: Sequence[Mapping[str, np.ndarray]] = (),
+) -> bytes:
     """Stores the kernels of a converted network in fewer bits.
 
     Args:
         content: the TFLite file, in 32-bit floats.
-        quantization: ``float16`` and ``weights`` (8 bits) still compute in floats; ``dynamic``
-            computes in 8 bits as well, but for the layers that lose most by it; ``none`` changes
+        quantization: ``float16`` and ``weights`` (8 bits) still compute in floats; ``dynamic`` and
+            ``int8`` compute in 8 bits as well, but for the layers that lose most by it and the
+            normalisations, with ranges that ``dynamic`` takes from each picture; ``none`` changes
             nothing.
+        representative: for ``int8``, which measures its ranges here: inputs by name, of a file of
+            one size.
     """
     if quantization == "none":
         return content
@@ -67,7 +76,8 @@ def quantize(content: bytes, quantization: Quantization) -> bytes:
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
     recipe = quantizer.Quantizer(content)
-    full, depthwise = qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.DEPTHWISE_CONV_2D
+    # Depthwise convolutions, which only blur, have kernels of five numbers, and stay as they are.
+    kind = qtyping.TFLOperationName.CONV_2D
     if quantization == "float16":
         half = qtyping.TensorQuantizationConfig(16, dtype=qtyping.TensorDataType.FLOAT)
         config = qtyping.OpQuantizationConfig(
@@ -75,17 +85,30 @@ def quantize(content: bytes, quantization: Quantization) -> bytes:
             compute_precision=qtyping.ComputePrecision.FLOAT,
             explicit_dequantize=True,
         )
-        for kind in (full, depthwise):
-            recipe.update_quantization_recipe(".*", kind, config, AlgorithmName.FLOAT_CASTING)
+        recipe.update_quantization_recipe(".*", kind, config, AlgorithmName.FLOAT_CASTING)
     else:
-        # Depthwise ones in any case: XNNPACK has none that computes in 8 bits from floats.
-        for kind in (full, depthwise):
-            recipe.add_weight_only_config(".*", kind, num_bits=8)
+        recipe.add_weight_only_config(".*", kind, num_bits=8)
     if quantization == "dynamic":
-        recipe.add_dynamic_config(IN_8_BITS, full, num_bits=8)
-    # The quantiser writes progress and sizes to the terminal.
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return bytes(recipe.quantize().quantized_model)
+        recipe.add_dynamic_config(IN_8_BITS, kind, num_bits=8)
+    elif quantization == "int8":
+        recipe.add_static_config(IN_8_BITS, kind, activation_num_bits=8, weight_num_bits=8)
+    with _silence():
+        ranges = None
+        if quantization == "int8":
+            ranges = recipe.calibrate({SIGNATURE: representative})
+        return bytes(recipe.quantize(ranges).quantized_model)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps from the terminal what the quantiser writes there: progress, sizes, warnings."""
+    nowhere = io.StringIO()
+    with (
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        yield
 
 
 def describe_inside(content: bytes, description: Mapping[str, Any]) -> bytes:

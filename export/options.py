@@ -7,8 +7,8 @@ from typing import Any, Literal, cast, get_args
 from onestroke.errors import SettingsError
 from onestroke.models.size import MINIMUM_SIDE
 
-Format = Literal["saved_model", "tflite"]
-Quantization = Literal["none", "float16", "weights", "dynamic"]
+Format = Literal["saved_model", "tflite", "web"]
+Quantization = Literal["none", "float16", "weights", "dynamic", "int8"]
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,11 @@ class ExportOptions:
     """What to export.
 
     Attributes:
-        format: ``saved_model`` for servers, ``tflite`` for phones and browsers.
+        format: ``saved_model`` for servers, ``tflite`` for phones, ``web`` for a page with TFLite
+            files.
         quantize: how a TFLite file stores its kernels: ``none`` as 32-bit floats, ``float16``,
-            ``weights`` in 8 bits but computing in floats, ``dynamic`` computing in 8 bits too.
+            ``weights`` in 8 bits but computing in floats, ``dynamic`` computing in 8 bits too,
+            ``int8`` with ranges measured beforehand, as NPUs want it.
         size: height and width of every picture, as GPUs, NPUs and browsers want it; None for a
             file that takes any size.
         uint8: of a TFLite file: take and give uint8 instead of float32.
@@ -44,6 +46,11 @@ class ExportOptions:
                 "expected no quantize, size or uint8 for a SavedModel: it holds float32, takes any "
                 "size, and has signatures for uint8 and float32"
             )
+        if self.quantize == "int8" and self.format == "tflite" and not self.size:
+            raise SettingsError(
+                "expected a size for int8, whose ranges are measured at one; add --size HxW, or "
+                "choose dynamic"
+            )
         if self.size and min(self.size) < MINIMUM_SIDE:
             raise SettingsError(
                 f"expected a size of at least {MINIMUM_SIDE}x{MINIMUM_SIDE} pixels; "
@@ -59,12 +66,23 @@ def parse_options(
     Raises:
         SettingsError: a value is none of those that there are.
     """
-    height_width = None
-    if size is not None:
-        match = re.fullmatch(r"(\d+)x(\d+)", size)
-        if match is None:
-            raise SettingsError(f"expected a size of HEIGHTxWIDTH, as 384x512; received {size!r}")
-        height_width = int(match[1]), int(match[2])
-    options = ExportOptions(cast(Any, format), cast(Any, quantize), height_width, uint8)
+    options = ExportOptions(
+        cast(Any, format), cast(Any, quantize), parse_size(size) if size else None, uint8
+    )
     options.check()
     return options
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Reads ``HxW``, height and width, or one number for a square.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    if match is None:
+        raise SettingsError(
+            f"expected a size of HEIGHTxWIDTH, as 384x512, or one number for a square; "
+            f"received {text!r}"
+        )
+    return int(match[1]), int(match[2] or match[1])

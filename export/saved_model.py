@@ -5,7 +5,9 @@ Signatures, for batches of pictures of any size from 16x16 pixels up:
     serving_default   image: uint8 (batch, height, width, 3) RGB -> styled: uint8, the same shape
     float32           image: float32 in [0, 255]                 -> styled: float32 in [0, 255]
 
-A network of several styles also takes ``style``, float32 (batch, styles), the weight of each.
+A network of several styles also takes ``style``, float32 (batch, styles), the weight of each;
+TensorFlow Serving takes the first style where a request brings none. In Python, what
+``tf.saved_model.load`` returns has methods of the same names, ``style`` optional there too.
 """
 
 import json
@@ -28,6 +30,8 @@ def write_saved_model(
     """Writes the network and, in ``assets.extra``, what it is."""
     servable = Servable(network)
     signatures = {name: servable.signature(dtype) for name, dtype in SIGNATURES.items()}
+    for name, function in signatures.items():
+        setattr(servable, name, function)
     tf.saved_model.save(servable, str(folder), signatures=signatures)
     path = folder / DESCRIPTION
     path.parent.mkdir(exist_ok=True)

@@ -28,24 +28,26 @@ class Servable(tf.Module):
         self._styles = network.styles
 
     def signature(self, dtype: tf.DType, shape: Shape = (None, None, None)) -> Any:
-        """Traces the graph.
+        """Returns the function that becomes a signature.
 
         Args:
             dtype: of the pictures on both sides, ``tf.uint8`` or ``tf.float32``, in [0, 255].
             shape: batch, height and width; None for what may change from call to call.
 
         Returns:
-            A function of ``image`` and, for several styles, ``style``, float32 (batch, styles),
-            that gives ``styled``.
+            A ``tf.function`` of ``image`` and, for several styles, ``style``, float32
+            (batch, styles), the first one unless said otherwise. It gives ``styled``.
         """
+        several = self._styles > 1
+        first = tf.one_hot([0], self._styles) if several else None
 
-        def paint(image: tf.Tensor, style: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        def paint(image: tf.Tensor, style: tf.Tensor | None = first) -> dict[str, tf.Tensor]:
             painted = self._paint(tf.cast(image, tf.float32), Flow(style, moments=None))
             if dtype.is_integer:
                 painted = tf.round(painted)  # bounded to [0, 255] already, by the network
             return {"styled": tf.cast(painted, dtype)}
 
-        specs = {"image": tf.TensorSpec((*shape, 3), dtype, name="image")}
-        if self._styles > 1:
-            specs["style"] = tf.TensorSpec((shape[0], self._styles), tf.float32, name="style")
-        return tf.function(paint).get_concrete_function(**specs)
+        specs = [tf.TensorSpec((*shape, 3), dtype, name="image")]
+        if several:
+            specs.append(tf.TensorSpec((shape[0], self._styles), tf.float32, name="style"))
+        return tf.function(paint, input_signature=specs)

@@ -1,6 +1,8 @@
 """The command line: parses, calls the library once, and turns the user's mistakes into one line."""
 
+import atexit
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -8,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,6 +18,8 @@ from rich.console import Console
 from onestroke.errors import OnestrokeError, SettingsError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from onestroke.train.settings import Settings
 
 app = typer.Typer(
@@ -25,8 +29,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+# Into a file or a pipe, tables are as wide as they need to be.
+WIDTH = None if sys.stdout.isatty() else 200
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=WIDTH)
 verbose = False
+REPRESENTATIVE = 32  # photographs that int8 measures its ranges on; more change little
 INTERRUPTED = 128 + signal.SIGINT  # what shells and make expect of a command ended by Ctrl-C
 
 
@@ -50,6 +57,13 @@ def common(
     verbose = show_everything
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        atexit.register(_end_in_silence)
+
+
+def _end_in_silence() -> None:
+    """Silences what LiteRT prints when it is taken down, after the last word of ours."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 @app.command()
@@ -192,61 +206,177 @@ def stylize(
 
 @app.command()
 def export(
-    model: Annotated[Path, typer.Option(help="A style file or a finished run.")],
-    kind: Annotated[str, typer.Option("--format", help="saved_model or tflite.")],
+    models: Annotated[
+        list[Path],
+        typer.Option("--model", help="A style file or a finished run; a page takes several."),
+    ],
+    kind: Annotated[str, typer.Option("--format", help="saved_model, tflite or web.")],
     output: Annotated[Path, typer.Option(help="The .tflite file or the folder to write.")],
     quantize: Annotated[
-        str, typer.Option(help="Of a TFLite file: none, float16, weights or dynamic.")
-    ] = "none",
+        str | None,
+        typer.Option(
+            help="Of TFLite files: none, float16, weights, dynamic (that of a page) or int8."
+        ),
+    ] = None,
     size: Annotated[
-        str | None, typer.Option(metavar="HxW", help="Of every picture; GPUs and browsers want it.")
+        str | None, typer.Option(metavar="HxW", help="Of every picture; GPUs and NPUs want it.")
     ] = None,
     uint8: Annotated[
         bool, typer.Option("--uint8", help="A TFLite file that takes and gives camera bytes.")
     ] = False,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Photographs that int8 measures its ranges on, as for train."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
-    """Export a style for servers or phones, compared with the model in its own runtime."""
-    from onestroke.export.exporting import export as export_style
+    """Export a style for servers, phones or browsers, compared with the model in its runtime."""
+    from onestroke.export import export as export_style
+    from onestroke.export import export_page
     from onestroke.export.options import parse_options
     from onestroke.train.sources import open_source
 
+    quantize = quantize or ("dynamic" if kind == "web" else "none")
     options = parse_options(kind, quantize, size, uint8=uint8)
-    source = open_source("bundled", split="validation")
-    photographs = {Path(source.name(i)).stem: source.read(i) for i in range(len(source))}
+    if len(models) > 1 and kind != "web":
+        raise SettingsError(f"expected one --model for {kind}; received {len(models)}")
+    if data and quantize != "int8":
+        raise SettingsError("--data belongs to --quantize int8, which measures its ranges on it")
+    compared = open_source("bundled", split="validation")
+    pictures: dict[str, Any] = {
+        "photographs": {
+            Path(compared.name(i)).stem: compared.read(i) for i in range(len(compared))
+        },
+        "representative": read_some(data, max(options.size or (512,))) if data else [],
+        "overwrite": overwrite,
+    }
     with quiet_tensorflow():
-        report = export_style(model, output, options, photographs=photographs, overwrite=overwrite)
+        if kind == "web":
+            reports = export_page(models, output, options, **pictures)
+        else:
+            reports = [export_style(models[0], output, options, **pictures)]
         from onestroke.export.verify import as_table
-    out.print(as_table(report))
-    out.print(f"Exported {output}; the report is in {output}.json")
+    for report in reports:
+        out.print(as_table(report))
+    if kind == "web":
+        out.print(f"Exported {output}. See it with:\n  onestroke serve {output}")
+    else:
+        out.print(f"Exported {output}; the report is in {output}.json")
+
+
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="An exported page.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8000,
+) -> None:
+    """Serve an exported page to the browsers of this machine."""
+    from onestroke.export.serving import open_server
+
+    with open_server(folder, port) as server:
+        out.print(f"http://localhost:{server.server_port}/  (Ctrl-C stops)")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+def read_some(sources: list[str], side: int) -> list["np.ndarray"]:
+    """Reads a few photographs, from all over the sources, with a short side of about ``side``."""
+    from onestroke.train.sources import open_source
+
+    source = open_source(sources)
+    step = max(1, len(source) // REPRESENTATIVE)
+    chosen = range(0, len(source), step)[:REPRESENTATIVE]
+    return [source.read(i, shrink_to=side) for i in chosen]
 
 
 @app.command()
 def benchmark(
-    config: Annotated[Path, typer.Option(help="The recipe to time.")],
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="A style, a run or an export to time; several side by side."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A recipe whose training to time.")] = None,
     sizes: Annotated[
-        list[int] | None, typer.Option("--size", help="Side of the training pictures.")
+        list[str] | None,
+        typer.Option("--size", metavar="N|HxW", help="Of the pictures; several are timed in turn."),
+    ] = None,
+    threads: Annotated[
+        list[int] | None, typer.Option(min=1, help="How many compute; one for each core.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Runs or steps timed, after a warm-up.")] = 9,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Keeps every run of the models.")
+    ] = None,
+    plot_file: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draws bars: .png, .svg or .pdf.")
     ] = None,
     precisions: Annotated[
         list[str] | None,
-        typer.Option("--precision", help="float32, mixed_bfloat16 or mixed_float16."),
+        typer.Option("--precision", help="Of a recipe: float32, mixed_bfloat16 or mixed_float16."),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps timed, after a warm-up.")] = 16,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes one setting."),
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes a recipe's setting."),
     ] = None,
 ) -> None:
-    """Time a recipe: input pipeline, training step, and what takes the time."""
+    """Time styles and exports side by side, or what takes the time of a recipe's training."""
+    if (models is None) == (config is None):
+        raise SettingsError("expected --model MODEL to time painting, or --config RECIPE, training")
+    if config:
+        if threads or json_file or plot_file:
+            raise SettingsError("--threads, --json and --plot belong to --model")
+        _benchmark_training(config, sizes or [], precisions or [], runs, overrides or [])
+        return
+    if precisions or overrides:
+        raise SettingsError("--precision and --set belong to --config")
+    _benchmark_models(models or [], sizes or [], threads or [], runs, json_file, plot_file)
+
+
+def _benchmark_training(
+    config: Path, sizes: list[str], precisions: list[str], steps: int, overrides: list[str]
+) -> None:
     from onestroke.train.settings import read_recipe, resolve
 
-    settings = resolve(read_recipe(config, overrides or []))
+    settings = resolve(read_recipe(config, overrides))
+    if not all(size.isdigit() for size in sizes):
+        raise SettingsError(f"expected --size N for square crops; received {', '.join(sizes)}")
     with quiet_tensorflow():
         from onestroke.train.benchmark import as_table, benchmark_training
-    timings = benchmark_training(
-        settings, crops=sizes or (), precisions=precisions or (), steps=steps
+    crops = [int(size) for size in sizes]
+    out.print(
+        as_table(benchmark_training(settings, crops=crops, precisions=precisions, steps=steps))
     )
-    out.print(as_table(timings))
+
+
+def _benchmark_models(
+    models: list[str],
+    sizes: list[str],
+    threads: list[int],
+    runs: int,
+    json_file: Path | None,
+    plot_file: Path | None,
+) -> None:
+    from onestroke.export import benchmark
+    from onestroke.export.options import parse_size
+    from onestroke.files import check_writable, write_whole
+
+    if plot_file:
+        benchmark.check_plot(plot_file)
+    for file in (json_file, plot_file):
+        if file:
+            check_writable(file.parent)
+    timings = benchmark.benchmark_models(
+        models,
+        sizes=[parse_size(size) for size in sizes],
+        threads=threads,
+        runs=runs,
+        show=out.print,
+    )
+    out.print(benchmark.as_table(timings))
+    if json_file:
+        record = json.dumps(benchmark.as_record(timings), indent=1) + "\n"
+        write_whole(json_file, lambda path: path.write_text(record))
+    if plot_file:
+        write_whole(plot_file, lambda path: benchmark.plot(timings, path))
 
 
 @app.command()

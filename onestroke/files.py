@@ -69,3 +69,9 @@ def check_writable(folder: Path) -> None:
 def is_unfinished(path: Path) -> bool:
     """Whether a kill in the middle of writing left this file."""
     return path.name.startswith(UNFINISHED)
+
+
+def size_on_disk(path: Path) -> int:
+    """Returns the bytes of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)

@@ -123,13 +123,37 @@ def test_mistakes(style_file: Path, photographs: dict, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_int8_measures_its_ranges(style_file: Path, photographs: dict, tmp_path: Path) -> None:
+    options = ExportOptions("tflite", "int8", (40, 40))
+    target = tmp_path / "wave.tflite"
+    with pytest.raises(SettingsError, match="expected photographs for int8 to measure its ranges"):
+        export(style_file, target, options, photographs=photographs)
+    several = list(photographs.values())
+    report = export(style_file, target, options, photographs=photographs, representative=several)
+    assert report.worst.psnr >= report.bound == 28
+    assert json.loads((tmp_path / "wave.tflite.json").read_text())["quantize"] == "int8"
+
+
+def test_under_its_bound_the_better_choice_is_named(
+    style_file: Path, photographs: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(verify.BOUNDS, "dynamic", 500)
+    options = ExportOptions("tflite", "dynamic")
+    with pytest.raises(
+        verify.VerificationError, match="dB; choose --quantize weights, which keeps"
+    ):
+        export(style_file, tmp_path / "wave.tflite", options, photographs=photographs)
+
+
 def test_another_network_is_found_out(
     style_file: Path, photographs: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = TransformNetwork("mobile", styles=2)
     monkeypatch.setattr("onestroke.export.exporting._write", partial(_write_of, other))
     target = tmp_path / "wave.tflite"
-    with pytest.raises(verify.VerificationError, match=r"(tall|wide) has [0-9.]+ dB; train longer"):
+    with pytest.raises(
+        verify.VerificationError, match=r"(tall|wide) has [0-9.]+ dB; the file is not"
+    ):
         export(style_file, target, ExportOptions("tflite"), photographs=photographs)
     assert list(tmp_path.iterdir()) == []
 

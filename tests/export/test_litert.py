@@ -1,11 +1,13 @@
 """TFLite files: built-in operators alone, all in XNNPACK's hands, and the network's pictures."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from onestroke.errors import ModelError
 from onestroke.export.litert import convert, describe_inside, quantize
@@ -17,7 +19,7 @@ from onestroke.stylize.litert import LiteRtPainter, read_description
 from onestroke.stylize.style_file import load_network
 
 ONE_STYLE = np.ones(1, np.float32)
-DESCRIPTION = {"style_names": ["wave"]}
+DESCRIPTION = {"style_names": ["wave"], "size": None}
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +37,11 @@ def picture(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def painted(content: bytes, tmp_path: Path, photograph: np.ndarray) -> np.ndarray:
+def painted(
+    content: bytes, tmp_path: Path, photograph: np.ndarray, size: tuple[int, int] | None = None
+) -> np.ndarray:
     path = tmp_path / "style.tflite"
-    path.write_bytes(describe_inside(content, DESCRIPTION))
+    path.write_bytes(describe_inside(content, DESCRIPTION | {"size": size}))
     ((region, piece),) = LiteRtPainter(path).pieces(photograph, ONE_STYLE)
     assert photograph[region].shape == piece.shape == photograph.shape
     return piece
@@ -90,10 +94,10 @@ def test_a_resizable_file_paints_every_size(
 def test_a_file_of_one_size(network: TransformNetwork, tmp_path: Path) -> None:
     content = convert(network, size=(33, 47))
     photograph = picture(33, 47)
-    result = painted(content, tmp_path, photograph)
+    result = painted(content, tmp_path, photograph, (33, 47))
     np.testing.assert_allclose(result, expected(network, photograph), atol=0.05)
     with pytest.raises(PictureError, match="expected a picture of 33x47 pixels"):
-        painted(content, tmp_path, picture(48, 64))
+        painted(content, tmp_path, picture(48, 64), (33, 47))
 
 
 def test_camera_bytes(network: TransformNetwork, tmp_path: Path) -> None:
@@ -106,7 +110,9 @@ def test_camera_bytes(network: TransformNetwork, tmp_path: Path) -> None:
 def test_several_styles_are_an_input(style_file: Path, tmp_path: Path) -> None:
     network = load_network(style_file)
     path = tmp_path / "two.tflite"
-    path.write_bytes(describe_inside(convert(network), {"style_names": ["wave", "scream"]}))
+    path.write_bytes(
+        describe_inside(convert(network), {"style_names": ["wave", "scream"], "size": None})
+    )
     photograph, second = picture(32, 48), np.float32([0, 1])
     ((_, result),) = LiteRtPainter(path).pieces(photograph, second)
     inputs = {"image": photograph[None].astype(np.float32), "style": second[None]}
@@ -134,20 +140,46 @@ def test_fewer_bits(
     assert 0 < difference.max() < near
 
 
-def test_dynamic_computes_all_but_the_ends_and_the_depthwise_layers_in_8_bits(
-    resizable: bytes,
+def kernels(content: bytes) -> Counter[str]:
+    """Counts the convolutions by the type of their input and that of their kernel."""
+    interpreter = Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    types = {t["index"]: np.dtype(t["dtype"]).name for t in interpreter.get_tensor_details()}
+    nodes = [node for node in interpreter._get_ops_details() if node["op_name"] == "CONV_2D"]
+    return Counter("*".join(types[tensor] for tensor in node["inputs"][:2]) for node in nodes)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "computed"),
+    [("weights", "float32*float32"), ("dynamic", "float32*int8"), ("int8", "int8*int8")],
+)
+def test_all_but_the_ends_are_computed_in_8_bits(
+    network: TransformNetwork, quantization: Quantization, computed: str
 ) -> None:
+    photographs = [{"image": picture(32, 32)[None].astype(np.float32)}]
+    content = quantize(convert(network, size=(32, 32)), quantization, photographs)
     # A kernel that is only stored in 8 bits is made a float again before its convolution.
-    floats = {
-        quantization: inspect_operators(quantize(resizable, quantization)).counts["DEQUANTIZE"]
-        for quantization in ("weights", "dynamic")
-    }
-    assert floats == {"weights": 19, "dynamic": 2 + 5}
+    inner = {computed: 18} if quantization != "weights" else {}
+    assert kernels(content) == Counter({"float32*float32": 20 - sum(inner.values())} | inner)
+
+
+def test_int8_paints_nearly_what_the_network_paints(
+    network: TransformNetwork, tmp_path: Path
+) -> None:
+    photographs = [{"image": picture(64, 64)[None].astype(np.float32)}]
+    content = quantize(convert(network, size=(64, 64)), "int8", photographs)
+    operators = inspect_operators(content)
+    assert (operators.foreign, operators.partitions, operators.delegated) == ([], 1, 1)
+    difference = painted(content, tmp_path, picture(64, 64), (64, 64))
+    difference = np.abs(difference - expected(network, picture(64, 64)))
+    assert 0 < difference.mean() < 3
 
 
 def test_what_the_file_is_stands_inside(resizable: bytes, tmp_path: Path) -> None:
     path = tmp_path / "style.tflite"
-    description = {"style_names": ["wave"], "licence": "mine"}
+    description = {"style_names": ["wave"], "licence": "mine", "size": None}
     path.write_bytes(describe_inside(resizable, description))
     assert read_description(path) == json.loads(json.dumps(description))
 

@@ -16,12 +16,16 @@ def test_the_command_lines_words_become_options() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("onnx",), "expected format to be one of saved_model, tflite; received 'onnx'"),
+        (("onnx",), "expected format to be one of saved_model, tflite, web; received 'onnx'"),
         (
             ("tflite", "int4"),
-            "expected quantize to be one of none, float16, weights, dynamic; received 'int4'",
+            "expected quantize to be one of none, float16, weights, dynamic, int8; received",
         ),
-        (("tflite", "none", "384"), "expected a size of HEIGHTxWIDTH, as 384x512; received '384'"),
+        (
+            ("tflite", "none", "big"),
+            "expected a size of HEIGHTxWIDTH, as 384x512, or one number for ",
+        ),
+        (("tflite", "int8"), "expected a size for int8, whose ranges are measured at one; add"),
         (("tflite", "none", "8x64"), "expected a size of at least 16x16 pixels; received 8x64"),
         (("saved_model", "float16"), "expected no quantize, size or uint8 for a SavedModel"),
         (("saved_model", "none", "64x64"), "expected no quantize, size or uint8 for a SavedModel"),

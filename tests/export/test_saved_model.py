@@ -62,3 +62,25 @@ def test_several_styles_are_an_input(tmp_path: Path, batch: np.ndarray, style_fi
     second = np.float32([[0, 1], [0, 1]])
     expected = np.asarray(network({"image": batch.astype(np.float32), "style": second}))
     np.testing.assert_allclose(painted["floats"], expected, atol=0.01)
+
+
+def test_without_a_style_the_first_one_is_painted(
+    tmp_path: Path, batch: np.ndarray, style_file: Path
+) -> None:
+    import tensorflow as tf
+
+    network = load_network(style_file)
+    write_saved_model(network, tmp_path / "model", {})
+    first = np.float32([[1, 0], [1, 0]])
+    expected = np.asarray(network({"image": batch.astype(np.float32), "style": first}))
+    method = tf.saved_model.load(str(tmp_path / "model")).serving_default
+    assert np.abs(method(tf.constant(batch))["styled"] - expected).max() <= 0.51
+    # As TensorFlow Serving runs it: a session, fed with what the request brings.
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path / "model"))
+        signature = loaded.signature_def["serving_default"]
+        assert signature.method_name == "tensorflow/serving/predict"
+        assert list(signature.defaults) == ["style"]
+        fed = {signature.inputs["image"].name: batch}
+        served = session.run(signature.outputs["styled"].name, fed)
+    assert np.abs(served - expected).max() <= 0.51

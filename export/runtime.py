@@ -1,0 +1,83 @@
+"""LiteRT.js, which runs TFLite files in browsers: fetched by npm once, then kept."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from onestroke.errors import ModelError
+from onestroke.files import write_whole
+
+VERSION = "2.5.3"
+PACKAGES = ("core", "wasm-utils")  # of @litertjs; the second is what the first imports
+
+
+def find_runtime() -> Path:
+    """Returns the folder that holds the packages; the first time, asks npm for them.
+
+    Raises:
+        ModelError: npm is not installed, or cannot fetch them.
+    """
+    folder = _cache() / f"litertjs-{VERSION}"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(folder, _fetch)
+    return folder
+
+
+def is_fetched() -> bool:
+    """Whether a page can be exported without a network."""
+    return (_cache() / f"litertjs-{VERSION}").is_dir()
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onestroke"
+
+
+def _fetch(folder: Path) -> None:
+    folder.mkdir()
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ModelError(
+            f"a page needs LiteRT.js {VERSION}, which npm fetches; install npm (it comes with "
+            "Node.js) and export again"
+        )
+    wanted = [f"@litertjs/{name}@{VERSION}" for name in PACKAGES]
+    done = subprocess.run(
+        [
+            npm,
+            "install",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+            folder,
+            *wanted,
+        ],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        reasons = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        raise ModelError(
+            f"npm could not fetch LiteRT.js {VERSION} ({(reasons or ['it does not say why'])[0]}); "
+            "connect to the network and export again"
+        )
+
+
+def copy_runtime(runtime: Path, target: Path) -> None:
+    """Copies what a browser asks for, and lets the modules find each other without a bundler."""
+    packages = runtime / "node_modules" / "@litertjs"
+    for name in PACKAGES:
+        folder = target / name
+        folder.mkdir(parents=True)
+        script = (packages / name / "dist" / "index.js").read_text(encoding="utf-8")
+        # Workers have no import maps.
+        script = script.replace('"@litertjs/wasm-utils"', '"../wasm-utils/index.js"')
+        (folder / "index.js").write_text(script, encoding="utf-8")
+        shutil.copy(packages / name / "package.json", folder)  # version, authors and licence
+    wasm = target / "wasm"
+    wasm.mkdir()
+    for file in (packages / "core" / "wasm").iterdir():
+        if "jspi" not in file.name:  # for parts of a model on the CPU, which ours do not have
+            shutil.copyfile(file, wasm / file.name)

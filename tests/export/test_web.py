@@ -1,0 +1,248 @@
+"""The page: what is in the folder, how it is served, and what a browser paints with it."""
+
+import base64
+import http.client
+import io
+import json
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import onestroke
+from onestroke.errors import ModelError, SettingsError
+from onestroke.export import export_page, runtime
+from onestroke.export.options import ExportOptions
+from onestroke.export.serving import open_server
+from onestroke.export.verify import difference, fit
+from onestroke.export.web import PAGE
+from onestroke.train.sources import open_source
+
+WEB = ExportOptions("web", "dynamic", (96, 128))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def photographs() -> dict[str, np.ndarray]:
+    return {"photograph": open_source("bundled", split="validation").read(1)}
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A runtime of the right shape, and nothing in it, where npm's would be kept."""
+    packages = tmp_path / "onestroke" / f"litertjs-{runtime.VERSION}" / "node_modules" / "@litertjs"
+    for name in runtime.PACKAGES:
+        (packages / name / "dist").mkdir(parents=True)
+        (packages / name / "dist" / "index.js").write_text('import "@litertjs/wasm-utils";')
+        (packages / name / "package.json").write_text("{}")
+    (packages / "core" / "wasm").mkdir()
+    for name in ("litert_wasm_internal.wasm", "litert_wasm_jspi_internal.wasm"):
+        (packages / "core" / "wasm" / name).touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return packages
+
+
+def test_the_folder_is_complete(
+    style_file: Path, photographs: dict, stand_in: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "page"
+    reports = export_page([style_file], folder, WEB, photographs=photographs)
+    styles = json.loads((folder / "styles.json").read_text())["styles"]
+    assert [(one["name"], one["index"], one["count"]) for one in styles] == [
+        ("wave", 0, 2),
+        ("scream", 1, 2),
+    ]
+    (file,) = styles[0]["files"]
+    assert (file["height"], file["width"]) == (96, 128)
+    assert [report.path for report in reports] == [str(folder / file["file"])]
+    assert (folder / f"{file['file']}.json").is_file()
+    picture = np.zeros((96, 128, 3), np.uint8)
+    assert onestroke.load(folder / file["file"])(picture).shape == picture.shape
+    for page in PAGE.iterdir():
+        assert (folder / page.name).read_bytes() == page.read_bytes()
+    # Workers have no import maps.
+    assert (folder / "litert/core/index.js").read_text() == 'import "../wasm-utils/index.js";'
+    wasm = [path.name for path in (folder / "litert/wasm").iterdir()]
+    assert wasm == ["litert_wasm_internal.wasm"]
+    with pytest.raises(SettingsError, match="page exists; choose another place, or add --overwr"):
+        export_page([style_file], folder, WEB, photographs=photographs)
+    (folder / "mark").touch()
+    export_page([style_file], folder, WEB, photographs=photographs, overwrite=True)
+    assert not (folder / "mark").exists()
+
+
+def test_the_page_asks_no_other_host() -> None:
+    for file in PAGE.iterdir():
+        assert not re.search(r"https?:|//[a-z]+\.", file.read_text()), file
+
+
+def test_pages_take_several_models_of_different_names(
+    style_file: Path, photographs: dict, stand_in: Path, tmp_path: Path
+) -> None:
+    other = shutil.copy(style_file, tmp_path / "Night Sky.keras")
+    folder = tmp_path / "page"
+    export_page([style_file, other], folder, WEB, photographs=photographs)
+    styles = json.loads((folder / "styles.json").read_text())["styles"]
+    assert styles[-1]["files"][0]["file"] == "styles/night-sky_96x128.tflite"
+    assert len(styles) == 4
+    with pytest.raises(SettingsError, match="expected models of different names; received"):
+        export_page([other, other], tmp_path / "again", WEB, photographs=photographs)
+    assert not (tmp_path / "again").exists()
+
+
+def test_nothing_but_a_page_is_overwritten(
+    style_file: Path, photographs: dict, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="is no web that `onestroke export` wrote, and stays"):
+        export_page([style_file], tmp_path, WEB, photographs=photographs, overwrite=True)
+
+
+def test_without_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    assert not runtime.is_fetched()
+    with pytest.raises(ModelError, match=r"which npm fetches; install npm \(it comes with Node.js"):
+        runtime.find_runtime()
+    assert list((tmp_path / "onestroke").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for npm")
+def test_npm_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho 'npm error code ENOTFOUND' >&2\nexit 1\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ModelError, match=r"\(npm error code ENOTFOUND\); connect to the network"):
+        runtime.find_runtime()
+    assert not runtime.is_fetched()
+
+
+@pytest.fixture
+def small_page(tmp_path: Path) -> Path:
+    folder = tmp_path / "page"
+    shutil.copytree(PAGE, folder)
+    (folder / "styles.json").write_text('{"styles": []}')
+    (folder / "a.wasm").touch()
+    return folder
+
+
+@pytest.fixture
+def address(small_page: Path) -> Iterator[tuple[str, int]]:
+    with open_server(small_page, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[:2]
+        server.shutdown()
+
+
+def test_the_server_sends_the_headers_that_threads_need(address: tuple[str, int]) -> None:
+    assert address[0] == "127.0.0.1"
+    connection = http.client.HTTPConnection(*address)
+    types = {"/": "text/html", "/page.js": "text/javascript", "/a.wasm": "application/wasm"}
+    for path, kind in types.items():
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.getheader("Content-Type")) == (200, kind)
+        assert answer.getheader("Cross-Origin-Opener-Policy") == "same-origin"
+        assert answer.getheader("Cross-Origin-Embedder-Policy") == "require-corp"
+
+
+def test_the_server_refuses_what_is_no_page_and_ports_that_are_taken(
+    address: tuple[str, int], small_page: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="expected a page that `onestroke export --format web`"):
+        open_server(tmp_path, 0)
+    with pytest.raises(SettingsError, match=f"cannot listen at port {address[1]} .*--port"):
+        open_server(small_page, address[1])
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@pytest.mark.skipif(
+    not runtime.is_fetched(), reason="LiteRT.js is not there; `onestroke export --format web` once"
+)
+@pytest.mark.parametrize("threads", [True, False])
+def test_a_browser_paints_what_the_file_paints(
+    style_file: Path, photographs: dict, tmp_path: Path, threads: bool, monkeypatch: Any
+) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    folder = tmp_path / "page"
+    size = (192, 256)
+    options = ExportOptions("web", "none", size)
+    export_page([style_file], folder, options, photographs=photographs)
+    photograph = fit(photographs["photograph"], size)
+    Image.fromarray(photograph).save(tmp_path / "photograph.png")
+    (file,) = (folder / "styles").glob("*.tflite")
+    if not threads:  # as from a server that sends no headers
+        monkeypatch.setattr("onestroke.export.serving.PageHandler.end_headers", plain_headers)
+    with open_server(folder, 0) as server, sync_playwright() as playwright:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+            ],
+        )
+        page = browser.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        home = f"http://localhost:{server.server_port}"
+        page.goto(home)
+        assert page.evaluate("crossOriginIsolated") is threads
+        status = page.locator("#status")
+        expect(status).to_have_text("Ready.")
+        page.set_input_files("#file", tmp_path / "photograph.png")
+        expect(status).to_contain_text("ms on WebAssembly", timeout=60_000)
+        expected = onestroke.load(file)(photograph)
+        assert difference("page", screen(page), expected).largest <= 1
+
+        page.select_option("#style", label="scream")
+        expect(page.locator("#picture")).to_have_attribute("aria-label", "Painted as scream")
+        second = onestroke.load(file)(photograph, style={"scream": 1})
+        assert difference("page", screen(page), second).largest <= 1
+
+        page.locator("#strength").fill("50")
+        half = photograph / 2 + second / 2
+        assert difference("page", screen(page), half).largest <= 2
+        page.locator("#strength").fill("100")
+        page.locator("#compare").fill("50")
+        compared = screen(page)
+        assert difference("before", compared[:, 130:], photograph[:, 130:]).largest == 0
+        assert difference("after", compared[:, :126], second[:, :126]).largest <= 1
+
+        with page.expect_download() as download:
+            page.click("#download")
+        saved = np.asarray(Image.open(download.value.path()).convert("RGB"))
+        assert difference("saved", saved, second).largest <= 1
+
+        page.click("#camera")
+        expect(status).to_contain_text("frames a second", timeout=60_000)
+        page.click("#camera")
+        expect(page.locator("#camera")).to_have_text("Start camera")
+
+        page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"no"})
+        expect(status).to_contain_text("This is no picture that the browser can read")
+        assert all(url.startswith((home, "blob:", "data:")) for url in asked), asked
+        browser.close()
+        server.shutdown()
+
+
+def plain_headers(handler: Any) -> None:
+    super(type(handler), handler).end_headers()
+
+
+def screen(page: Any) -> np.ndarray:
+    """Returns what the page shows, (height, width, 3) uint8."""
+    address = page.evaluate("() => document.getElementById('picture').toDataURL('image/png')")
+    content = base64.b64decode(address.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
