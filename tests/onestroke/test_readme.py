@@ -9,9 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from onestroke.models.transform import TransformNetwork
+from onestroke.stylize.litert import XNNPACK_FLAGS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -63,3 +65,27 @@ def run(words: list[str], place: Path) -> None:
 def test_pictures_and_files_that_it_names_exist() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_phones_guide_uses_the_names_and_sizes_of_its_file(place: Path) -> None:
+    guide = (ROOT / "docs" / "phones.md").read_text()
+    command = re.search(r"^onestroke export.*?(?<!\\)$", guide, re.DOTALL | re.MULTILINE)[0]
+    words = shlex.split(command.replace("\\\n", ""))
+    run(words, place)
+    file = place / words[-1]
+    interpreter = Interpreter(str(file))
+    assert interpreter.get_signature_list() == {
+        "style": {"inputs": ["image"], "outputs": ["styled"]}
+    }
+    runner = interpreter.get_signature_runner("style")
+    _, height, width, _ = runner.get_input_details()["image"]["shape"]
+    kotlin = re.search(r"```kotlin\n(.*?)```", guide, re.DOTALL)[1]
+    swift = re.search(r"```swift\n(.*?)```", guide, re.DOTALL)[1]
+    for line in (f'FILE = "{file.name}"', f"HEIGHT = {height}", f"WIDTH = {width}"):
+        assert line in kotlin
+    for line in (f'file = "{file.stem}"', f"height = {height}", f"width = {width}"):
+        assert line in swift
+    for code in (kotlin, swift):
+        assert set(re.findall(r'"(style|image|styled)"', code)) == {"style", "image", "styled"}
+    assert f"xnnPackFlags = 0x{XNNPACK_FLAGS:X}" in kotlin
+    assert f"(1, {height}, {width}, 3)" in guide
