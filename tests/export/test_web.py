@@ -1,6 +1,7 @@
 """The page: what is in the folder, how it is served, and what a browser paints with it."""
 
 import base64
+import contextlib
 import http.client
 import io
 import json
@@ -164,77 +165,134 @@ def test_the_server_refuses_what_is_no_page_and_ports_that_are_taken(
         open_server(small_page, address[1])
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-@pytest.mark.skipif(
-    not runtime.is_fetched(), reason="LiteRT.js is not there; `onestroke export --format web` once"
+in_a_browser = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(
+        not runtime.is_fetched(),
+        reason="LiteRT.js is not there; `onestroke export --format web` fetches it",
+    ),
+]
+SOFTWARE_GPU = (
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
+    "--use-vulkan=swiftshader",
+    "--ignore-gpu-blocklist",
 )
-@pytest.mark.parametrize("threads", [True, False])
-def test_a_browser_paints_what_the_file_paints(
-    style_file: Path, photographs: dict, tmp_path: Path, threads: bool, monkeypatch: Any
-) -> None:
+
+
+@contextlib.contextmanager
+def opened(folder: Path, *flags: str) -> Iterator[Any]:
+    """The page in headless Chromium, with a camera that shows a test picture."""
     from playwright.sync_api import expect, sync_playwright
 
-    folder = tmp_path / "page"
-    size = (192, 256)
-    options = ExportOptions("web", "none", size)
-    export_page([style_file], folder, options, photographs=photographs)
-    photograph = fit(photographs["photograph"], size)
-    Image.fromarray(photograph).save(tmp_path / "photograph.png")
-    (file,) = (folder / "styles").glob("*.tflite")
-    if not threads:  # as from a server that sends no headers
-        monkeypatch.setattr("onestroke.export.serving.PageHandler.end_headers", plain_headers)
+    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     with open_server(folder, 0) as server, sync_playwright() as playwright:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-            ],
+            executable_path=CHROMIUM, args=["--no-sandbox", *camera, *flags]
         )
         page = browser.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         home = f"http://localhost:{server.server_port}"
         page.goto(home)
-        assert page.evaluate("crossOriginIsolated") is threads
-        status = page.locator("#status")
-        expect(status).to_have_text("Ready.")
-        page.set_input_files("#file", tmp_path / "photograph.png")
-        expect(status).to_contain_text("ms on WebAssembly", timeout=60_000)
-        expected = onestroke.load(file)(photograph)
-        assert difference("page", screen(page), expected).largest <= 1
-
-        page.select_option("#style", label="scream")
-        expect(page.locator("#picture")).to_have_attribute("aria-label", "Painted as scream")
-        second = onestroke.load(file)(photograph, style={"scream": 1})
-        assert difference("page", screen(page), second).largest <= 1
-
-        page.locator("#strength").fill("50")
-        half = photograph / 2 + second / 2
-        assert difference("page", screen(page), half).largest <= 2
-        page.locator("#strength").fill("100")
-        page.locator("#compare").fill("50")
-        compared = screen(page)
-        assert difference("before", compared[:, 130:], photograph[:, 130:]).largest == 0
-        assert difference("after", compared[:, :126], second[:, :126]).largest <= 1
-
-        with page.expect_download() as download:
-            page.click("#download")
-        saved = np.asarray(Image.open(download.value.path()).convert("RGB"))
-        assert difference("saved", saved, second).largest <= 1
-
-        page.click("#camera")
-        expect(status).to_contain_text("frames a second", timeout=60_000)
-        page.click("#camera")
-        expect(page.locator("#camera")).to_have_text("Start camera")
-
-        page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"no"})
-        expect(status).to_contain_text("This is no picture that the browser can read")
+        expect(page.locator("#status")).to_have_text("Ready.")
+        yield page
         assert all(url.startswith((home, "blob:", "data:")) for url in asked), asked
         browser.close()
         server.shutdown()
+
+
+@pytest.fixture
+def page_folder(style_file: Path, photographs: dict, tmp_path: Path) -> Path:
+    """A page whose files take 192 x 256 pixels; beside it a photograph of that size."""
+    size = (192, 256)
+    folder = tmp_path / "page"
+    export_page([style_file], folder, ExportOptions("web", "none", size), photographs=photographs)
+    Image.fromarray(fit(photographs["photograph"], size)).save(tmp_path / "photograph.png")
+    return folder
+
+
+class TestInABrowser:
+    pytestmark = in_a_browser
+
+    @pytest.mark.parametrize("threads", [True, False])
+    def test_it_paints_what_the_file_paints(
+        self, page_folder: Path, threads: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from playwright.sync_api import expect
+
+        if not threads:  # as from a server that sends no headers
+            monkeypatch.setattr("onestroke.export.serving.PageHandler.end_headers", plain_headers)
+        photograph, (first, second) = painted(page_folder)
+        with opened(page_folder) as page:
+            assert page.evaluate("crossOriginIsolated") is threads
+            status = page.locator("#status")
+            page.set_input_files("#file", page_folder.parent / "photograph.png")
+            expect(status).to_contain_text("ms on WebAssembly", timeout=60_000)
+            assert difference("page", screen(page), first).largest <= 1
+
+            page.select_option("#style", label="scream")
+            expect(page.locator("#picture")).to_have_attribute("aria-label", "Painted as scream")
+            assert difference("page", screen(page), second).largest <= 1
+
+            page.locator("#strength").fill("50")
+            half = photograph / 2 + second / 2
+            assert difference("page", screen(page), half).largest <= 2
+            page.locator("#strength").fill("100")
+            page.locator("#compare").fill("50")
+            compared = screen(page)
+            assert difference("before", compared[:, 130:], photograph[:, 130:]).largest == 0
+            assert difference("after", compared[:, :126], second[:, :126]).largest <= 1
+
+            with page.expect_download() as download:
+                page.click("#download")
+            saved = np.asarray(Image.open(download.value.path()).convert("RGB"))
+            assert difference("saved", saved, second).largest <= 1
+
+    def test_camera_shapes_and_mistakes(self, page_folder: Path) -> None:
+        from playwright.sync_api import expect
+
+        with opened(page_folder) as page:
+            status = page.locator("#status")
+            page.click("#camera")
+            expect(status).to_contain_text("frames a second", timeout=60_000)
+            page.click("#camera")
+            expect(page.locator("#camera")).to_have_text("Start camera")
+
+            tall = Image.new("RGB", (100, 400), "teal")
+            content = io.BytesIO()
+            tall.save(content, "PNG")
+            page.set_input_files("#file", upload("tall.png", content.getvalue()))
+            expect(status).to_contain_text("ms on WebAssembly", timeout=60_000)
+            assert screen(page).shape == (192, 48, 3)  # as long as the file is, and its own shape
+
+            page.set_input_files("#file", upload("a.png", b"no picture"))
+            expect(status).to_contain_text("This is no picture that the browser can read")
+
+    @pytest.mark.slow
+    def test_a_gpu_in_software_paints_the_same(self, page_folder: Path) -> None:
+        from playwright.sync_api import expect
+
+        _, (first, _) = painted(page_folder)
+        with opened(page_folder, *SOFTWARE_GPU) as page:
+            assert page.input_value("#accelerator") == "webgpu"
+            page.set_input_files("#file", page_folder.parent / "photograph.png")
+            expect(page.locator("#status")).to_contain_text("ms on WebGPU", timeout=300_000)
+            assert difference("page", screen(page), first).largest <= 1
+
+
+def painted(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Returns the photograph, and what the page's file makes of it in both styles."""
+    (file,) = (folder / "styles").glob("*.tflite")
+    photograph = np.asarray(Image.open(folder.parent / "photograph.png"))
+    stylizer = onestroke.load(file)
+    return photograph, [stylizer(photograph, style={n: 1}) for n in stylizer.style_names]
+
+
+def upload(name: str, content: bytes) -> dict[str, Any]:
+    return {"name": name, "mimeType": "image/png", "buffer": content}
 
 
 def plain_headers(handler: Any) -> None:
