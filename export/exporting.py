@@ -57,13 +57,7 @@ def export(
     options.check()
     if options.format == "web":
         raise SettingsError("a page holds several files; `export_page` writes it")
-    if not photographs:
-        raise SettingsError("expected at least one photograph to compare on; received none")
-    if options.quantize == "int8" and not representative:
-        raise SettingsError(
-            "expected photographs for int8 to measure its ranges on; received none; add --data "
-            "SOURCE, or choose --quantize dynamic"
-        )
+    check_pictures(options, photographs, representative)
     style_file = find_style_file(model)
     report_file = report_of(path)
     check_target(path, options, overwrite)
@@ -147,6 +141,19 @@ def _as_inputs(
         if styles > 1:
             inputs["style"] = np.eye(styles, dtype=np.float32)[None, position % styles]
         yield inputs
+
+
+def check_pictures(
+    options: ExportOptions, photographs: Mapping[str, np.ndarray], representative: Sequence
+) -> None:
+    """Raises a SettingsError unless there is something to compare and to measure on."""
+    if not photographs:
+        raise SettingsError("expected at least one photograph to compare on; received none")
+    if options.quantize == "int8" and not representative:
+        raise SettingsError(
+            "expected photographs for int8 to measure its ranges on; received none; add --data "
+            "SOURCE, or choose --quantize dynamic"
+        )
 
 
 def check_target(path: Path, options: ExportOptions, overwrite: bool) -> None:

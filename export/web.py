@@ -18,7 +18,7 @@ import numpy as np
 
 from onestroke import __version__
 from onestroke.errors import SettingsError
-from onestroke.export.exporting import PAGE_MARK, check_target, export
+from onestroke.export.exporting import PAGE_MARK, check_pictures, check_target, export
 from onestroke.export.options import ExportOptions
 from onestroke.export.runtime import copy_runtime, find_runtime
 from onestroke.files import write_whole
@@ -61,6 +61,7 @@ def export_page(
     """
     folder = Path(folder).expanduser().resolve()
     options.check()
+    check_pictures(options, photographs, representative)
     sizes = (options.size,) if options.size else SIZES
     names = _file_names([find_style_file(model) for model in models])
     check_target(folder, options, overwrite)

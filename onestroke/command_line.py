@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -44,6 +45,11 @@ def main() -> None:
     except OnestrokeError as error:
         print(f"onestroke: {error}", file=sys.stderr)
         sys.exit(error.status)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"onestroke: {error.strerror.lower()}; make room and try again", file=sys.stderr)
+        sys.exit(OnestrokeError.status)
 
 
 @app.callback()

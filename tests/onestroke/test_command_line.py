@@ -1,5 +1,7 @@
 """The command line as users meet it: what it prints, its exit status, its mistakes in one line."""
 
+import errno
+import json
 import shutil
 import subprocess
 import sys
@@ -48,6 +50,9 @@ def trained(tmp_path_factory) -> Path:
     return folder / "run"
 
 
+EXPORT = ["export", "--model", "m", "--output", "out", "--format"]
+
+
 def is_one_line(error: str) -> bool:
     return error.startswith("onestroke: ") and error.count("\n") == 1
 
@@ -61,7 +66,7 @@ def test_help_names_every_command_and_starts_no_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "heavy: []" in done.stdout
-    for command in ("train", "stylize", "benchmark", "info"):
+    for command in ("train", "stylize", "export", "serve", "benchmark", "info"):
         assert f"  {command} " in done.stdout
 
 
@@ -144,7 +149,7 @@ def test_benchmark_shows_pipeline_and_shares(run, tiny_recipe, monkeypatch):
     from onestroke.train import benchmark
 
     monkeypatch.setattr(benchmark, "PIPELINE_SECONDS", 0.1)
-    status, said, _ = run("benchmark", "--config", tiny_recipe, "--size", 32, "--steps", 1)
+    status, said, _ = run("benchmark", "--config", tiny_recipe, "--size", 32, "--runs", 1)
     assert status == 0
     for words in ("pipeline", "VGG19", "network", "input", "32", "float32"):
         assert words in said
@@ -163,6 +168,23 @@ def test_benchmark_shows_pipeline_and_shares(run, tiny_recipe, monkeypatch):
         (["info", "absent.keras"], "no model absent.keras"),
         (["info", "CONFIG"], "tiny.yaml is no style file"),
         (["stylize", "a.jpg", "--model", "m.keras", "--output", "b.jpg"], "a.jpg"),
+        (["benchmark"], "expected --model MODEL to time painting, or --config RECIPE"),
+        (["benchmark", "--model", "absent.tflite"], "cannot open absent.tflite"),
+        (["benchmark", "--model", "m", "--config", "CONFIG"], "expected --model MODEL to time"),
+        (["benchmark", "--config", "CONFIG", "--threads", "1"], "--threads, --json and --plot"),
+        (
+            ["benchmark", "--config", "CONFIG", "--size", "4x4"],
+            "expected --size N for square crops",
+        ),
+        (["benchmark", "--model", "m", "--precision", "float32"], "--precision and --set belong"),
+        (["benchmark", "--model", "m", "--plot", "a.bmp"], "ends in .png, .svg or .pdf"),
+        ([*EXPORT, "tflite", "--model", "other"], "expected one --model for tflite; received 2"),
+        ([*EXPORT, "tflite", "--data", "photos"], "--data belongs to --quantize int8"),
+        ([*EXPORT, "tflite", "--quantize", "int8"], "expected a size for int8"),
+        ([*EXPORT, "tflite", "--size", "8"], "expected a size of at least 16x16 pixels"),
+        ([*EXPORT, "web", "--quantize", "int8"], "expected photographs for int8"),
+        ([*EXPORT, "web"], "no model m"),
+        (["serve", "."], "expected a page that `onestroke export --format web` wrote"),
     ],
 )
 def test_mistakes_end_in_one_line_and_status_2(
@@ -176,6 +198,32 @@ def test_mistakes_end_in_one_line_and_status_2(
     assert is_one_line(error), error
     assert expected in error
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_full_disk_ends_in_one_line(run, trained, tmp_path, monkeypatch):
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("onestroke.files._flush", fill)
+    target = tmp_path / "style.tflite"
+    status, _, error = run("export", "--model", trained, "--format", "tflite", "--output", target)
+    assert (status, error) == (2, "onestroke: no space left on device; make room and try again\n")
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_models_are_timed_on_the_command_line(run, trained, tmp_path):
+    kept, drawn = tmp_path / "times.json", tmp_path / "times.png"
+    where = ["--json", kept, "--plot", drawn]
+    status, said, error = run(
+        "benchmark", "--model", trained, "--size", "32x40", "--threads", 1, "--runs", 2, *where
+    )
+    assert status == 0, error
+    for words in ("32x40", "quartiles", "peak MB", str(trained)):
+        assert words in said
+    (timing,) = json.loads(kept.read_text())["timings"]
+    assert (timing["model"], timing["threads"], len(timing["seconds"])) == (str(trained), 1, 2)
+    with Image.open(drawn) as picture:
+        assert picture.format == "PNG"
 
 
 def test_paths_are_checked_before_tensorflow_starts(tiny_recipe):

@@ -31,7 +31,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_exports_and_python_snippets_run_and_agree(place: Path) -> None:
-    section = README[README.index("## Bring it to phones and servers") :].split("## ")[1]
+    section = README[README.index("## Bring it to servers, phones and browsers") :].split("## ")[1]
     commands = re.search(r"```sh\n(.*?)```", section, re.DOTALL)[1].replace("\\\n", "")
     for line in commands.splitlines():
         words = shlex.split(line)
