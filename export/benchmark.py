@@ -9,11 +9,14 @@ import contextlib
 import multiprocessing
 import os
 import platform
+import re
 import statistics
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,18 +25,16 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from onestroke import __version__
 from onestroke.errors import OnestrokeError, SettingsError
+from onestroke.export.options import Size, check_size
 from onestroke.files import size_on_disk
-from onestroke.models.size import MINIMUM_SIDE
 from onestroke.stylize import litert
 from onestroke.stylize.saved_model import is_saved_model
 from onestroke.stylize.style_file import find_style_file
 
 SIZES = ((256, 256), (512, 512))  # unless a file or the caller says otherwise
+TIMED_PACKAGES = ("tensorflow", "keras", "ai-edge-litert")
 WARMUP_RUNS = 2  # the first ones trace graphs and fill caches
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,11 @@ def benchmark_models(
 
     Raises:
         ModelError: a model is missing or broken.
-        SettingsError: a size is too small, or none fits a model.
-        PictureError: a size is too large for an export.
+        SettingsError: a size is too small or too large, or none fits a model.
     """
+    models, sizes, threads = (list(dict.fromkeys(given)) for given in (models, sizes, threads))
     for size in sizes:
-        if min(size) < MINIMUM_SIDE:
-            raise SettingsError(
-                f"expected sizes of at least {MINIMUM_SIDE} pixels; received {as_text(size)}"
-            )
+        check_size(size)
     fixed = {model: _only_size(model) for model in models}
     sizes = sizes or sorted({size for size in fixed.values() if size}) or SIZES
     for model, only in fixed.items():
@@ -199,8 +197,12 @@ def _serve(connection: Connection, model: str, size: Size, threads: int) -> None
             connection.send(time.perf_counter() - start)
     except EOFError:
         return
-    except Exception as error:
+    except OnestrokeError as error:
         connection.send(error)
+    except MemoryError:
+        connection.send(OnestrokeError(f"not enough memory for {model} at {as_text(size)}"))
+    except Exception:
+        connection.send(RuntimeError(traceback.format_exc()))  # not all errors can be sent
 
 
 def _load(model: str, threads: int) -> Any:
@@ -258,8 +260,8 @@ def as_table(timings: Sequence[Timing]) -> Table:
 def as_record(timings: Sequence[Timing]) -> dict[str, Any]:
     """Returns what a JSON file keeps: the machine, the versions, every run."""
     return {
-        "onestroke": __version__,
-        "machine": platform.machine(),
+        "versions": {name: version(name) for name in ("onestroke", *TIMED_PACKAGES)},
+        "processor": _processor(),
         "system": platform.platform(),
         "cores": os.cpu_count(),
         "timings": [
@@ -276,6 +278,14 @@ def as_record(timings: Sequence[Timing]) -> dict[str, Any]:
             for one in timings
         ],
     }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+        if found:
+            return found[1]
+    return platform.processor() or platform.machine()
 
 
 def check_plot(path: Path) -> None:

@@ -5,17 +5,18 @@ wave.tflite.json    the report: what it is, and how it compares with the network
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from onestroke import __version__
 from onestroke.errors import SettingsError
-from onestroke.export.options import ExportOptions, Format
+from onestroke.export.options import ExportOptions, Format, Size
 from onestroke.files import check_writable, write_whole
+from onestroke.models.size import MINIMUM_SIDE
 from onestroke.stylize.litert import check_extra
 from onestroke.stylize.saved_model import DESCRIPTION
 from onestroke.stylize.style_file import find_style_file, load_network
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from onestroke.models.transform import TransformNetwork
 
 PAGE_MARK = "styles.json"
+RANGES_SIDE = 256  # pixels: at 1280 x 720, all features of johnson at once take 24 GB
 LICENCE = "whoever trained the style decides; onestroke itself is under Apache-2.0"
 
 
@@ -125,22 +127,32 @@ def _write(
     from onestroke.export.litert import convert, describe_inside, quantize
 
     content = convert(network, size=options.size, uint8=options.uint8)
-    inputs = list(_as_inputs(representative, network.styles, options))
-    path.write_bytes(describe_inside(quantize(content, options.quantize, inputs), description))
+    ranges = _ranges(network, options, representative) if options.quantize == "int8" else None
+    path.write_bytes(describe_inside(quantize(content, options.quantize, ranges), description))
 
 
-def _as_inputs(
-    photographs: Sequence[np.ndarray], styles: int, options: ExportOptions
-) -> Iterator[dict[str, np.ndarray]]:
-    """Yields what the signature takes, for every photograph, the styles in turn."""
+def _ranges(
+    network: "TransformNetwork", options: ExportOptions, photographs: Sequence[np.ndarray]
+) -> Any:
+    """Measures the ranges of the features on photographs, the styles in turn."""
+    from onestroke.export.litert import convert, measure_ranges
     from onestroke.export.verify import fit
 
+    size = _shrunk(cast(Size, options.size), RANGES_SIDE)
+    inputs = []
     for position, photograph in enumerate(photographs):
-        image = fit(photograph, options.size)[None]
-        inputs = {"image": image if options.uint8 else image.astype(np.float32)}
-        if styles > 1:
-            inputs["style"] = np.eye(styles, dtype=np.float32)[None, position % styles]
-        yield inputs
+        image = fit(photograph, size)[None]
+        inputs.append({"image": image if options.uint8 else image.astype(np.float32)})
+        if network.styles > 1:
+            one = np.eye(network.styles, dtype=np.float32)[position % network.styles]
+            inputs[-1]["style"] = one[None]
+    return measure_ranges(convert(network, size=size, uint8=options.uint8), inputs)
+
+
+def _shrunk(size: Size, side: int) -> Size:
+    """Returns a size of that shape, with an area of ``side`` squared at most."""
+    factor = min(1.0, side / (size[0] * size[1]) ** 0.5)
+    return max(MINIMUM_SIDE, round(size[0] * factor)), max(MINIMUM_SIDE, round(size[1] * factor))
 
 
 def check_pictures(

@@ -32,6 +32,9 @@ from onestroke.stylize.litert import FILE_IDENTIFIER, METADATA_NAME, SIGNATURE
 IN_8_BITS = r"(^|;)(down[2-9]|residual\d|up\d)"
 
 
+Ranges = Mapping[str, Mapping[str, Any]]
+
+
 def convert(
     network: TransformNetwork, *, size: tuple[int, int] | None = None, uint8: bool = False
 ) -> bytes:
@@ -54,24 +57,38 @@ def convert(
         return converter.convert()
 
 
-def quantize(
-    content: bytes,
-    quantization: Quantization,
-    representative: Sequence[Mapping[str, np.ndarray]] = (),
-) -> bytes:
+def quantize(content: bytes, quantization: Quantization, ranges: Ranges | None = None) -> bytes:
     """Stores the kernels of a converted network in fewer bits.
 
     Args:
         content: the TFLite file, in 32-bit floats.
         quantization: ``float16`` and ``weights`` (8 bits) still compute in floats; ``dynamic`` and
             ``int8`` compute in 8 bits as well, but for the layers that lose most by it and the
-            normalisations, with ranges that ``dynamic`` takes from each picture; ``none`` changes
-            nothing.
-        representative: for ``int8``, which measures its ranges here: inputs by name, of a file of
-            one size.
+            normalisations, ``dynamic`` with ranges that it takes from each picture; ``none``
+            changes nothing.
+        ranges: those of ``int8``, from ``measure_ranges``.
     """
     if quantization == "none":
         return content
+    recipe = _recipe(content, quantization)
+    with _silence():
+        return bytes(recipe.quantize(ranges).quantized_model)
+
+
+def measure_ranges(content: bytes, inputs: Sequence[Mapping[str, np.ndarray]]) -> Ranges:
+    """Returns between which numbers the features of ``int8`` lie, by the names of the tensors.
+
+    Args:
+        content: the TFLite file, in 32-bit floats, of one size. It may be smaller than that of the
+            file to quantise, and should: the features of all layers are kept at once.
+        inputs: the signature's, for every photograph to measure on.
+    """
+    with _silence():
+        return _recipe(content, "int8").calibrate({SIGNATURE: inputs})
+
+
+def _recipe(content: bytes, quantization: Quantization) -> Any:
+    """Returns the quantiser, told what to do with every convolution."""
     from ai_edge_quantizer import qtyping, quantizer
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
@@ -86,17 +103,13 @@ def quantize(
             explicit_dequantize=True,
         )
         recipe.update_quantization_recipe(".*", kind, config, AlgorithmName.FLOAT_CASTING)
-    else:
-        recipe.add_weight_only_config(".*", kind, num_bits=8)
+        return recipe
+    recipe.add_weight_only_config(".*", kind, num_bits=8)
     if quantization == "dynamic":
         recipe.add_dynamic_config(IN_8_BITS, kind, num_bits=8)
     elif quantization == "int8":
         recipe.add_static_config(IN_8_BITS, kind, activation_num_bits=8, weight_num_bits=8)
-    with _silence():
-        ranges = None
-        if quantization == "int8":
-            ranges = recipe.calibrate({SIGNATURE: representative})
-        return bytes(recipe.quantize(ranges).quantized_model)
+    return recipe
 
 
 @contextlib.contextmanager
@@ -112,7 +125,10 @@ def _silence() -> Iterator[None]:
 
 
 def describe_inside(content: bytes, description: Mapping[str, Any]) -> bytes:
-    """Writes what the file is into its metadata, as JSON under the name ``onestroke``."""
+    """Writes what the file is into its metadata, as JSON under the name ``onestroke``.
+
+    Drops the names of what lies between input and output.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
@@ -120,6 +136,11 @@ def describe_inside(content: bytes, description: Mapping[str, Any]) -> bytes:
         if stored.offset > 1:  # the quantiser puts large ones behind the tables
             stored.data = np.frombuffer(content, np.uint8, stored.size, stored.offset)
             stored.offset = stored.size = 0
+    for subgraph in model.subgraphs:
+        kept = {*subgraph.inputs, *subgraph.outputs}
+        for index, tensor in enumerate(subgraph.tensors):
+            if index not in kept:
+                tensor.name = None  # nobody asks for it, and together they take 12 kB
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(json.dumps(description).encode(), np.uint8)
     model.buffers.append(buffer)

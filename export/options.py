@@ -6,8 +6,10 @@ from typing import Any, Literal, cast, get_args
 
 from onestroke.errors import SettingsError
 from onestroke.models.size import MINIMUM_SIDE
+from onestroke.stylize.stylizer import EXPORTED_PIXELS
 
 Format = Literal["saved_model", "tflite", "web"]
+Size = tuple[int, int]  # height and width, in pixels
 Quantization = Literal["none", "float16", "weights", "dynamic", "int8"]
 
 
@@ -28,7 +30,7 @@ class ExportOptions:
 
     format: Format
     quantize: Quantization = "none"
-    size: tuple[int, int] | None = None
+    size: Size | None = None
     uint8: bool = False
 
     def check(self) -> None:
@@ -51,11 +53,17 @@ class ExportOptions:
                 "expected a size for int8, whose ranges are measured at one; add --size HxW, or "
                 "choose dynamic"
             )
-        if self.size and min(self.size) < MINIMUM_SIDE:
-            raise SettingsError(
-                f"expected a size of at least {MINIMUM_SIDE}x{MINIMUM_SIDE} pixels; "
-                f"received {self.size[0]}x{self.size[1]}"
-            )
+        if self.size:
+            check_size(self.size)
+
+
+def check_size(size: Size) -> None:
+    """Raises a SettingsError for a size that an export cannot take."""
+    if min(size) < MINIMUM_SIDE or size[0] * size[1] > EXPORTED_PIXELS:
+        raise SettingsError(
+            f"expected a size of at least {MINIMUM_SIDE}x{MINIMUM_SIDE} pixels and at most "
+            f"{EXPORTED_PIXELS / 1e6:.1f} megapixels; received {size[0]}x{size[1]}"
+        )
 
 
 def parse_options(
@@ -73,7 +81,7 @@ def parse_options(
     return options
 
 
-def parse_size(text: str) -> tuple[int, int]:
+def parse_size(text: str) -> Size:
     """Reads ``HxW``, height and width, or one number for a square.
 
     Raises:

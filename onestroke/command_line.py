@@ -343,7 +343,7 @@ def _benchmark_training(
     from onestroke.train.settings import read_recipe, resolve
 
     settings = resolve(read_recipe(config, overrides))
-    if not all(size.isdigit() for size in sizes):
+    if not all(size.isdecimal() for size in sizes):
         raise SettingsError(f"expected --size N for square crops; received {', '.join(sizes)}")
     with quiet_tensorflow():
         from onestroke.train.benchmark import as_table, benchmark_training
@@ -367,9 +367,10 @@ def _benchmark_models(
 
     if plot_file:
         benchmark.check_plot(plot_file)
-    for file in (json_file, plot_file):
-        if file:
-            check_writable(file.parent)
+    for file in filter(None, (json_file, plot_file)):
+        check_writable(file.parent)
+        if file.is_dir():
+            raise SettingsError(f"expected a file to write; {file} is a folder")
     timings = benchmark.benchmark_models(
         models,
         sizes=[parse_size(size) for size in sizes],
@@ -378,6 +379,8 @@ def _benchmark_models(
         show=out.print,
     )
     out.print(benchmark.as_table(timings))
+    for file in filter(None, (json_file, plot_file)):
+        file.parent.mkdir(parents=True, exist_ok=True)
     if json_file:
         record = json.dumps(benchmark.as_record(timings), indent=1) + "\n"
         write_whole(json_file, lambda path: path.write_text(record))

@@ -18,11 +18,13 @@ SIGNATURE = "style"
 METADATA_NAME = "onestroke"
 FILE_IDENTIFIER = b"TFL3"
 
-# XNNPACK's flags, as its delegate for TFLite numbers them; whoever gives some gives all. 8-bit
-# kernels, signed and unsigned, and dynamic ones are its defaults. Without the last, it keeps an
-# address for every tap of the 9 x 9 convolutions: 2.0 GB instead of 0.8 at 1280 x 720.
+# XNNPACK's flags, as its delegate for TFLite numbers them; whoever gives some gives all. Kernels of
+# 8 bits, signed, unsigned and dynamic, are its defaults. With the last, addresses do not outlive a
+# convolution, which otherwise keeps one for every tap of its kernel at every pixel.
 SIGNED_8_BITS, UNSIGNED_8_BITS, DYNAMIC_8_BITS, SHORT_LIVED_ADDRESSES = 0x1, 0x2, 0x8, 0x20
-XNNPACK_FLAGS = SIGNED_8_BITS | UNSIGNED_8_BITS | DYNAMIC_8_BITS | SHORT_LIVED_ADDRESSES
+DEFAULT_FLAGS = SIGNED_8_BITS | UNSIGNED_8_BITS | DYNAMIC_8_BITS
+FRUGAL_FLAGS = DEFAULT_FLAGS | SHORT_LIVED_ADDRESSES
+FRUGAL_FROM = 2**18  # pixels: up to 512 x 512 memory is no trouble, and keeping them 5 % faster
 
 EXTRA = ("ai_edge_litert", "ai_edge_quantizer")  # what `pip install 'onestroke[export]'` brings
 
@@ -50,19 +52,29 @@ class LiteRtPainter:
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self.description = read_description(path)
+        self._path = path
+        self._threads = threads or os.cpu_count() or 1
+        size = self.description["size"]
+        self.size = size and (size[0], size[1])
+        self._flags: int | None = None
+        self._prepared: tuple[int, int] | None = None
+        self._load(DEFAULT_FLAGS if self.size is None else _flags(*self.size))
+
+    def _load(self, flags: int) -> None:
+        """Loads the file, unless it is loaded with these flags of XNNPACK."""
+        if flags == self._flags:
+            return
         from ai_edge_litert.compiled_model import CompiledModel
         from ai_edge_litert.options import CpuOptions, Options
 
-        cpu = CpuOptions(num_threads=threads or os.cpu_count() or 1, xnnpack_flags=XNNPACK_FLAGS)
+        cpu = CpuOptions(num_threads=self._threads, xnnpack_flags=flags)
         try:
-            self._model = CompiledModel.from_file(str(path), options=Options(cpu_options=cpu))
+            self._model = CompiledModel.from_file(str(self._path), options=Options(cpu_options=cpu))
             image = self._model.get_input_tensor_details(SIGNATURE)["image"]
         except (ValueError, RuntimeError, KeyError) as error:
-            raise ModelError(f"{path} is broken; export it again") from error
+            raise ModelError(f"{self._path} is broken; export it again") from error
         self._dtype = np.dtype(image["dtype"])
-        size = self.description["size"]
-        self.size = size and (size[0], size[1])
-        self._prepared: tuple[int, int] | None = None
+        self._flags = flags
 
     @property
     def style_names(self) -> tuple[str, ...]:
@@ -97,6 +109,8 @@ class LiteRtPainter:
         """Lays out the memory for pictures of one size; kept until another one comes."""
         if self._prepared == (height, width):
             return
+        self._prepared = None  # until all of it is laid out
+        self._load(_flags(height, width))
         model = self._model
         if self.size is None:
             model.resize_input_tensor_by_name(SIGNATURE, "image", [1, height, width, 3])
@@ -107,6 +121,10 @@ class LiteRtPainter:
         self._outputs = {"styled": model.create_output_buffer_by_name(SIGNATURE, "styled")}
         self._painted = model.get_output_tensor_details(SIGNATURE)["styled"]["shape"]
         self._prepared = height, width
+
+
+def _flags(height: int, width: int) -> int:
+    return DEFAULT_FLAGS if height * width <= FRUGAL_FROM else FRUGAL_FLAGS
 
 
 def read_description(path: Path) -> Mapping[str, Any]:
@@ -130,7 +148,10 @@ def read_description(path: Path) -> Mapping[str, Any]:
         # All of it is read: of a file cut short, the interpreter would read beyond the end.
         model = schema.ModelT.InitFromPackedBuf(content, 0)
         (ours,) = [entry for entry in model.metadata if entry.name == METADATA_NAME.encode()]
-        return json.loads(model.buffers[ours.buffer].data.tobytes())
+        description = json.loads(model.buffers[ours.buffer].data.tobytes())
+        if not {"style_names", "size"} <= description.keys():
+            raise ModelError(f"{broken}; export it again")
+        return description
     # A file cut short leads anywhere: struct.error, IndexError, TypeError, ValueError, …
     except Exception as error:
         raise ModelError(f"{broken}; export it again") from error

@@ -5,16 +5,17 @@ const [picture, hint, stage, status] = ['picture', 'hint', 'stage', 'status'].ma
 const [style, strength, detail, accelerator, compare] = [
   'style', 'strength', 'detail', 'accelerator', 'compare',
 ].map(element);
-const [file, camera, download] = ['file', 'camera', 'download'].map(element);
+const [file, camera, download, controls] = ['file', 'camera', 'download', 'controls'].map(element);
 
 const painter = new Worker('painter.js');
 const waiting = new Map();
 let asked = 0;
 
 let styles = [];
-let source = null; // an ImageBitmap, or the camera's <video>
-let shown = null; // {photograph, painted}, two canvases of one size
+let source = null; // an ImageBitmap, the last one of the camera when it stops
+let shown = null; // {photograph, painted, name}: two canvases of one size, and the style's name
 let stream = null;
+let newest = 0; // counts what was asked for; older answers are not shown
 let frames = []; // when the last pictures of the camera were painted
 
 painter.onmessage = ({ data }) => {
@@ -22,7 +23,11 @@ painter.onmessage = ({ data }) => {
   waiting.delete(data.id);
   data.error ? reject(new Error(data.error)) : resolve(data);
 };
-painter.onerror = (event) => say(`The painter cannot start: ${event.message}`);
+painter.onerror = (event) => {
+  for (const { reject } of waiting.values()) reject(new Error('the painter cannot start'));
+  waiting.clear();
+  event.preventDefault();
+};
 
 function ask(question) {
   return new Promise((resolve, reject) => {
@@ -45,7 +50,9 @@ async function begin() {
   const gpu = await navigator.gpu?.requestAdapter().catch(() => null);
   if (gpu) accelerator.add(new Option('WebGPU', 'webgpu'));
   accelerator.add(new Option('WebAssembly', 'wasm'));
+  controls.disabled = false;
   say('Ready.');
+  if (source) await repaint(); // dropped while the page was loading
 }
 
 // One choice for each number of pixels; the shape follows the picture.
@@ -70,38 +77,45 @@ function chooseFile(width, height) {
 
 // Painting -------------------------------------------------------------------------------------
 
-// Fits the whole picture into the file's size, and mirrors it into the margins: its shape stays,
-// and no border frame appears.
+// Fits the whole picture into the file's size, and mirrors it into the margins over and over: its
+// shape stays, and no border frame appears. What is transparent becomes white.
 function fit(image, width, height, target) {
   const scale = Math.min(target.width / width, target.height / height);
   const fitted = {
-    width: Math.min(target.width, Math.round(width * scale)),
-    height: Math.min(target.height, Math.round(height * scale)),
+    width: Math.max(1, Math.round(width * scale)),
+    height: Math.max(1, Math.round(height * scale)),
   };
   fitted.left = Math.floor((target.width - fitted.width) / 2);
   fitted.top = Math.floor((target.height - fitted.height) / 2);
   const canvas = new OffscreenCanvas(target.width, target.height);
   const context = canvas.getContext('2d', { willReadFrequently: true });
   context.imageSmoothingQuality = 'high';
-  const draw = (x, y, flipX, flipY) => {
-    context.setTransform(flipX ? -1 : 1, 0, 0, flipY ? -1 : 1, x, y);
-    context.drawImage(image, 0, 0, fitted.width, fitted.height);
-  };
-  const { left, top } = fitted;
-  if (left || top) {
-    for (const end of left ? [left, left + 2 * fitted.width] : []) draw(end, top, true, false);
-    for (const end of top ? [top, top + 2 * fitted.height] : []) draw(left, end, false, true);
+  context.fillStyle = 'white';
+  context.fillRect(0, 0, target.width, target.height);
+  // Tile 0 is the picture itself; every second one is flipped.
+  const columns = Math.ceil(fitted.left / fitted.width);
+  const rows = Math.ceil(fitted.top / fitted.height);
+  for (let row = -rows; row <= rows; row++) {
+    for (let column = -columns; column <= columns; column++) {
+      const [flipX, flipY] = [column % 2 !== 0, row % 2 !== 0];
+      const x = fitted.left + (column + flipX) * fitted.width;
+      const y = fitted.top + (row + flipY) * fitted.height;
+      context.setTransform(flipX ? -1 : 1, 0, 0, flipY ? -1 : 1, x, y);
+      context.drawImage(image, 0, 0, fitted.width, fitted.height);
+    }
   }
-  draw(left, top, false, false);
   return { context, ...fitted };
 }
 
+// Paints and shows one picture; returns nothing if a newer one was asked for meanwhile.
 async function paint(image, width, height) {
+  newest += 1;
+  const turn = newest;
   const target = chooseFile(width, height);
   const fitted = fit(image, width, height, target);
   const { data } = fitted.context.getImageData(0, 0, target.width, target.height);
   const photograph = cut(new ImageData(data.slice(), target.width), fitted);
-  const { index, count } = styles[style.value];
+  const { index, count, name } = styles[style.value];
   const answer = await ask({
     file: target.file,
     accelerator: accelerator.value,
@@ -110,7 +124,10 @@ async function paint(image, width, height) {
     width: target.width,
     style: { index, count },
   });
-  shown = { photograph, painted: cut(new ImageData(answer.pixels, target.width), fitted) };
+  if (turn !== newest) return null;
+  const painted = cut(new ImageData(answer.pixels, target.width), fitted);
+  shown = { photograph, painted, name };
+  show();
   return answer;
 }
 
@@ -141,7 +158,7 @@ function show() {
   draw(picture, compare.value / 100);
   hint.hidden = true;
   compare.disabled = download.disabled = false;
-  picture.setAttribute('aria-label', `Painted as ${styles[style.value].name}`);
+  picture.setAttribute('aria-label', `Painted as ${shown.name}`);
 }
 
 const where = ({ accelerator: used, threads }) =>
@@ -149,13 +166,12 @@ const where = ({ accelerator: used, threads }) =>
 
 // Paints the picture at hand, again whenever a setting changes.
 async function repaint() {
-  if (!source || stream) return;
+  if (!source || stream || controls.disabled) return;
   document.body.setAttribute('aria-busy', 'true');
   say('Painting…');
   try {
     const answer = await paint(source, source.width, source.height);
-    show();
-    say(`${Math.round(answer.milliseconds)} ms on ${where(answer)}.`);
+    if (answer) say(`${Math.round(answer.milliseconds)} ms on ${where(answer)}.`);
   } catch (error) {
     say(`Could not paint: ${error.message}`);
   } finally {
@@ -166,8 +182,12 @@ async function repaint() {
 async function open(blob) {
   if (!blob) return;
   stopCamera();
+  newest += 1;
+  const turn = newest;
   try {
-    source = await createImageBitmap(blob);
+    const opened = await createImageBitmap(blob);
+    if (turn !== newest) return;
+    replaceSource(opened);
   } catch {
     say('This is no picture that the browser can read; choose a JPEG, PNG or WebP.');
     return;
@@ -175,34 +195,55 @@ async function open(blob) {
   await repaint();
 }
 
+function replaceSource(bitmap) {
+  source?.close();
+  source = bitmap;
+}
+
 // Camera ---------------------------------------------------------------------------------------
 
 async function startCamera() {
+  camera.disabled = true; // until the browser has asked for permission
+  let mine;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+    mine = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
   } catch (error) {
     say(`No camera: ${error.message}`);
     return;
+  } finally {
+    camera.disabled = false;
   }
+  stream = mine;
   camera.textContent = 'Stop camera';
   camera.setAttribute('aria-pressed', 'true');
-  if (Number(detail.value)) detail.selectedIndex = 0; // the fastest
-  const video = document.createElement('video');
-  video.muted = video.playsInline = true;
-  video.srcObject = stream;
-  await video.play();
+  status.setAttribute('aria-live', 'off'); // it changes with every picture
+  const chosen = detail.value;
+  detail.selectedIndex = 0; // the fastest
   frames = [];
+  const video = document.createElement('video');
+  let turn = newest;
   try {
-    while (stream) {
-      const answer = await paint(video, video.videoWidth, video.videoHeight);
-      show();
-      say(`${framesPerSecond()} frames a second on ${where(answer)}.`);
+    video.muted = video.playsInline = true;
+    video.srcObject = mine;
+    await video.play();
+    while (stream === mine) {
+      const painting = paint(video, video.videoWidth, video.videoHeight);
+      turn = newest;
+      const answer = await painting;
+      if (stream !== mine) break;
+      if (answer) say(`${framesPerSecond()} frames a second on ${where(answer)}.`);
       await new Promise(requestAnimationFrame);
     }
+    const frame = await createImageBitmap(video);
+    if (turn === newest) replaceSource(frame); // unless a picture was opened instead
   } catch (error) {
-    stopCamera();
     say(`Could not paint: ${error.message}`);
   }
+  if (stream === mine) stopCamera();
+  if (stream) return;
+  detail.value = chosen;
+  if (!detail.value) detail.selectedIndex = detail.options.length - 1; // another style's sizes
+  if (turn === newest) await repaint();
 }
 
 function framesPerSecond() {
@@ -214,6 +255,7 @@ function framesPerSecond() {
 function stopCamera() {
   stream?.getTracks().forEach((track) => track.stop());
   stream = null;
+  status.setAttribute('aria-live', 'polite');
   camera.textContent = 'Start camera';
   camera.setAttribute('aria-pressed', 'false');
 }
@@ -224,7 +266,7 @@ async function save() {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
-  link.download = `${styles[style.value].name}.png`;
+  link.download = `${shown.name}.png`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
@@ -239,15 +281,15 @@ detail.addEventListener('change', repaint);
 accelerator.addEventListener('change', repaint);
 for (const slider of [strength, compare]) slider.addEventListener('input', show);
 
-stage.addEventListener('dragover', (event) => {
+// Anywhere on the page, or the browser would leave it and show the file.
+document.addEventListener('dragover', (event) => {
   event.preventDefault();
   stage.classList.add('dropping');
 });
-for (const end of ['dragleave', 'drop']) {
-  stage.addEventListener(end, () => stage.classList.remove('dropping'));
-}
-stage.addEventListener('drop', (event) => {
+document.addEventListener('dragleave', () => stage.classList.remove('dropping'));
+document.addEventListener('drop', (event) => {
   event.preventDefault();
+  stage.classList.remove('dropping');
   open(event.dataTransfer.files[0]);
 });
 document.addEventListener('paste', (event) => open(event.clipboardData.files[0]));

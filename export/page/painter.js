@@ -5,15 +5,20 @@
 
 let runtime;
 let loaded = { key: null };
+let last = Promise.resolve(); // one picture after the other: they share the model
 
-onmessage = async ({ data }) => {
-  try {
-    const answer = await paint(data);
-    postMessage({ id: data.id, ...answer }, [answer.pixels.buffer]);
-  } catch (error) {
-    postMessage({ id: data.id, error: String(error?.message ?? error) });
-  }
+onmessage = ({ data }) => {
+  last = last.then(() => answer(data));
 };
+
+async function answer(question) {
+  try {
+    const painted = await paint(question);
+    postMessage({ id: question.id, ...painted }, [painted.pixels.buffer]);
+  } catch (error) {
+    postMessage({ id: question.id, error: String(error?.message ?? error) });
+  }
+}
 
 async function paint({ file, accelerator, pixels, height, width, style }) {
   const litert = await start();

@@ -51,7 +51,7 @@ def test_every_model_at_every_size_it_takes(models: list[str]) -> None:
 
 
 def test_sizes_follow_the_fixed_files(models: list[str]) -> None:
-    (timing,) = benchmark_models(models[2:3], runs=1, threads=[1])
+    (timing,) = benchmark_models([models[2], models[2]], runs=1, threads=[1, 1])
     assert timing.size == (32, 48)
     with pytest.raises(SettingsError, match=r"fixed.tflite takes 32x48 alone; add --size 32x48"):
         benchmark_models(models, sizes=[(64, 64)])
@@ -60,9 +60,11 @@ def test_sizes_follow_the_fixed_files(models: list[str]) -> None:
 def test_mistakes(models: list[str], tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model"):
         benchmark_models([str(tmp_path / "none.keras")])
-    with pytest.raises(SettingsError, match="expected sizes of at least 16 pixels; received 8x64"):
+    with pytest.raises(SettingsError, match=r"at least 16x16 pixels and .*; received 8x64"):
         benchmark_models(models, sizes=[(8, 64)])
-    with pytest.raises(SettingsError, match=r"ends in .png, .svg or .pdf; received plot.bmp"):
+    with pytest.raises(SettingsError, match=r"at most 2\.1 megapixels; received 1300"):
+        benchmark_models(models, sizes=[(64, 64), (1300, 2000)])
+    with pytest.raises(SettingsError, match=r"ends in \.png, \.svg or \.pdf; received plot"):
         benchmark.check_plot(Path("plot.bmp"))
 
 
@@ -99,6 +101,7 @@ def test_table_record_and_plot(tmp_path: Path) -> None:
     record = json.loads(json.dumps(as_record(timings)))
     assert record["timings"][0]["seconds"] == seconds
     assert record["timings"][0]["size"] == [256, 512]
+    assert record["versions"].keys() == {"onestroke", "tensorflow", "keras", "ai-edge-litert"}
     benchmark.plot(timings, tmp_path / "plot.png")
     with Image.open(tmp_path / "plot.png") as picture:
         assert picture.width > 800

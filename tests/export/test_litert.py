@@ -10,11 +10,12 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from onestroke.errors import ModelError
-from onestroke.export.litert import convert, describe_inside, quantize
+from onestroke.export.litert import convert, describe_inside, measure_ranges, quantize
 from onestroke.export.operators import inspect_operators
 from onestroke.export.options import Quantization
 from onestroke.models.transform import PRESETS, TransformNetwork
 from onestroke.pictures import PictureError
+from onestroke.stylize import litert
 from onestroke.stylize.litert import LiteRtPainter, read_description
 from onestroke.stylize.style_file import load_network
 
@@ -91,6 +92,22 @@ def test_a_resizable_file_paints_every_size(
     np.testing.assert_allclose(result, expected(network, photograph), atol=0.05)
 
 
+def test_large_pictures_take_less_memory_and_look_alike(
+    resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "style.tflite"
+    path.write_bytes(describe_inside(resizable, DESCRIPTION))
+    painter = LiteRtPainter(path)
+    ((_, plain),) = painter.pieces(picture(48, 64), ONE_STYLE)
+    assert painter._flags == litert.DEFAULT_FLAGS
+    monkeypatch.setattr(litert, "FRUGAL_FROM", 40 * 64)
+    ((_, larger),) = painter.pieces(picture(50, 64), ONE_STYLE)
+    assert painter._flags == litert.FRUGAL_FLAGS
+    ((_, frugal),) = painter.pieces(picture(48, 64), ONE_STYLE)
+    assert larger.shape == (50, 64, 3)
+    np.testing.assert_allclose(frugal, plain, atol=1e-3)
+
+
 def test_a_file_of_one_size(network: TransformNetwork, tmp_path: Path) -> None:
     content = convert(network, size=(33, 47))
     photograph = picture(33, 47)
@@ -159,7 +176,8 @@ def test_all_but_the_ends_are_computed_in_8_bits(
     network: TransformNetwork, quantization: Quantization, computed: str
 ) -> None:
     photographs = [{"image": picture(32, 32)[None].astype(np.float32)}]
-    content = quantize(convert(network, size=(32, 32)), quantization, photographs)
+    whole = convert(network, size=(32, 32))
+    content = quantize(whole, quantization, measure_ranges(whole, photographs))
     # A kernel that is only stored in 8 bits is made a float again before its convolution.
     inner = {computed: 18} if quantization != "weights" else {}
     assert kernels(content) == Counter({"float32*float32": 20 - sum(inner.values())} | inner)
@@ -168,8 +186,9 @@ def test_all_but_the_ends_are_computed_in_8_bits(
 def test_int8_paints_nearly_what_the_network_paints(
     network: TransformNetwork, tmp_path: Path
 ) -> None:
-    photographs = [{"image": picture(64, 64)[None].astype(np.float32)}]
-    content = quantize(convert(network, size=(64, 64)), "int8", photographs)
+    photographs = [{"image": picture(48, 48)[None].astype(np.float32)}]
+    ranges = measure_ranges(convert(network, size=(48, 48)), photographs)  # at a smaller size
+    content = quantize(convert(network, size=(64, 64)), "int8", ranges)
     operators = inspect_operators(content)
     assert (operators.foreign, operators.partitions, operators.delegated) == ([], 1, 1)
     difference = painted(content, tmp_path, picture(64, 64), (64, 64))

@@ -26,7 +26,11 @@ def test_the_command_lines_words_become_options() -> None:
             "expected a size of HEIGHTxWIDTH, as 384x512, or one number for ",
         ),
         (("tflite", "int8"), "expected a size for int8, whose ranges are measured at one; add"),
-        (("tflite", "none", "8x64"), "expected a size of at least 16x16 pixels; received 8x64"),
+        (
+            ("tflite", "none", "8x64"),
+            "at least 16x16 pixels and at most 2.1 megapixels; received 8",
+        ),
+        (("tflite", "none", "1080x2000"), "at most 2.1 megapixels; received 1080x2000"),
         (("saved_model", "float16"), "expected no quantize, size or uint8 for a SavedModel"),
         (("saved_model", "none", "64x64"), "expected no quantize, size or uint8 for a SavedModel"),
     ],

@@ -260,16 +260,39 @@ class TestInABrowser:
             expect(status).to_contain_text("frames a second", timeout=60_000)
             page.click("#camera")
             expect(page.locator("#camera")).to_have_text("Start camera")
+            expect(status).to_contain_text("ms on WebAssembly")  # the last frame, in full detail
+            page.select_option("#style", label="scream")
+            expect(page.locator("#picture")).to_have_attribute("aria-label", "Painted as scream")
 
-            tall = Image.new("RGB", (100, 400), "teal")
-            content = io.BytesIO()
-            tall.save(content, "PNG")
-            page.set_input_files("#file", upload("tall.png", content.getvalue()))
-            expect(status).to_contain_text("ms on WebAssembly", timeout=60_000)
-            assert screen(page).shape == (192, 48, 3)  # as long as the file is, and its own shape
+            # As long as the file is, in their own shapes; all black wherever the network looks.
+            for size, shown in (((100, 400), (192, 48, 3)), ((4, 3000), (192, 1, 3))):
+                page.evaluate(KEEP_WHAT_IS_ASKED)
+                page.set_input_files("#file", upload("long.png", png(Image.new("RGB", size))))
+                page.wait_for_function("() => window.asked")
+                assert page.evaluate("() => window.asked") == [0, 255]
+                expect(status).to_contain_text("ms on WebAssembly", timeout=60_000)
+                assert screen(page).shape == shown
+
+            clear = Image.new("RGBA", (64, 64), (255, 255, 255, 0))
+            page.evaluate(KEEP_WHAT_IS_ASKED)
+            page.set_input_files("#file", upload("clear.png", png(clear)))
+            page.wait_for_function("() => window.asked")
+            assert page.evaluate("() => window.asked") == [255, 255]
 
             page.set_input_files("#file", upload("a.png", b"no picture"))
             expect(status).to_contain_text("This is no picture that the browser can read")
+
+    def test_the_last_picture_wins(self, page_folder: Path) -> None:
+        from playwright.sync_api import expect
+
+        _, (first, _) = painted(page_folder)
+        with opened(page_folder) as page:
+            page.set_input_files(
+                "#file", upload("red.png", png(Image.new("RGB", (256, 192), "red")))
+            )
+            page.set_input_files("#file", page_folder.parent / "photograph.png")
+            expect(page.locator("#status")).to_contain_text("ms on WebAssembly", timeout=60_000)
+            assert difference("page", screen(page), first).largest <= 1
 
     @pytest.mark.slow
     def test_a_gpu_in_software_paints_the_same(self, page_folder: Path) -> None:
@@ -289,6 +312,28 @@ def painted(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     photograph = np.asarray(Image.open(folder.parent / "photograph.png"))
     stylizer = onestroke.load(file)
     return photograph, [stylizer(photograph, style={n: 1}) for n in stylizer.style_names]
+
+
+# Notes the least colour value and the least opacity of what goes to the painter.
+KEEP_WHAT_IS_ASKED = """() => {
+  window.asked = null;
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (question, ...rest) {
+    let [colour, opacity] = [255, 255];
+    question.pixels?.forEach((value, i) => {
+      if (i % 4 === 3) opacity = Math.min(opacity, value);
+      else colour = Math.min(colour, value);
+    });
+    window.asked = [colour, opacity];
+    return post.call(this, question, ...rest);
+  };
+}"""
+
+
+def png(picture: Image.Image) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return content.getvalue()
 
 
 def upload(name: str, content: bytes) -> dict[str, Any]:

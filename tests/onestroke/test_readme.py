@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from onestroke.models.transform import TransformNetwork
-from onestroke.stylize.litert import XNNPACK_FLAGS
+from onestroke.stylize.litert import FRUGAL_FLAGS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -87,5 +87,5 @@ def test_the_phones_guide_uses_the_names_and_sizes_of_its_file(place: Path) -> N
         assert line in swift
     for code in (kotlin, swift):
         assert set(re.findall(r'"(style|image|styled)"', code)) == {"style", "image", "styled"}
-    assert f"xnnPackFlags = 0x{XNNPACK_FLAGS:X}" in kotlin
+    assert f"xnnPackFlags = 0x{FRUGAL_FLAGS:X}" in kotlin
     assert f"(1, {height}, {width}, 3)" in guide
