@@ -95,7 +95,7 @@ def benchmark_models(
         ModelError: a model is missing or broken.
         SettingsError: a size is too small or too large, or none fits a model.
     """
-    models, sizes, threads = (list(dict.fromkeys(given)) for given in (models, sizes, threads))
+    models, sizes = list(dict.fromkeys(models)), list(dict.fromkeys(sizes))
     for size in sizes:
         check_size(size)
     fixed = {model: _only_size(model) for model in models}
@@ -105,7 +105,7 @@ def benchmark_models(
             raise SettingsError(f"{model} takes {as_text(only)} alone; add --size {as_text(only)}")
     timings = []
     for size in sizes:
-        for count in threads or [os.cpu_count() or 1]:
+        for count in dict.fromkeys(threads or [os.cpu_count() or 1]):
             able = [model for model in models if fixed[model] in (None, size)]
             show(f"{as_text(size)}, {count} threads: {len(able)} models")
             timings += _time(able, size, count, runs)

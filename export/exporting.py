@@ -19,7 +19,7 @@ from onestroke.files import check_writable, write_whole
 from onestroke.models.size import MINIMUM_SIDE
 from onestroke.stylize.litert import check_extra
 from onestroke.stylize.saved_model import DESCRIPTION
-from onestroke.stylize.style_file import find_style_file, load_network
+from onestroke.stylize.style_file import find_style_file, load_network, style_names
 
 if TYPE_CHECKING:
     from onestroke.export.verify import Report
@@ -86,12 +86,10 @@ def export(
 
 def describe(network: "TransformNetwork", options: ExportOptions) -> dict[str, Any]:
     """Returns what an exported file says of itself."""
-    from onestroke.stylize.painter import style_names
-
     trained = network.metadata
     return {
         "onestroke": __version__,
-        "style_names": style_names(network),
+        "style_names": style_names(network.get_config()),
         "preset": network.preset,
         "image": "RGB in [0, 255], both sides at least 16 pixels",
         "styled": _describe_output(options),
@@ -180,7 +178,7 @@ def check_target(path: Path, options: ExportOptions, overwrite: bool) -> None:
             raise SettingsError(f"{place} exists; choose another place, or add --overwrite")
     if path.exists() and not _MARKS[options.format](path):
         raise SettingsError(
-            f"{path} is no {options.format} that `onestroke export` wrote, and stays; "
+            f"{path} is no {options.format} export of `onestroke export`, and stays; "
             "choose another place"
         )
 
@@ -190,9 +188,18 @@ def report_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
+def is_page(folder: Path) -> bool:
+    """Whether ``onestroke export`` wrote a page into the folder."""
+    try:
+        mark = json.loads((folder / PAGE_MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(mark, dict) and "onestroke" in mark and (folder / "index.html").is_file()
+
+
 # By what an export is known, so that --overwrite deletes nothing else.
 _MARKS: Mapping[Format, Callable[[Path], bool]] = {
     "saved_model": lambda path: (path / DESCRIPTION).is_file(),
     "tflite": lambda path: path.is_file(),
-    "web": lambda path: (path / PAGE_MARK).is_file(),
+    "web": is_page,
 }

@@ -1,14 +1,19 @@
 """LiteRT.js, which runs TFLite files in browsers: fetched by npm once, then kept."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from onestroke.errors import ModelError
-from onestroke.files import write_whole
+from onestroke.files import check_writable, write_whole
 
 VERSION = "2.5.3"
+NOTICE = f"""LiteRT.js {VERSION}, Copyright Google LLC, https://github.com/google-ai-edge/LiteRT,
+under the Apache License, Version 2.0: http://www.apache.org/licenses/LICENSE-2.0.
+Changed: core/index.js imports the second package by its place in this folder.
+"""
 PACKAGES = ("core", "wasm-utils")  # of @litertjs; the second is what the first imports
 
 
@@ -17,9 +22,11 @@ def find_runtime() -> Path:
 
     Raises:
         ModelError: npm is not installed, or cannot fetch them.
+        SettingsError: the folder for them cannot be written.
     """
     folder = _cache() / f"litertjs-{VERSION}"
-    if not folder.is_dir():
+    if not is_fetched():
+        check_writable(folder.parent)
         folder.parent.mkdir(parents=True, exist_ok=True)
         write_whole(folder, _fetch)
     return folder
@@ -27,7 +34,8 @@ def find_runtime() -> Path:
 
 def is_fetched() -> bool:
     """Whether a page can be exported without a network."""
-    return (_cache() / f"litertjs-{VERSION}").is_dir()
+    packages = _cache() / f"litertjs-{VERSION}" / "node_modules" / "@litertjs"
+    return all((packages / name / "dist" / "index.js").is_file() for name in PACKAGES)
 
 
 def _cache() -> Path:
@@ -72,10 +80,11 @@ def copy_runtime(runtime: Path, target: Path) -> None:
         folder = target / name
         folder.mkdir(parents=True)
         script = (packages / name / "dist" / "index.js").read_text(encoding="utf-8")
-        # Workers have no import maps.
-        script = script.replace('"@litertjs/wasm-utils"', '"../wasm-utils/index.js"')
+        # Workers have no import maps, so that names of packages lead nowhere.
+        script = re.sub(r"""(['"])@litertjs/wasm-utils\1""", '"../wasm-utils/index.js"', script)
         (folder / "index.js").write_text(script, encoding="utf-8")
-        shutil.copy(packages / name / "package.json", folder)  # version, authors and licence
+        shutil.copy(packages / name / "package.json", folder)
+    (target / "NOTICE").write_text(NOTICE, encoding="utf-8")
     wasm = target / "wasm"
     wasm.mkdir()
     for file in (packages / "core" / "wasm").iterdir():

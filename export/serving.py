@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from onestroke.errors import SettingsError
-from onestroke.export.web import is_page
+from onestroke.export.exporting import is_page
 
 ADDRESS = "127.0.0.1"
 
@@ -25,7 +25,7 @@ class PageHandler(SimpleHTTPRequestHandler):
         """Adds the headers to every answer."""
         self.send_header("Cross-Origin-Opener-Policy", "same-origin")
         self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        self.send_header("Cache-Control", "no-cache")  # a page that is exported again is seen
+        self.send_header("Cache-Control", "no-store")  # the next page at this port may be another
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:

@@ -20,8 +20,7 @@ from onestroke.stylize.saved_model import SavedModelPainter
 from onestroke.stylize.style_file import load
 from onestroke.stylize.stylizer import Painter
 
-# Least PSNR of the worst photograph, in dB: what each way of storing reaches with some to spare,
-# and at which nobody sees the difference.
+# Least PSNR of the worst photograph, in dB: what each way of storing reaches with some to spare.
 BOUNDS: Mapping[Quantization, float] = {
     "none": 80.0,
     "float16": 60.0,
@@ -212,7 +211,7 @@ def as_table(report: Report) -> Table:
     if operators:
         facts.append(f"{sum(operators.counts.values())} operators")
         facts.append(f"{operators.delegated:.0%} in {operators.partitions} XNNPACK partition")
-    table = Table(caption=", ".join(facts))
+    table = Table(title=Path(report.path).name, caption=", ".join(facts))
     for name in ("photograph", "PSNR", "largest", "mean difference"):
         table.add_column(name, justify="left" if name == "photograph" else "right", no_wrap=True)
     for one in report.differences:

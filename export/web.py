@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onestroke import __version__
-from onestroke.errors import SettingsError
 from onestroke.export.exporting import PAGE_MARK, check_pictures, check_target, export
 from onestroke.export.options import ExportOptions
 from onestroke.export.runtime import copy_runtime, find_runtime
 from onestroke.files import write_whole
-from onestroke.stylize.style_file import find_style_file, read_config
+from onestroke.stylize.litert import check_extra
+from onestroke.stylize.style_file import find_style_file, read_config, style_names
 
 if TYPE_CHECKING:
     from onestroke.export.verify import Report
@@ -62,6 +62,7 @@ def export_page(
     folder = Path(folder).expanduser().resolve()
     options.check()
     check_pictures(options, photographs, representative)
+    check_extra()
     sizes = (options.size,) if options.size else SIZES
     names = _file_names([find_style_file(model) for model in models])
     check_target(folder, options, overwrite)
@@ -94,31 +95,20 @@ def export_page(
     return reports
 
 
-def is_page(folder: Path) -> bool:
-    """Whether ``onestroke export`` wrote a page into the folder."""
-    return (folder / PAGE_MARK).is_file() and (folder / "index.html").is_file()
-
-
 def _describe(model: Path | str, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns what the picker offers of one model."""
-    config = read_config(find_style_file(model))
-    count = config["styles"]
-    names = config["metadata"].get("style_names") or [f"style {i + 1}" for i in range(count)]
+    names = style_names(read_config(find_style_file(model)))
     return [
-        {"name": name.replace("_", " "), "index": index, "count": count, "files": files}
+        {"name": name.replace("_", " "), "index": index, "count": len(names), "files": files}
         for index, name in enumerate(names)
     ]
 
 
 def _file_names(files: Sequence[Path]) -> list[str]:
-    """Names that stand in an address without escapes, no two alike."""
+    """Names that stand in an address without escapes, numbered where they would be alike."""
     names: list[str] = []
     for file in files:
         title = file.parent.name if file.stem == "style" else file.stem
         name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "style"
-        if name in names:
-            raise SettingsError(
-                f"expected models of different names; received {title} twice; rename one"
-            )
-        names.append(name)
+        names.append(name if name not in names else f"{name}-{len(names) + 1}")
     return names

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,7 +49,7 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        print(f"onestroke: {error.strerror.lower()}; make room and try again", file=sys.stderr)
+        print("onestroke: the disk is full; make room and try again", file=sys.stderr)
         sys.exit(OnestrokeError.status)
 
 
@@ -426,8 +427,13 @@ def quiet_tensorflow() -> Iterator[None]:
         os.dup2(aside.fileno(), 2)
         try:
             yield
-        except OnestrokeError:
-            raise  # one line says it all
+        except OnestrokeError as error:  # one line says it all
+            # What the exception holds goes now, and with it what LiteRT says when it is taken down.
+            for raised in (error, error.__cause__, error.__context__):
+                traceback.clear_frames(raised.__traceback__ if raised else None)
+            raise
+        except KeyboardInterrupt:
+            raise
         except BaseException:
             aside.seek(0)
             os.write(kept, aside.read())

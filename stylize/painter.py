@@ -19,6 +19,7 @@ import tensorflow as tf
 from onestroke.models.size import MINIMUM_SIDE
 from onestroke.models.transform import PRESETS, Flow, TransformNetwork
 from onestroke.pictures import resize
+from onestroke.stylize.style_file import style_names
 from onestroke.stylize.stylizer import Piece
 
 # A johnson network takes 0.9 GB for each megapixel it sees at once: 2.0 GB in all, Python included.
@@ -99,7 +100,7 @@ class NetworkPainter:
     @property
     def style_names(self) -> tuple[str, ...]:
         """The names of the styles that the network holds."""
-        return style_names(self.network)
+        return style_names(self.network.get_config())
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture, in tiles if it is large; see ``stylizer.Painter``."""
@@ -144,12 +145,6 @@ class NetworkPainter:
         moments = self._moments.get_concrete_function().structured_outputs
         specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, moments)
         return tf.function(paint, input_signature=[*self._signature, specs])
-
-
-def style_names(network: TransformNetwork) -> tuple[str, ...]:
-    """Returns the names of the styles that a network holds, or made-up ones."""
-    unnamed = [f"style{i}" for i in range(1, network.styles + 1)]
-    return tuple(network.metadata.get("style_names", unnamed))
 
 
 def _as_batch(picture: np.ndarray) -> Any:

@@ -8,6 +8,7 @@ import json
 import warnings
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,16 @@ def read_config(path: Path) -> dict[str, Any]:
     if name != REGISTERED_NAME:
         raise ModelError(f"{path} is a Keras model, but not of ours ({name}); {_EXPECTED}")
     return model.get("config", {})
+
+
+def style_names(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the names of the styles that a network holds, or made-up ones.
+
+    Args:
+        config: from ``read_config``, or the network's own ``get_config``.
+    """
+    unnamed = [f"style {i}" for i in range(1, config["styles"] + 1)]
+    return tuple(config["metadata"].get("style_names", unnamed))
 
 
 def _of_run(folder: Path) -> Path:

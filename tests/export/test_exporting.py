@@ -94,7 +94,7 @@ def test_nothing_but_an_export_is_overwritten(
     (run / "style.keras").write_bytes(style_file.read_bytes())
     options = ExportOptions("saved_model")
     for target in (run, tmp_path):
-        with pytest.raises(SettingsError, match="is no saved_model that `onestroke export` wrote"):
+        with pytest.raises(SettingsError, match="is no saved_model export of `onestroke export`"):
             export(run, target, options, photographs=photographs, overwrite=True)
     (tmp_path / "wave.json").write_text("mine")
     with pytest.raises(SettingsError, match=r"wave\.json exists; choose another place"):

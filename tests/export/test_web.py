@@ -70,6 +70,7 @@ def test_the_folder_is_complete(
         assert (folder / page.name).read_bytes() == page.read_bytes()
     # Workers have no import maps.
     assert (folder / "litert/core/index.js").read_text() == 'import "../wasm-utils/index.js";'
+    assert "Apache License" in (folder / "litert/NOTICE").read_text()
     wasm = [path.name for path in (folder / "litert/wasm").iterdir()]
     assert wasm == ["litert_wasm_internal.wasm"]
     with pytest.raises(SettingsError, match="page exists; choose another place, or add --overwr"):
@@ -93,16 +94,18 @@ def test_pages_take_several_models_of_different_names(
     styles = json.loads((folder / "styles.json").read_text())["styles"]
     assert styles[-1]["files"][0]["file"] == "styles/night-sky_96x128.tflite"
     assert len(styles) == 4
-    with pytest.raises(SettingsError, match="expected models of different names; received"):
-        export_page([other, other], tmp_path / "again", WEB, photographs=photographs)
-    assert not (tmp_path / "again").exists()
+    export_page([other, other], tmp_path / "again", WEB, photographs=photographs)
+    files = sorted(path.name for path in (tmp_path / "again" / "styles").glob("*.tflite"))
+    assert files == ["night-sky-2_96x128.tflite", "night-sky_96x128.tflite"]
 
 
 def test_nothing_but_a_page_is_overwritten(
     style_file: Path, photographs: dict, tmp_path: Path
 ) -> None:
-    with pytest.raises(SettingsError, match="is no web that `onestroke export` wrote, and stays"):
+    (tmp_path / "styles.json").write_text("{}")
+    with pytest.raises(SettingsError, match="is no web export of `onestroke export`, and stays"):
         export_page([style_file], tmp_path, WEB, photographs=photographs, overwrite=True)
+    assert (tmp_path / "styles.json").read_text() == "{}"
 
 
 def test_without_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +133,7 @@ def test_npm_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def small_page(tmp_path: Path) -> Path:
     folder = tmp_path / "page"
     shutil.copytree(PAGE, folder)
-    (folder / "styles.json").write_text('{"styles": []}')
+    (folder / "styles.json").write_text('{"onestroke": "0", "styles": []}')
     (folder / "a.wasm").touch()
     return folder
 
@@ -154,6 +157,7 @@ def test_the_server_sends_the_headers_that_threads_need(address: tuple[str, int]
         assert (answer.status, answer.getheader("Content-Type")) == (200, kind)
         assert answer.getheader("Cross-Origin-Opener-Policy") == "same-origin"
         assert answer.getheader("Cross-Origin-Embedder-Policy") == "require-corp"
+        assert answer.getheader("Cache-Control") == "no-store"
 
 
 def test_the_server_refuses_what_is_no_page_and_ports_that_are_taken(

@@ -207,7 +207,7 @@ def test_a_full_disk_ends_in_one_line(run, trained, tmp_path, monkeypatch):
     monkeypatch.setattr("onestroke.files._flush", fill)
     target = tmp_path / "style.tflite"
     status, _, error = run("export", "--model", trained, "--format", "tflite", "--output", target)
-    assert (status, error) == (2, "onestroke: no space left on device; make room and try again\n")
+    assert (status, error) == (2, "onestroke: the disk is full; make room and try again\n")
     assert [path.name for path in tmp_path.iterdir()] == []
 
 
