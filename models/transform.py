@@ -3,8 +3,9 @@
 After "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" and its supplement:
 a stem, two steps down, residual blocks, two steps up. Departures, each the field's consensus or
 needed to ship: instance instead of batch normalisation (Ulyanov et al. 2016), reflection padding
-at every convolution, smooth upsampling before a convolution instead of a transposed one, a
-sigmoid at the end with no normalisation before it, one row of scale and shift per style.
+at every convolution, smooth upsampling before a convolution instead of a transposed one (at the
+end of ``mobile``, a sub-pixel convolution), a sigmoid at the end with no normalisation before it,
+one row of scale and shift per style.
 """
 
 import math
@@ -94,7 +95,7 @@ PRESETS = {
     "johnson": _johnson(32),
     "half": _johnson(16),
     # At full size even a narrow 9 x 9 convolution costs more than everything at quarter size, so
-    # the first convolution already halves the picture and only the last one sees all of it. Many
+    # the first convolution already halves the picture and the last one works at half size. Many
     # narrow blocks learn more in the same time than few wide ones or depthwise ones; processors
     # compute 16 channels at a time.
     "mobile": Preset(
@@ -120,7 +121,7 @@ class Convolution:
         relu: bool = True,
     ) -> None:
         # A bias would be subtracted again by the normalisation that follows.
-        kind = ConvolutionByColumns if kernel == 9 else keras.layers.Conv2D
+        kind = ConvolutionByColumns if (kernel, stride) == (9, 1) else keras.layers.Conv2D
         self.padding = (
             SmoothUpsampling(name=f"{name}_padding")
             if upsample
