@@ -112,7 +112,7 @@ def style_names(config: Mapping[str, Any]) -> tuple[str, ...]:
     Args:
         config: from ``read_config``, or the network's own ``get_config``.
     """
-    unnamed = [f"style {i}" for i in range(1, config["styles"] + 1)]
+    unnamed = [f"style{i}" for i in range(1, config["styles"] + 1)]
     return tuple(config["metadata"].get("style_names", unnamed))
 
 

@@ -73,12 +73,13 @@ def test_without_a_style_the_first_one_is_painted(
     write_saved_model(network, tmp_path / "model", {})
     first = np.float32([[1, 0], [1, 0]])
     expected = np.asarray(network({"image": batch.astype(np.float32), "style": first}))
-    method = tf.saved_model.load(str(tmp_path / "model")).serving_default
-    assert np.abs(method(tf.constant(batch))["styled"] - expected).max() <= 0.51
+    model = tf.saved_model.load(str(tmp_path / "model"))  # kept: it owns the variables
+    painted = model.serving_default(tf.constant(batch))["styled"].numpy()
+    assert np.abs(painted - expected).max() <= 0.51
     # As TensorFlow Serving runs it: a session, fed with what the request brings.
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
-        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path / "model"))
-        signature = loaded.signature_def["serving_default"]
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path / "model"))
+        signature = graph.signature_def["serving_default"]
         assert signature.method_name == "tensorflow/serving/predict"
         assert list(signature.defaults) == ["style"]
         fed = {signature.inputs["image"].name: batch}
