@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
@@ -29,8 +29,7 @@ from onestroke.errors import OnestrokeError, SettingsError
 from onestroke.export.options import Size, check_size
 from onestroke.files import size_on_disk
 from onestroke.stylize import litert
-from onestroke.stylize.saved_model import is_saved_model
-from onestroke.stylize.style_file import find_style_file
+from onestroke.stylize.style_file import find_model, load
 
 SIZES = ((256, 256), (512, 512))  # unless a file or the caller says otherwise
 TIMED_PACKAGES = ("tensorflow", "keras", "ai-edge-litert")
@@ -114,13 +113,10 @@ def benchmark_models(
 
 def _only_size(model: str) -> Size | None:
     """Returns the size that a model was exported for; checks that it is a model."""
-    path = Path(model).expanduser()
-    if path.suffix == ".tflite":
-        size = litert.read_description(path)["size"]
-        return size and (size[0], size[1])
-    if not is_saved_model(path):
-        find_style_file(path)
-    return None
+    path = find_model(model)
+    if path.suffix != ".tflite":
+        return None
+    return litert.only_size(litert.read_description(path))
 
 
 def _time(models: Sequence[str], size: Size, threads: int, runs: int) -> list[Timing]:
@@ -134,14 +130,9 @@ def _time(models: Sequence[str], size: Size, threads: int, runs: int) -> list[Ti
                     noted.append(taken)
         peaks = [_ask(connection, "peak") for connection in painting]
     return [
-        Timing(model, size, threads, size_on_disk(_file(model)), noted, peak)
+        Timing(model, size, threads, size_on_disk(find_model(model)), noted, peak)
         for model, noted, peak in zip(models, seconds, peaks, strict=True)
     ]
-
-
-def _file(model: str) -> Path:
-    path = Path(model).expanduser()
-    return path if path.suffix == ".tflite" or is_saved_model(path) else find_style_file(path)
 
 
 @contextlib.contextmanager
@@ -206,12 +197,10 @@ def _serve(connection: Connection, model: str, size: Size, threads: int) -> None
 
 
 def _load(model: str, threads: int) -> Any:
-    path = Path(model).expanduser()
+    path = find_model(model)
     if path.suffix == ".tflite":
         return litert.LiteRtPainter(path, threads)
     import tensorflow as tf
-
-    from onestroke.stylize.style_file import load
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -265,17 +254,7 @@ def as_record(timings: Sequence[Timing]) -> dict[str, Any]:
         "system": platform.platform(),
         "cores": os.cpu_count(),
         "timings": [
-            {
-                "model": one.model,
-                "size": one.size,
-                "threads": one.threads,
-                "bytes": one.bytes,
-                "median": one.median,
-                "quartiles": one.quartiles,
-                "seconds": one.seconds,
-                "peak": one.peak,
-            }
-            for one in timings
+            asdict(one) | {"median": one.median, "quartiles": one.quartiles} for one in timings
         ],
     }
 

@@ -64,21 +64,21 @@ def export_page(
     check_pictures(options, photographs, representative)
     check_extra()
     sizes = (options.size,) if options.size else SIZES
-    names = _file_names([find_style_file(model) for model in models])
+    style_files = [find_style_file(model) for model in models]
     check_target(folder, options, overwrite)
     runtime = find_runtime()
     reports = []
 
     def write(temporary: Path) -> None:
-        shutil.copytree(PAGE, temporary, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PAGE, temporary)
         copy_runtime(runtime, temporary / "litert")
         styles: list[dict[str, Any]] = []
-        for model, name in zip(models, names, strict=True):
+        for style_file, name in zip(style_files, _file_names(style_files), strict=True):
             files = []
             for height, width in sizes:
                 file = f"styles/{name}_{height}x{width}.tflite"
                 report = export(
-                    model,
+                    style_file,
                     temporary / file,
                     replace(options, format="tflite", size=(height, width)),
                     photographs=photographs,
@@ -86,7 +86,7 @@ def export_page(
                 )
                 reports.append(replace(report, path=str(folder / file)))
                 files.append({"file": file, "height": height, "width": width})
-            styles += _describe(model, files)
+            styles += _describe(style_file, files)
         content = {"onestroke": __version__, "styles": styles}
         (temporary / PAGE_MARK).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -95,19 +95,19 @@ def export_page(
     return reports
 
 
-def _describe(model: Path | str, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _describe(style_file: Path, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns what the picker offers of one model."""
-    names = style_names(read_config(find_style_file(model)))
+    names = style_names(read_config(style_file))
     return [
         {"name": name.replace("_", " "), "index": index, "count": len(names), "files": files}
         for index, name in enumerate(names)
     ]
 
 
-def _file_names(files: Sequence[Path]) -> list[str]:
+def _file_names(style_files: Sequence[Path]) -> list[str]:
     """Names that stand in an address without escapes, numbered where they would be alike."""
     names: list[str] = []
-    for file in files:
+    for file in style_files:
         title = file.parent.name if file.stem == "style" else file.stem
         name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "style"
         names.append(name if name not in names else f"{name}-{len(names) + 1}")

@@ -54,8 +54,7 @@ class LiteRtPainter:
         self.description = read_description(path)
         self._path = path
         self._threads = threads or os.cpu_count() or 1
-        size = self.description["size"]
-        self.size = size and (size[0], size[1])
+        self.size = only_size(self.description)
         self._flags: int | None = None
         self._prepared: tuple[int, int] | None = None
         self._load(DEFAULT_FLAGS if self.size is None else _flags(*self.size))
@@ -121,6 +120,12 @@ class LiteRtPainter:
         self._outputs = {"styled": model.create_output_buffer_by_name(SIGNATURE, "styled")}
         self._painted = model.get_output_tensor_details(SIGNATURE)["styled"]["shape"]
         self._prepared = height, width
+
+
+def only_size(description: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Returns the height and width that a file was exported for; None if it takes any."""
+    size = description["size"]
+    return size and (size[0], size[1])
 
 
 def _flags(height: int, width: int) -> int:

@@ -38,15 +38,26 @@ def load(model: Path | str) -> Stylizer:
     Example:
         >>> painted = onestroke.load("runs/wave/style.keras")(photograph)
     """
-    path = Path(model).expanduser()
+    path = find_model(model)
     if path.suffix == ".tflite":
         return Stylizer(LiteRtPainter(path))
     if is_saved_model(path):
         return Stylizer(SavedModelPainter(path))
-    path = find_style_file(model)
     from onestroke.stylize.painter import NetworkPainter
 
     return Stylizer(NetworkPainter(load_network(path)))
+
+
+def find_model(model: Path | str) -> Path:
+    """Returns the TFLite file, the folder of the SavedModel or the style file that is meant.
+
+    Starts no TensorFlow. Of an export, ``load`` finds out whether it is whole.
+
+    Raises:
+        ModelError: it is neither, and no style file.
+    """
+    path = Path(model).expanduser()
+    return path if path.suffix == ".tflite" or is_saved_model(path) else find_style_file(path)
 
 
 def find_style_file(model: Path | str) -> Path:
