@@ -6,6 +6,7 @@ styles.json                                  what there is to choose from
 styles/                                      TFLite files of fixed sizes, each with its report
 """
 
+import itertools
 import json
 import re
 import shutil
@@ -110,5 +111,6 @@ def _file_names(style_files: Sequence[Path]) -> list[str]:
     for file in style_files:
         title = file.parent.name if file.stem == "style" else file.stem
         name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "style"
-        names.append(name if name not in names else f"{name}-{len(names) + 1}")
+        candidates = itertools.chain([name], (f"{name}-{k}" for k in itertools.count(2)))
+        names.append(next(one for one in candidates if one not in names))
     return names

@@ -23,7 +23,7 @@ from onestroke.export import export_page, runtime
 from onestroke.export.options import ExportOptions
 from onestroke.export.serving import open_server
 from onestroke.export.verify import difference, fit
-from onestroke.export.web import PAGE
+from onestroke.export.web import PAGE, _file_names
 from onestroke.train.sources import open_source
 
 WEB = ExportOptions("web", "dynamic", (96, 128))
@@ -97,6 +97,13 @@ def test_pages_take_several_models_of_different_names(
     export_page([other, other], tmp_path / "again", WEB, photographs=photographs)
     files = sorted(path.name for path in (tmp_path / "again" / "styles").glob("*.tflite"))
     assert files == ["night-sky-2_96x128.tflite", "night-sky_96x128.tflite"]
+
+
+def test_no_two_files_of_a_page_have_one_name() -> None:
+    files = ["a.keras", "a 3.keras", "A.keras", "ночь.keras", "b/style.keras", "утро.keras"]
+    expected = ["a", "a-3", "a-2", "style", "b", "style-2"]
+    assert _file_names([Path(file) for file in files]) == expected
+    assert _file_names([Path("a 2.keras"), Path("a.keras"), Path("a.keras")])[2] == "a-3"
 
 
 def test_nothing_but_a_page_is_overwritten(
