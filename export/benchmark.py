@@ -8,16 +8,12 @@ its own peak of memory.
 import contextlib
 import multiprocessing
 import os
-import platform
-import re
 import statistics
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -27,7 +23,9 @@ from rich.table import Table
 
 from onestroke.errors import OnestrokeError, SettingsError
 from onestroke.export.options import Size, check_size
+from onestroke.extras import check_plots
 from onestroke.files import size_on_disk
+from onestroke.machine import describe_machine
 from onestroke.stylize import litert
 from onestroke.stylize.style_file import find_model, load
 
@@ -249,30 +247,18 @@ def as_table(timings: Sequence[Timing]) -> Table:
 def as_record(timings: Sequence[Timing]) -> dict[str, Any]:
     """Returns what a JSON file keeps: the machine, the versions, every run."""
     return {
-        "versions": {name: version(name) for name in ("onestroke", *TIMED_PACKAGES)},
-        "processor": _processor(),
-        "system": platform.platform(),
-        "cores": os.cpu_count(),
+        **describe_machine(TIMED_PACKAGES),
         "timings": [
             asdict(one) | {"median": one.median, "quartiles": one.quartiles} for one in timings
         ],
     }
 
 
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-        if found:
-            return found[1]
-    return platform.processor() or platform.machine()
-
-
 def check_plot(path: Path) -> None:
     """Raises a SettingsError unless a plot can be drawn there."""
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise SettingsError(f"expected a plot that ends in .png, .svg or .pdf; received {path}")
-    if find_spec("matplotlib") is None:
-        raise SettingsError("a plot needs matplotlib; pip install 'onestroke[plot]'")
+    check_plots()
 
 
 def plot(timings: Sequence[Timing], path: Path) -> None:

@@ -15,9 +15,9 @@ import numpy as np
 from onestroke import __version__
 from onestroke.errors import SettingsError
 from onestroke.export.options import ExportOptions, Format, Size
+from onestroke.extras import check_tflite
 from onestroke.files import check_writable, write_whole
 from onestroke.models.size import MINIMUM_SIDE
-from onestroke.stylize.litert import check_extra
 from onestroke.stylize.saved_model import DESCRIPTION
 from onestroke.stylize.style_file import find_style_file, load_network, style_names
 
@@ -64,7 +64,7 @@ def export(
     report_file = report_of(path)
     check_target(path, options, overwrite)
     if options.format == "tflite":
-        check_extra()
+        check_tflite()
     from onestroke.export.verify import verify
 
     network = load_network(style_file)

@@ -3,7 +3,7 @@
 The one signature, ``style``, takes ``image``, (1, height, width, 3) RGB in [0, 255], and gives
 ``styled``: float32, or uint8 on both sides if asked for. A network of several styles also takes
 ``style``, (1, styles) float32, the weight of each. The packages it takes are an extra: see
-``stylize.litert.check_extra``.
+``extras.check_tflite``.
 
 Without a fixed size, an app resizes the input whenever the picture's size changes; ``styled`` then
 has up to three rows and columns too many at the bottom and at the right, for the app to cut off:

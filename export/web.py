@@ -21,8 +21,8 @@ from onestroke import __version__
 from onestroke.export.exporting import PAGE_MARK, check_pictures, check_target, export
 from onestroke.export.options import ExportOptions
 from onestroke.export.runtime import copy_runtime, find_runtime
+from onestroke.extras import check_tflite
 from onestroke.files import write_whole
-from onestroke.stylize.litert import check_extra
 from onestroke.stylize.style_file import find_style_file, read_config, style_names
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def export_page(
     folder = Path(folder).expanduser().resolve()
     options.check()
     check_pictures(options, photographs, representative)
-    check_extra()
+    check_tflite()
     sizes = (options.size,) if options.size else SIZES
     style_files = [find_style_file(model) for model in models]
     check_target(folder, options, overwrite)

@@ -22,7 +22,9 @@ from onestroke.errors import OnestrokeError, SettingsError
 if TYPE_CHECKING:
     import numpy as np
 
+    from onestroke.train.evaluation import Subject
     from onestroke.train.settings import Settings
+    from onestroke.train.training import Progress
 
 app = typer.Typer(
     help="Train a painting into a network that repaints any picture in one forward pass.",
@@ -36,6 +38,8 @@ WIDTH = None if sys.stdout.isatty() else 200
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=WIDTH)
 verbose = False
 REPRESENTATIVE = 32  # photographs that int8 measures its ranges on; more change little
+EVALUATED = [256, 512]  # sides of pictures, in pixels
+TIMED = [256, 512, 1024]
 INTERRUPTED = 128 + signal.SIGINT  # what shells and make expect of a command ended by Ctrl-C
 
 
@@ -212,6 +216,198 @@ def stylize(
 
 
 @app.command()
+def optimize(
+    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="A photograph.")],
+    output: Annotated[Path, typer.Option(help="The picture to write.")],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH[:WEIGHT]", help="Painting; several are blended by weight."),
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Long side of the result, in pixels.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="Where to begin: photograph, noise, a picture, or a model to paint one."),
+    ] = None,
+    preserve_color: Annotated[
+        bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="A recipe: sections style, loss and optimize.")
+    ] = None,
+    frames: Annotated[
+        Path | None, typer.Option(help="A folder for the pictures on the way and their losses.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes one setting."),
+    ] = None,
+) -> None:
+    """Optimise one picture (Gatys et al.): slower and finer than a network; resumes if killed."""
+    from onestroke.files import UNFINISHED, check_writable
+    from onestroke.pictures import Picture, check_suffix, resize, write_picture
+    from onestroke.stylize.colour import keep_colours
+    from onestroke.train.frames import Frames
+    from onestroke.train.ingredients import gather_picture
+    from onestroke.train.picture_settings import read_picture_settings
+
+    check_suffix(output)
+    check_writable(output.parent)
+    changes = [f"optimize.size={size}"] if size is not None else []
+    changes += [f"optimize.start={json.dumps(start)}"] if start is not None else []
+    settings = read_picture_settings(config, style or [], [*changes, *(overrides or [])])
+    ingredients = gather_picture(content, settings)
+    with quiet_tensorflow():
+        from onestroke.train.optimization import Optimization
+        from onestroke.train.progress import display
+
+        optimization = Optimization(
+            ingredients,
+            settings,
+            start=_first_picture(settings.optimize.start, ingredients.photograph),
+            state_file=output.with_name(f"{UNFINISHED}{output.name}.npz"),
+        )
+    if optimization.iteration:
+        out.print(f"Resuming at iteration {optimization.iteration} of {optimization.iterations}.")
+    kept = Frames(frames) if frames else None
+    shown = display(out, "iteration")
+
+    def show(progress: "Progress") -> None:
+        shown(progress)
+        if kept:
+            kept.note(progress)
+
+    def keep(iteration: int, picture: "np.ndarray") -> None:
+        if kept:
+            kept.keep(iteration, picture)
+
+    try:
+        with stop_at_interrupt() as stop:
+            result = optimization.run(show=show, keep=keep, stop=stop)
+    finally:
+        shown.close()
+    if not result.finished:
+        out.print(f"Stopped and saved at iteration {result.iterations}. The same command goes on.")
+        raise typer.Exit(INTERRUPTED)
+    picture = result.picture
+    if preserve_color:
+        photograph = resize(ingredients.photograph, picture.shape[:2])
+        picture = keep_colours(photograph, picture).round().astype("uint8")
+    write_picture(output, Picture(picture))
+    optimization.forget_state()
+    before, after = result.photograph, result.terms
+    out.print(
+        f"Style loss {before['style']:.3f} -> {after['style']:.3f} "
+        f"({after['style'] / before['style']:.0%}), content loss {after['content']:.3f}."
+    )
+    out.print(f"Picture: {output}")
+
+
+@app.command()
+def evaluate(
+    models: Annotated[
+        list[str],
+        typer.Option("--model", help="A style, a run or an export; several side by side."),
+    ],
+    data: Annotated[list[str], typer.Option(help="Photographs not trained on, as for train.")],
+    report: Annotated[Path, typer.Option(help="The folder for tables, plots and pictures.")],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH[:WEIGHT]", help="The painting, unless a run folder tells it."),
+    ] = None,
+    sizes: Annotated[
+        list[int] | None, typer.Option("--size", min=64, help="Sides of the square pictures.")
+    ] = None,
+    iterations: Annotated[
+        int, typer.Option("--baseline-iterations", min=1, help="Of each optimisation.")
+    ] = 100,
+    count: Annotated[int, typer.Option(min=1, help="Photographs, from all over the source.")] = 8,
+    timed: Annotated[
+        list[int] | None, typer.Option("--time-size", min=0, help="Sides to time; 0 for none.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Measures by another setting."),
+    ] = None,
+) -> None:
+    """Count how many iterations of an optimisation one pass is worth, and look at the pictures."""
+    from onestroke.extras import check_plots
+    from onestroke.files import check_writable
+    from onestroke.train.sources import read_some
+
+    check_plots()
+    check_writable(report)
+    photographs = read_some(data, count, max(sizes or EVALUATED))
+    with quiet_tensorflow():
+        subjects = [_subject(model, style or [], overrides or []) for model in models]
+        from onestroke.machine import describe_machine
+        from onestroke.train.baseline import Baselines
+        from onestroke.train.evaluation import evaluate as evaluate_subjects
+        from onestroke.train.evaluation import measure_speed
+        from onestroke.train.report import as_tables, write_report
+    results = evaluate_subjects(
+        subjects,
+        photographs,
+        Baselines(iterations, report / "baseline"),
+        sizes=sizes or EVALUATED,
+        show=out.print,
+    )
+    first = next(iter(photographs.values()))
+    speeds = measure_speed(subjects, first, [side for side in timed or TIMED if side])
+    about = {
+        **describe_machine(("tensorflow", "keras", "scipy", "numpy")),
+        "photographs": data,
+        "models": [subject.describe() for subject in subjects],
+    }
+    write_report(report, results, speeds, about)
+    for table in as_tables(results, speeds):
+        out.print(table)
+    out.print(f"Report: {report}")
+
+
+def _subject(model: str, styles: list[str], overrides: list[str]) -> "Subject":
+    """Opens a model with its painting and what it was trained for."""
+    from onestroke.models.vgg19_weights import load_vgg19_weights
+    from onestroke.stylize.style_file import load, read_training
+    from onestroke.train.evaluation import Subject
+    from onestroke.train.ingredients import read_paintings
+    from onestroke.train.run import RunFolder
+    from onestroke.train.settings import apply_overrides, check_settings, parse_styles
+
+    run = RunFolder(Path(model))
+    # A run knows where its painting is; files that travel keep its name alone.
+    values = run.settings().model_dump(mode="json") if run.exists else dict(read_training(model))
+    if styles:
+        values["style"] = {**values["style"], "pictures": parse_styles(styles)}
+    settings: Settings = check_settings(apply_overrides(values, overrides), origin=model)
+    for name in settings.style.pictures:
+        if name != "bundled" and not Path(name).is_file():
+            raise SettingsError(
+                f"expected the painting that {model} was trained for; there is no file {name}; "
+                "name it with --style PATH"
+            )
+    return Subject(
+        name=model,
+        paint=load(model),
+        loss=settings.loss,
+        style=settings.style,
+        paintings=read_paintings(settings.style),
+        vgg19=load_vgg19_weights(settings.loss.vgg19),
+    )
+
+
+def _first_picture(start: str, photograph: "np.ndarray") -> "np.ndarray | None":
+    """Reads the picture to begin with, or lets a model paint it."""
+    from onestroke.pictures import SUFFIXES, read_picture
+    from onestroke.stylize.style_file import load
+
+    if start in ("photograph", "noise"):
+        return None
+    if start.lower().endswith(SUFFIXES):
+        return read_picture(start).pixels
+    return load(start)(photograph)
+
+
+@app.command()
 def export(
     models: Annotated[
         list[Path],
@@ -241,7 +437,7 @@ def export(
     from onestroke.export import export as export_style
     from onestroke.export import export_page
     from onestroke.export.options import parse_options
-    from onestroke.train.sources import open_source
+    from onestroke.train.sources import open_source, read_some
 
     quantize = quantize or ("dynamic" if kind == "web" else "none")
     options = parse_options(kind, quantize, size, uint8=uint8)
@@ -250,11 +446,12 @@ def export(
     if data and quantize != "int8":
         raise SettingsError("--data belongs to --quantize int8, which measures its ranges on it")
     compared = open_source("bundled", split="validation")
+    side = max(options.size or (512,))
     pictures: dict[str, Any] = {
         "photographs": {
             Path(compared.name(i)).stem: compared.read(i) for i in range(len(compared))
         },
-        "representative": read_some(data, max(options.size or (512,))) if data else [],
+        "representative": list(read_some(data, REPRESENTATIVE, side).values()) if data else [],
         "overwrite": overwrite,
     }
     with quiet_tensorflow():
@@ -283,16 +480,6 @@ def serve(
         out.print(f"http://localhost:{server.server_port}/  (Ctrl-C stops)")
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
-
-
-def read_some(sources: list[str], side: int) -> list["np.ndarray"]:
-    """Reads a few photographs, from all over the sources, with a short side of about ``side``."""
-    from onestroke.train.sources import open_source
-
-    source = open_source(sources)
-    step = max(1, len(source) // REPRESENTATIVE)
-    chosen = range(0, len(source), step)[:REPRESENTATIVE]
-    return [source.read(i, shrink_to=side) for i in chosen]
 
 
 @app.command()

@@ -151,12 +151,8 @@ def write_picture(path: Path | str, picture: Picture, *, quality: int = 95) -> N
         quality: 1 to 100, of a JPEG (whose colour is kept at full resolution) or a WebP.
     """
     path = Path(path)
-    kind = _WRITERS.get(path.suffix.lower())
-    if kind is None:
-        raise PictureError(
-            f"cannot write {path}: expected a name that ends in one of {' '.join(_WRITERS)}; "
-            f"received {path.suffix or 'no suffix'!r}"
-        )
+    check_suffix(path)
+    kind = _WRITERS[path.suffix.lower()]
     options: dict[str, object] = {}
     if kind == "JPEG":
         options = {"quality": quality, "subsampling": "4:4:4"}
@@ -173,6 +169,15 @@ def write_picture(path: Path | str, picture: Picture, *, quality: int = 95) -> N
         raise PictureError(
             f"cannot write {path}: {reason}; choose another place, format or size"
         ) from error
+
+
+def check_suffix(path: Path) -> None:
+    """Raise a PictureError unless the name ends as one of a picture that can be written."""
+    if path.suffix.lower() not in _WRITERS:
+        raise PictureError(
+            f"cannot write {path}: expected a name that ends in one of {' '.join(_WRITERS)}; "
+            f"received {path.suffix or 'no suffix'!r}"
+        )
 
 
 def find_pictures(source: Path | str) -> list[Path]:

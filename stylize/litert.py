@@ -4,13 +4,13 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from onestroke.errors import ModelError
+from onestroke.extras import check_tflite
 from onestroke.pictures import PictureError
 from onestroke.stylize.stylizer import Piece, check_whole
 
@@ -25,18 +25,6 @@ SIGNED_8_BITS, UNSIGNED_8_BITS, DYNAMIC_8_BITS, SHORT_LIVED_ADDRESSES = 0x1, 0x2
 DEFAULT_FLAGS = SIGNED_8_BITS | UNSIGNED_8_BITS | DYNAMIC_8_BITS
 FRUGAL_FLAGS = DEFAULT_FLAGS | SHORT_LIVED_ADDRESSES
 FRUGAL_FROM = 2**18  # pixels: up to 512 x 512 memory is no trouble, and keeping them 5 % faster
-
-EXTRA = ("ai_edge_litert", "ai_edge_quantizer")  # what `pip install 'onestroke[export]'` brings
-
-
-def check_extra() -> None:
-    """Raises a ModelError unless the packages for TFLite files are installed."""
-    missing = [name for name in EXTRA if find_spec(name) is None]
-    if missing:
-        raise ModelError(
-            f"TFLite files need {' and '.join(missing).replace('_', '-')}; "
-            "pip install 'onestroke[export]'"
-        )
 
 
 class LiteRtPainter:
@@ -143,7 +131,7 @@ def read_description(path: Path) -> Mapping[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot open {path}: {error.strerror}") from error
-    check_extra()
+    check_tflite()
     from ai_edge_litert import schema_py_generated as schema
 
     broken = f"{path} is no TFLite file that `onestroke export` wrote, or a broken one"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onestroke.errors import ModelError
+from onestroke.stylize import litert, saved_model
 from onestroke.stylize.litert import LiteRtPainter
 from onestroke.stylize.saved_model import SavedModelPainter, is_saved_model
 from onestroke.stylize.stylizer import Stylizer
@@ -115,6 +116,25 @@ def read_config(path: Path) -> dict[str, Any]:
     if name != REGISTERED_NAME:
         raise ModelError(f"{path} is a Keras model, but not of ours ({name}); {_EXPECTED}")
     return model.get("config", {})
+
+
+def read_training(model: Path | str) -> Mapping[str, Any]:
+    """Returns the settings of the training that a style file or an export came from.
+
+    Raises:
+        ModelError: there is none, it is broken, or it does not know.
+    """
+    path = find_model(model)
+    if path.suffix == ".tflite":
+        description = litert.read_description(path)
+    elif is_saved_model(path):
+        description = saved_model.read_description(path)
+    else:
+        description = read_config(path)["metadata"]
+    settings = description.get("settings")
+    if not settings:
+        raise ModelError(f"expected a model that knows its training's settings; {model} does not")
+    return settings
 
 
 def style_names(config: Mapping[str, Any]) -> tuple[str, ...]:

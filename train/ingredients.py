@@ -14,6 +14,7 @@ from onestroke.pictures import (
     size_of_long_side,
     size_of_short_side,
 )
+from onestroke.train.picture_settings import OptimizeSettings, PictureSettings
 from onestroke.train.settings import DataSettings, Settings, StyleSettings
 from onestroke.train.sources import Photographs, open_source
 
@@ -52,12 +53,62 @@ def gather(settings: Settings) -> Ingredients:
     )
 
 
+@dataclass(frozen=True)
+class PictureIngredients:
+    """What goes into the optimisation of one picture.
+
+    Attributes:
+        photograph: the content, ``(height, width, 3)`` uint8 RGB.
+        paintings: the style pictures in the size of their files, in the settings' order.
+        vgg19: weights of the loss network.
+    """
+
+    photograph: np.ndarray
+    paintings: list[np.ndarray]
+    vgg19: Vgg19Weights
+
+
+def gather_picture(content: Path, settings: PictureSettings) -> PictureIngredients:
+    """Reads the photograph and what the settings name.
+
+    Raises:
+        OnestrokeError: a file is missing, broken, too small or of another kind.
+    """
+    photograph = read_picture(content).pixels
+    coarsest = level_sizes(photograph.shape[:2], settings.optimize)[0]
+    if min(coarsest) < MINIMUM_SIDE:
+        raise PictureError(
+            f"expected a photograph that keeps {MINIMUM_SIDE} pixels a side; {content} would be "
+            f"{coarsest[1]} x {coarsest[0]} at first; choose a larger --size or crop it"
+        )
+    return PictureIngredients(
+        photograph=photograph,
+        paintings=[read_painting(name) for name in settings.style.pictures],
+        vgg19=load_vgg19_weights(settings.loss.vgg19),
+    )
+
+
+def level_sizes(size: tuple[int, int], how: OptimizeSettings) -> list[tuple[int, int]]:
+    """Returns the (height, width) of an optimised picture from coarse to fine, doubling each time.
+
+    Args:
+        size: (height, width) of the photograph.
+        how: tells the long sides of the coarsest and the finest.
+    """
+    sides = [how.size]
+    while sides[0] > how.coarsest:
+        sides.insert(0, -(-sides[0] // 2))
+    return [size_of_long_side(size, side) for side in sides]
+
+
 def read_paintings(settings: StyleSettings) -> list[np.ndarray]:
     """Reads the style pictures at the size in which the loss network sees them."""
-    return [_read_painting(name, settings.size) for name in settings.pictures]
+    paintings = [read_painting(name) for name in settings.pictures]
+    return [resize(p, size_of_short_side(p.shape[:2], settings.size)) for p in paintings]
 
 
-def _read_painting(name: str, short_side: int) -> np.ndarray:
+def read_painting(name: str) -> np.ndarray:
+    """Reads a style picture in the size of its file; ``bundled`` is the package's own."""
     pixels = read_picture(BUNDLED_PAINTING if name == "bundled" else Path(name)).pixels
     if max(pixels.shape[:2]) > MAX_ASPECT * min(pixels.shape[:2]):
         raise PictureError(
@@ -66,7 +117,7 @@ def _read_painting(name: str, short_side: int) -> np.ndarray:
         )
     if np.ptp(pixels, axis=(0, 1)).max() == 0:
         raise PictureError(f"expected a painting with strokes; {name} is of one colour")
-    return resize(pixels, size_of_short_side(pixels.shape[:2], short_side))
+    return pixels
 
 
 def read_validation(settings: DataSettings) -> list[np.ndarray]:

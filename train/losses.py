@@ -59,20 +59,16 @@ def content_loss(
     return weighted_mean(losses, weights)
 
 
-def style_loss(
-    actual: Mapping[str, Tensor], grams: Mapping[str, Tensor], weights: Mapping[str, float]
-) -> Tensor:
-    """Style reconstruction loss (Johnson et al. 2016, eq. 4).
+def style_losses(actual: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Style reconstruction loss of each layer (Johnson et al. 2016, eq. 4).
 
     Departure: divided by the energy of the painting's Gram matrix instead of its size.
 
     Args:
         actual: features of the pictures.
-        grams: Gram matrices of the painting, ``(1, channels, channels)``.
-        weights: of the layers.
+        grams: Gram matrices of the painting, ``(1, channels, channels)``, by layer.
     """
-    losses = {name: relative_error(gram_matrix(actual[name]), grams[name]) for name in weights}
-    return weighted_mean(losses, weights)
+    return {name: relative_error(gram_matrix(actual[name]), grams[name]) for name in grams}
 
 
 def variation(picture: Tensor) -> Tensor:

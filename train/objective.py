@@ -14,14 +14,18 @@ import numpy as np
 from keras import ops
 
 from onestroke.models.transform import TransformNetwork
+from onestroke.models.vgg19 import loss_network
+from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.train.losses import (
     Tensor,
     content_loss,
     gram_matrix,
-    style_loss,
+    style_losses,
     variation,
     variation_loss,
+    weighted_mean,
 )
+from onestroke.train.settings import LossSettings
 
 TERMS = ("loss", "content", "style", "variation")
 
@@ -66,29 +70,16 @@ def measure_paintings(
     return Painting(grams, roughness)
 
 
-class StyleTrainer(keras.Model):
-    """The transformation network together with the frozen loss network, as Keras trains them.
+class Objective:
+    """The loss of pictures: how far they are from photographs, the painting, and smoothness.
 
     Args:
-        network: the network to train.
         loss_network: VGG19 with every content and style layer; see ``models.vgg19``.
         painting: the style to reach.
         weights: of the terms and layers.
-
-    Input: photographs, ``(batch, height, width, 3)`` RGB float32 in [0, 255].
     """
 
-    def __init__(
-        self,
-        network: TransformNetwork,
-        loss_network: keras.Model,
-        painting: Painting,
-        weights: Weights,
-        **kwargs: Any,
-    ) -> None:
-        # Each layer casts for itself; the photographs stay in 32 bits for the loss network.
-        super().__init__(autocast=False, **kwargs)
-        self.network = network
+    def __init__(self, loss_network: keras.Model, painting: Painting, weights: Weights) -> None:
         self.loss_network = loss_network
         # The photographs themselves are only looked at by the content layers.
         self.content_network = keras.Model(
@@ -96,7 +87,76 @@ class StyleTrainer(keras.Model):
             {name: loss_network.output[name] for name in weights.content_layers},
         )
         self.painting = painting
-        self.weights_of = weights
+        self.weights = weights
+
+    def terms(self, wanted: Mapping[str, Tensor], pictures: Tensor) -> dict[str, Tensor]:
+        """Returns the loss, its terms before their weights, and each style layer's, as scalars.
+
+        Args:
+            wanted: what ``content_network`` makes of the photographs.
+            pictures: ``(batch, height, width, 3)`` RGB float32 in [0, 255].
+        """
+        weights = self.weights
+        actual = self.loss_network(pictures)
+        layers = style_losses(actual, self.painting.grams)
+        terms = {
+            "content": content_loss(actual, wanted, weights.content_layers),
+            "style": weighted_mean(layers, weights.style_layers),
+            "variation": variation_loss(pictures, self.painting.variation),
+        }
+        loss = sum(getattr(weights, name) * value for name, value in terms.items())
+        return {"loss": loss, **terms, **{f"style_{name}": v for name, v in layers.items()}}
+
+
+def build_objective(
+    settings: LossSettings,
+    vgg19: Vgg19Weights,
+    pictures: Sequence[np.ndarray],
+    shares: Sequence[float],
+    precision: str = "float32",
+) -> Objective:
+    """Builds the loss network and measures the paintings, these always in 32 bits.
+
+    Args:
+        settings: layers, weights and pooling.
+        vgg19: weights of the loss network.
+        pictures: the paintings, ``(height, width, 3)`` RGB in [0, 255].
+        shares: the weight of each painting in the blend.
+        precision: of the loss network, a Keras dtype policy.
+    """
+    painting = measure_paintings(
+        loss_network(list(settings.style), vgg19, pooling=settings.pooling), pictures, shares
+    )
+    layers = list(dict.fromkeys([*settings.content, *settings.style]))
+    return Objective(
+        loss_network(layers, vgg19, pooling=settings.pooling, dtype=precision),
+        painting,
+        Weights(
+            content=settings.content_weight,
+            style=settings.style_weight,
+            variation=settings.variation_weight,
+            content_layers=settings.content,
+            style_layers=settings.style,
+        ),
+    )
+
+
+class StyleTrainer(keras.Model):
+    """The transformation network together with the objective, as Keras trains them.
+
+    Args:
+        network: the network to train.
+        objective: what it is to make small.
+
+    Input: photographs, ``(batch, height, width, 3)`` RGB float32 in [0, 255].
+    """
+
+    def __init__(self, network: TransformNetwork, objective: Objective, **kwargs: Any) -> None:
+        # Each layer casts for itself; the photographs stay in 32 bits for the loss network.
+        super().__init__(autocast=False, **kwargs)
+        self.network = network
+        self.loss_network = objective.loss_network  # where Keras sees its weights
+        self.objective = objective
         self.means = [keras.metrics.Mean(name=name) for name in TERMS]
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
@@ -104,17 +164,8 @@ class StyleTrainer(keras.Model):
         return self.network(x, training=training)
 
     def terms(self, photographs: Tensor, pictures: Tensor) -> dict[str, Tensor]:
-        """Returns the loss and its terms, before their weights, as scalars."""
-        weights = self.weights_of
-        wanted = self.content_network(photographs)
-        actual = self.loss_network(pictures)
-        terms = {
-            "content": content_loss(actual, wanted, weights.content_layers),
-            "style": style_loss(actual, self.painting.grams, weights.style_layers),
-            "variation": variation_loss(pictures, self.painting.variation),
-        }
-        loss = sum(getattr(weights, name) * value for name, value in terms.items())
-        return {"loss": loss, **terms}
+        """Returns the loss of pictures and its terms; see ``Objective.terms``."""
+        return self.objective.terms(self.objective.content_network(photographs), pictures)
 
     def compute_loss(
         self,

@@ -1,4 +1,4 @@
-"""Shows how a training goes: a bar on a terminal, plain lines elsewhere."""
+"""Shows how a training or an optimisation goes: a bar on a terminal, plain lines elsewhere."""
 
 from typing import Protocol
 
@@ -29,17 +29,22 @@ class Display(Protocol):
         """Leaves the terminal as it was."""
 
 
-def display(console: Console) -> "Display":
-    """Returns a bar where the console is a terminal, lines where it is a file or a pipe."""
-    return TerminalBar(console) if console.is_terminal else PlainLines(console)
+def display(console: Console, noun: str = "step") -> "Display":
+    """Returns a bar where the console is a terminal, lines where it is a file or a pipe.
+
+    Args:
+        console: where to show.
+        noun: what is counted.
+    """
+    return TerminalBar(console, noun) if console.is_terminal else PlainLines(console, noun)
 
 
 class TerminalBar:
     """A progress bar with losses, pictures per second and the time left."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, noun: str = "step") -> None:
         self.bar = Bar(
-            TextColumn("step"),
+            TextColumn(noun),
             MofNCompleteColumn(),
             BarColumn(),
             TimeRemainingColumn(),
@@ -66,14 +71,15 @@ class TerminalBar:
 class PlainLines:
     """About twenty lines a run, or one at every step of a short one."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, noun: str = "step") -> None:
         self.console = console
+        self.noun = noun
 
     def __call__(self, progress: Progress) -> None:
         """Prints the step where one is due."""
         due = progress.step % max(1, progress.steps // LINES) == 0
         if (due and progress.figures) or progress.step == progress.steps:
-            text = f"step {progress.step}/{progress.steps}  {describe(progress)}"
+            text = f"{self.noun} {progress.step}/{progress.steps}  {describe(progress)}"
             self.console.print(text, highlight=False, soft_wrap=True)
 
     def close(self) -> None:

@@ -5,10 +5,12 @@ A recipe is a YAML file with the sections ``network``, ``style``, ``loss``, ``da
 weights.
 """
 
+import copy
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -182,11 +184,23 @@ class Settings(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
+
+
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Settings:
     """Reads a recipe and applies overrides of the form ``section.key=value``.
 
     Raises:
         SettingsError: the file is missing or no YAML; a key is unknown; a value does not fit.
+    """
+    return check_settings(apply_overrides(read_yaml(path), overrides), origin=str(path))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Reads the sections of a recipe, unchecked.
+
+    Raises:
+        SettingsError: the file is missing, no YAML, or without sections.
     """
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -200,22 +214,37 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Settings:
         raise SettingsError(f"expected YAML in {path}; {reason}") from error
     if not isinstance(recipe, dict):
         raise SettingsError(f"expected sections such as 'train:' in {path}; got no mapping")
+    return recipe
+
+
+def apply_overrides(recipe: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Returns the recipe with the changes of ``--set section.key=value``.
+
+    Raises:
+        SettingsError: an override has another form.
+    """
+    recipe = copy.deepcopy(recipe)
     for override in overrides:
         _apply(recipe, override)
-    return check_settings(recipe, origin=str(path))
+    return recipe
 
 
-def check_settings(values: Mapping[str, Any], *, origin: str = "settings") -> Settings:
-    """Checks plain values against the schema.
+def check_settings(
+    values: Mapping[str, Any],
+    *,
+    origin: str = "settings",
+    schema: type[AnySettings] = Settings,  # type: ignore[assignment]
+) -> AnySettings:
+    """Checks plain values against the schema, that of a training run by default.
 
     Raises:
         SettingsError: names the key, what was expected and what came, and for an unknown key the
             nearest one that exists.
     """
     try:
-        return Settings.model_validate(values)
+        return schema.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(f"{origin}: {_explain(error)}") from error
+        raise SettingsError(f"{origin}: {_explain(error, schema)}") from error
 
 
 def _apply(recipe: dict, override: str) -> None:
@@ -233,7 +262,7 @@ def _apply(recipe: dict, override: str) -> None:
     entries[name] = value
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
     """Says the first mistake in one line."""
     # An unknown key first: it is most often why another one is missing.
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
@@ -243,7 +272,7 @@ def _explain(error: ValidationError) -> str:
         return f"{key} is missing; add it"
     if first["type"] != "extra_forbidden":
         return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}; got {first['input']!r}"
-    sections: dict[str, Any] = {k: field.annotation for k, field in Settings.model_fields.items()}
+    sections: dict[str, Any] = {k: field.annotation for k, field in schema.model_fields.items()}
     known = list(sections)
     if len(place) > 1:
         known = [f"{place[0]}.{name}" for name in sections[place[0]].model_fields]
@@ -263,25 +292,44 @@ def resolve(
 
     Args:
         settings: the recipe.
-        styles: paintings instead of the recipe's, blended evenly.
+        styles: paintings instead of the recipe's, each as ``PATH`` or ``PATH:WEIGHT``.
         sources: photographs instead of the recipe's.
     """
     values = settings.model_dump(mode="json")
     if styles:
-        values["style"]["pictures"] = dict.fromkeys(styles, 1.0)
+        values["style"]["pictures"] = parse_styles(styles)
     if sources:
         values["data"]["source"] = list(sources)
     style, data, loss = values["style"], values["data"], values["loss"]
-    style["pictures"] = {_absolute(name): share for name, share in style["pictures"].items()}
-    data["source"] = [_absolute(source) for source in data["source"]]
-    data["validation"] = [_absolute(source) for source in data["validation"]]
-    loss["vgg19"] = _absolute(loss["vgg19"])
+    style["pictures"] = {as_absolute(name): share for name, share in style["pictures"].items()}
+    data["source"] = [as_absolute(source) for source in data["source"]]
+    data["validation"] = [as_absolute(source) for source in data["validation"]]
+    loss["vgg19"] = as_absolute(loss["vgg19"])
     if values["train"]["precision"] == "auto":
         values["train"]["precision"] = "mixed_bfloat16" if _has_matrix_units() else "float32"
     return check_settings(values)
 
 
-def _absolute(source: str) -> str:
+def parse_styles(styles: Sequence[str]) -> dict[str, float]:
+    """Reads ``PATH`` and ``PATH:WEIGHT``; a painting without a weight counts 1.
+
+    Raises:
+        SettingsError: a weight is not above 0.
+    """
+    weights = {}
+    for style in styles:
+        match = re.fullmatch(r"(.+):([-+.\d]+(?:e[-+]?\d+)?)", style)
+        try:
+            name, weight = (match[1], float(match[2])) if match else (style, 1.0)
+        except ValueError:
+            name, weight = style, 1.0
+        if weight <= 0:
+            raise SettingsError(f"expected --style PATH:WEIGHT with a weight above 0; got {style}")
+        weights[name] = weight
+    return weights
+
+
+def as_absolute(source: str) -> str:
     """Leaves alone what is no path: names of ours and of TensorFlow Datasets."""
     if source in ("bundled", "imagenet") or source.startswith("tfds:"):
         return source

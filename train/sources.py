@@ -76,6 +76,23 @@ def open_source(source: str | Sequence[str], *, split: Split = "train") -> Photo
     return _Files(source)
 
 
+def read_some(source: str | Sequence[str], count: int, short_side: int) -> dict[str, np.ndarray]:
+    """Reads a few photographs from all over a source.
+
+    Args:
+        source: see ``open_source``; its validation photographs where it has a choice.
+        count: how many at most.
+        short_side: pixels that the caller needs; see ``onestroke.pictures.read_picture``.
+
+    Returns:
+        By name, ``(height, width, 3)`` uint8 RGB.
+    """
+    photographs = open_source(source, split="validation")
+    step = max(1, len(photographs) // count)
+    chosen = range(0, len(photographs), step)[:count]
+    return {photographs.name(i): photographs.read(i, shrink_to=short_side) for i in chosen}
+
+
 class _Files(Photographs):
     def __init__(self, source: Path | str) -> None:
         try:

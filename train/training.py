@@ -13,7 +13,6 @@ import numpy as np
 from onestroke.errors import ModelError, OnestrokeError
 from onestroke.files import write_whole
 from onestroke.models.transform import TransformNetwork
-from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.train.callbacks import (
     Announcements,
@@ -25,9 +24,9 @@ from onestroke.train.callbacks import (
 from onestroke.train.checkpoint import restore_checkpoint
 from onestroke.train.data import PhotographBatches
 from onestroke.train.ingredients import Ingredients, gather
-from onestroke.train.objective import StyleTrainer, Weights, measure_paintings
+from onestroke.train.objective import StyleTrainer, build_objective
 from onestroke.train.run import RunFolder
-from onestroke.train.settings import LossSettings, Settings, TrainSettings, resolve
+from onestroke.train.settings import Settings, TrainSettings, resolve
 from onestroke.train.sources import Photographs
 from onestroke.train.validation import Validation
 
@@ -197,25 +196,10 @@ def build_trainer(
     """Builds and compiles the networks, with fresh weights drawn from the seed."""
     keras.utils.set_random_seed(settings.train.seed)
     precision = settings.train.precision
-    loss = settings.loss
     network = build_network(settings.network.preset, precision)
-    painting = measure_paintings(
-        loss_network(list(loss.style), weights, pooling=loss.pooling),
-        pictures,
-        list(settings.style.pictures.values()),
-    )
-    trainer = StyleTrainer(
-        network,
-        loss_network(
-            [*loss.content, *(name for name in loss.style if name not in loss.content)],
-            weights,
-            pooling=loss.pooling,
-            dtype=precision,
-        ),
-        painting,
-        term_weights(loss),
-        dtype=precision,
-    )
+    shares = list(settings.style.pictures.values())
+    objective = build_objective(settings.loss, weights, pictures, shares, precision)
+    trainer = StyleTrainer(network, objective, dtype=precision)
     trainer.compile(optimizer=build_optimizer(settings.train))
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer
@@ -242,17 +226,6 @@ def build_optimizer(settings: TrainSettings) -> keras.optimizers.Optimizer:
         warmup_steps=warmup,
     )
     return keras.optimizers.Adam(rate, global_clipnorm=settings.clip_norm)
-
-
-def term_weights(settings: LossSettings) -> Weights:
-    """Returns the weights of terms and layers."""
-    return Weights(
-        content=settings.content_weight,
-        style=settings.style_weight,
-        variation=settings.variation_weight,
-        content_layers=settings.content,
-        style_layers=settings.style,
-    )
 
 
 def open_batches(

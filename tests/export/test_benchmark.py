@@ -69,8 +69,8 @@ def test_mistakes(models: list[str], tmp_path: Path) -> None:
 
 
 def test_a_plot_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match=r"a plot needs matplotlib; pip install 'onestroke\[pl"):
+    monkeypatch.setattr("onestroke.extras.PLOT", ("matplotlab",))
+    with pytest.raises(SettingsError, match=r"plots need matplotlab; pip install 'onestroke\[pl"):
         benchmark.check_plot(Path("plot.png"))
 
 
@@ -101,7 +101,8 @@ def test_table_record_and_plot(tmp_path: Path) -> None:
     record = json.loads(json.dumps(as_record(timings)))
     assert record["timings"][0]["seconds"] == seconds
     assert record["timings"][0]["size"] == [256, 512]
-    assert record["versions"].keys() == {"onestroke", "tensorflow", "keras", "ai-edge-litert"}
+    packages = {"python", "onestroke", "tensorflow", "keras", "ai-edge-litert"}
+    assert record["versions"].keys() == packages
     benchmark.plot(timings, tmp_path / "plot.png")
     with Image.open(tmp_path / "plot.png") as picture:
         assert picture.width > 800

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from onestroke.errors import ModelError
+from onestroke.errors import ModelError, SettingsError
 from onestroke.export.litert import convert, describe_inside, measure_ranges, quantize
 from onestroke.export.operators import inspect_operators
 from onestroke.export.options import Quantization
@@ -224,8 +224,8 @@ def test_a_missing_package(
     resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "style.tflite").write_bytes(describe_inside(resizable, DESCRIPTION))
-    monkeypatch.setattr("onestroke.stylize.litert.EXTRA", ("ai_edge_lite", "ai_edge_quantizer"))
-    with pytest.raises(ModelError, match=r"need ai-edge-lite; pip install 'onestroke\[export\]'"):
+    monkeypatch.setattr("onestroke.extras.TFLITE", ("ai_edge_lite", "ai_edge_quantizer"))
+    with pytest.raises(SettingsError, match=r"need ai-edge-lite; pip install 'onestroke\[export"):
         LiteRtPainter(tmp_path / "style.tflite")
 
 

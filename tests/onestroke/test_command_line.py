@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,16 @@ def test_help_names_every_command_and_starts_no_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "heavy: []" in done.stdout
-    for command in ("train", "stylize", "export", "serve", "benchmark", "info"):
+    for command in (
+        "train",
+        "stylize",
+        "optimize",
+        "evaluate",
+        "export",
+        "serve",
+        "benchmark",
+        "info",
+    ):
         assert f"  {command} " in done.stdout
 
 
@@ -236,3 +246,127 @@ def test_paths_are_checked_before_tensorflow_starts(tiny_recipe):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "heavy: []" in done.stdout, done.stderr
+
+
+TINY_LOSS = ["--set", "loss.content={relu2_1: 1}", "--set", "loss.style={relu1_1: 1}"]
+
+
+@pytest.fixture
+def photograph(tmp_path) -> Path:
+    ramp = np.linspace(0, 255, 30 * 40 * 3).reshape(30, 40, 3)
+    Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def test_optimize_writes_one_picture_and_the_way_to_it(run, photograph, tmp_path):
+    goal, frames = tmp_path / "out" / "painted.jpg", tmp_path / "frames"
+    few = ["--set", "optimize.iterations=4", "--set", "optimize.save_every=2"]
+    status, said, error = run(
+        "optimize", photograph, "--style", "bundled", "--output", goal,
+        "--size", 48, "--frames", frames, *few, *TINY_LOSS,
+    )  # fmt: skip
+    assert (status, error) == (0, "")
+    assert "iteration 4/4  loss " in said
+    assert "Style loss " in said
+    assert f"Picture: {goal}" in said
+    with Image.open(goal) as picture:
+        assert picture.size == (48, 36)
+    assert [file.name for file in goal.parent.iterdir()] == ["painted.jpg"]
+    pictures = ["iteration_000002.png", "iteration_000004.png"]
+    assert sorted(file.name for file in frames.iterdir()) == [*pictures, "losses.jsonl"]
+    losses = [json.loads(line) for line in (frames / "losses.jsonl").read_text().splitlines()]
+    assert [entry["iteration"] for entry in losses] == [1, 2, 3, 4]
+    assert losses[-1]["style"] < losses[0]["style"]
+
+
+@pytest.mark.parametrize("start", ["noise", "picture", "model"])
+def test_optimize_begins_where_it_is_told(run, photograph, trained, tmp_path, start):
+    place = {"picture": photograph, "model": trained}.get(start, start)
+    goal = tmp_path / "painted.png"
+    status, _, error = run(
+        "optimize", photograph, "--style", "bundled", "--output", goal, "--start", place,
+        "--size", 32, "--preserve-color", "--set", "optimize.iterations=1", *TINY_LOSS,
+    )  # fmt: skip
+    assert (status, error) == (0, "")
+    with Image.open(goal) as picture:
+        assert picture.size == (32, 24)
+
+
+def test_an_interrupted_optimisation_goes_on(photograph, tmp_path):
+    goal = tmp_path / "painted.png"
+    command = [
+        sys.executable, "-m", "onestroke", "optimize", photograph, "--style", "bundled",
+        "--output", goal, "--size", "32", "--set", "optimize.iterations=400", *TINY_LOSS,
+    ]  # fmt: skip
+    first = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    for line in first.stdout:
+        if line.startswith("iteration 20/"):
+            break
+    first.send_signal(signal.SIGINT)
+    rest = first.stdout.read()
+    assert first.wait() == 130
+    assert "The same command goes on." in rest
+    assert not goal.exists()
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Resuming at iteration ")
+    assert goal.exists()
+    assert len(list(tmp_path.iterdir())) == 2  # the photograph and the picture
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["none.png", "--style", "bundled"], "no picture none.png; check the path"),
+        (["photo.png"], "style is missing; add it"),
+        (["photo.png", "--style", "none.jpg"], "none.jpg; check the path"),
+        (["photo.png", "--style", "bundled:0"], "with a weight above 0; got bundled:0"),
+        (["photo.png", "--style", "bundled", "--size", "9"], "optimize.size: input should be"),
+        (["photo.png", "--style", "bundled", "--start", "no.png"], "no.png; check the path"),
+        (["photo.png", "--style", "bundled", "--start", "none"], "no model "),
+    ],
+)
+def test_mistakes_of_optimize(run, photograph, tmp_path, monkeypatch, arguments, expected):
+    monkeypatch.chdir(tmp_path)
+    status, _, error = run("optimize", *arguments, "--output", "painted.png")
+    assert status == 2
+    assert is_one_line(error)
+    assert expected in error
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["photo.png"]
+
+
+def test_optimize_wants_a_name_that_it_can_write(run, photograph):
+    status, _, error = run("optimize", photograph, "--style", "bundled", "--output", "painted.gif")
+    assert status == 2
+    assert is_one_line(error)
+    assert "expected a name that ends in one of .jpg" in error
+
+
+def test_evaluate_leaves_a_report(run, trained, tmp_path):
+    report = tmp_path / "report"
+    arguments = ["--size", 64, "--baseline-iterations", 2, "--count", 2, "--time-size", 64]
+    status, said, error = run(
+        "evaluate", "--model", trained, "--data", "bundled", "--report", report, *arguments
+    )
+    assert (status, error) == (0, "")
+    assert "from the photograph" in said
+    assert f"Report: {report}" in said
+    record = json.loads((report / "report.json").read_text())
+    assert len(record["results"]) == len(record["speeds"]) == 1
+    assert record["models"][0]["vgg19"]["source"] == "bundled"
+    assert {"processor", "cores", "versions"} <= record.keys()
+    assert {file.name for file in report.iterdir()} == {
+        "baseline", "curves_run_64.png", "pictures_run_64.jpg", "report.json",
+    }  # fmt: skip
+
+
+def test_evaluate_needs_the_painting(run, trained, tmp_path):
+    moved = tmp_path / "style.keras"
+    shutil.copy(trained / "style.keras", moved)
+    options = ["--data", "bundled", "--report", tmp_path / "report", "--style", "none.jpg"]
+    status, _, error = run("evaluate", "--model", moved, *options)
+    assert status == 2
+    assert is_one_line(error)
+    assert "there is no file none.jpg; name it with --style PATH" in error
+    assert not (tmp_path / "report").exists()

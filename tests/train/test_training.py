@@ -154,7 +154,7 @@ def test_several_pictures_are_blended_by_weight(settings):
         names = {f"{i}.png": share for i, share in enumerate(shares)}
         return build_trainer(
             changed(settings, style__pictures=names), weights, pictures
-        ).painting.grams["relu2_1"]
+        ).objective.painting.grams["relu2_1"]
 
     blend = grams([one, two], [1.0, 3.0])
     expected = 0.25 * grams([one], [1.0]) + 0.75 * grams([two], [1.0])

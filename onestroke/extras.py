@@ -1,0 +1,28 @@
+"""Packages that only some commands need, and what to say where they are missing."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from onestroke.errors import SettingsError
+
+PLOT = ("matplotlib",)
+TFLITE = ("ai_edge_litert", "ai_edge_quantizer")
+
+
+def check_plots() -> None:
+    """Raises a SettingsError unless plots can be drawn."""
+    _check("plots", PLOT, "plot")
+
+
+def check_tflite() -> None:
+    """Raises a SettingsError unless TFLite files can be written and run."""
+    _check("TFLite files", TFLITE, "export")
+
+
+def _check(purpose: str, packages: Sequence[str], extra: str) -> None:
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f"{purpose} need {' and '.join(missing).replace('_', '-')}; "
+            f"pip install 'onestroke[{extra}]'"
+        )

@@ -1,0 +1,32 @@
+"""What a figure was measured on: processor, system, versions."""
+
+import contextlib
+import os
+import platform
+import re
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+
+def describe_machine(packages: Sequence[str]) -> dict[str, Any]:
+    """Returns processor, cores, system, and the versions of onestroke, Python and ``packages``."""
+    versions = {"python": platform.python_version()}
+    for name in ("onestroke", *packages):
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "versions": versions,
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+        if found:
+            return found[1]
+    return platform.processor() or platform.machine()

@@ -1,0 +1,181 @@
+"""Networks against the optimisation they replace, on networks whose worth is known."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from onestroke.models.vgg19_weights import load_vgg19_weights
+from onestroke.train.baseline import Baselines, Curve
+from onestroke.train.evaluation import (
+    Measured,
+    Result,
+    Speed,
+    Subject,
+    evaluate,
+    measure_speed,
+    middle_square,
+)
+from onestroke.train.report import as_tables, write_report
+from onestroke.train.settings import LossSettings, StyleSettings
+
+
+def picture(seed: int, height: int = 40, width: int = 40) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def subject(name: str, paint) -> Subject:
+    return Subject(
+        name=name,
+        paint=paint,
+        loss=LossSettings(content={"relu2_1": 1}, style={"relu1_1": 1, "relu2_1": 1}),
+        style=StyleSettings(),
+        paintings=[picture(7)],
+        vgg19=load_vgg19_weights(),
+    )
+
+
+PHOTOGRAPHS = {"one.jpg": picture(1), "two.jpg": picture(2, 40, 60)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("baselines")
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    """A network that does nothing, and one that paints what twelve iterations reach."""
+    baselines = Baselines(12, folder)
+    first = evaluate([subject("nothing", lambda x: x)], PHOTOGRAPHS, baselines, sizes=[32])[0]
+    reached = {
+        photograph.picture.tobytes(): curve.picture
+        for photograph, curve in zip(first.photographs, first.curves["photograph"], strict=True)
+    }
+    perfect = subject("perfect", lambda x: reached[x.tobytes()])
+    return [first, *evaluate([perfect], PHOTOGRAPHS, baselines, sizes=[32])]
+
+
+def test_a_network_that_does_nothing_is_overtaken_at_once(results):
+    nothing = results[0]
+    assert nothing.overtaken("photograph") == [1, 1]
+    assert nothing.median_overtaken("photograph") == 1
+    assert nothing.mean("content") == 0
+    assert nothing.style_share() == 1
+    assert nothing.pictures[0].figures == nothing.photographs[0].figures
+
+
+def test_a_network_as_good_as_the_optimisation_is_worth_its_iterations(results):
+    perfect = results[1]
+    for k in perfect.overtaken("photograph"):
+        assert (
+            k is None or k >= 11
+        )  # its picture is rounded to bytes, which costs or gains a little
+    assert perfect.style_share() < 0.5
+    assert perfect.mean("loss") < results[0].mean("loss")
+
+
+def test_curves_are_whole_and_fall(results):
+    for start in ("noise", "photograph"):
+        for curve in results[0].curves[start]:
+            losses = [terms["loss"] for terms in curve.terms]
+            assert len(losses) == 12
+            assert losses == sorted(losses, reverse=True)
+            assert curve.picture.shape == (32, 32, 3)
+
+
+def test_optimisations_are_remembered_for_other_networks_of_the_same_loss(results, folder):
+    assert len(list(folder.iterdir())) == 4  # two photographs from two starts
+    assert results[0].curves["noise"][0].terms == results[1].curves["noise"][0].terms
+
+
+def test_a_broken_memory_is_made_again(tmp_path):
+    baselines = Baselines(2, tmp_path)
+    painted = evaluate([subject("a", lambda x: x)], PHOTOGRAPHS, baselines, sizes=[32])[0]
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"PK cut off")
+    again = evaluate([subject("a", lambda x: x)], PHOTOGRAPHS, baselines, sizes=[32])[0]
+    assert again.curves["noise"][1].terms == painted.curves["noise"][1].terms
+
+
+def test_another_loss_is_another_optimisation(tmp_path):
+    baselines = Baselines(1, tmp_path)
+    one = subject("a", lambda x: x)
+    settings = LossSettings(content={"relu2_1": 1}, style={"relu1_1": 1}, style_weight=9)
+    other = Subject(**{**vars(one), "loss": settings})
+    evaluate([one, other], {"one.jpg": picture(1)}, baselines, sizes=[32])
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def result(picture_losses, curves) -> Result:
+    def measured(losses):
+        return [Measured(picture(0, 16, 16), {"loss": x, "style": x}) for x in losses]
+
+    return Result(
+        model="m",
+        size=16,
+        names=[str(i) for i in range(len(picture_losses))],
+        painting={},
+        photographs=measured([4.0] * len(picture_losses)),
+        pictures=measured(picture_losses),
+        curves={"noise": [Curve([{"loss": x} for x in curve], picture(0)) for curve in curves]},
+    )
+
+
+def test_iterations_by_hand():
+    falling = [3.0, 2.0, 1.5, 1.0]
+    one = result([2.0, 1.2, 0.5], [falling] * 3)
+    assert one.overtaken("noise") == [2, 4, None]
+    assert one.median_overtaken("noise") == 4
+    assert result([2.0, 0.5, 0.5], [falling] * 3).median_overtaken("noise") is None
+    assert one.mean("loss") == pytest.approx(3.7 / 3)
+    assert one.style_share() == pytest.approx(3.7 / 12)
+
+
+def test_speed_by_hand():
+    assert Speed("m", 16, passes=[0.1, 0.2, 0.3], iterations=[2.0, 1.0, 9.0]).ratio == 5000
+
+
+def test_passes_and_iterations_are_timed_in_turn():
+    (speed,) = measure_speed([subject("a", lambda x: x)], picture(1), [32])
+    assert len(speed.passes) == len(speed.iterations) == 5
+    assert min(speed.passes) > 0
+    assert min(speed.iterations) > 0
+
+
+def test_the_middle_square():
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, 10:20] = 200
+    assert (middle_square(wide, 10) == 200).all()
+    assert middle_square(wide.transpose(1, 0, 2), 20).shape == (20, 20, 3)
+
+
+def test_the_report(results, tmp_path):
+    speeds = [Speed("nothing", 32, [0.1], [0.3])]
+    write_report(tmp_path, results, speeds, {"processor": "abacus"})
+    record = json.loads((tmp_path / "report.json").read_text())
+    assert record["processor"] == "abacus"
+    assert record["speeds"][0]["ratio"] == pytest.approx(1500)
+    nothing = record["results"][0]
+    assert nothing["overtaken"]["photograph"] == {"median": 1, "each": [1, 1]}
+    one = nothing["photographs"][0]
+    assert one["name"] == "one.jpg"
+    assert len(one["optimised"]["noise"]) == 12
+    assert math.isfinite(one["picture"]["style_relu2_1"])
+    assert {"grid", "clipped", "border", "colour"} <= nothing["painting"].keys()
+    with Image.open(tmp_path / "pictures_nothing_32.jpg") as sheet:
+        assert sheet.size == (4 * 32, 22 + 2 * 32)
+    with Image.open(tmp_path / "curves_perfect_32.png") as plot:
+        assert plot.width > 500
+
+
+def test_the_tables(results):
+    losses, qualities, speed = as_tables(results, [Speed("nothing", 32, [0.1], [0.3])])
+    assert losses.row_count == qualities.row_count == 2
+    rows = list(zip(*(column.cells for column in losses.columns), strict=True))
+    assert rows[0][:2] == ("nothing", "32")
+    assert rows[0][6] == "1"
+    assert float(rows[1][5].lstrip("> ")) > 3
+    assert list(speed.columns[4].cells) == ["1500"]

@@ -1,0 +1,195 @@
+"""Optimising one picture: sizes, starts, styles, kills and what resumes them."""
+
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from onestroke.errors import ModelError, SettingsError
+from onestroke.pictures import PictureError
+from onestroke.train.ingredients import gather_picture, level_sizes
+from onestroke.train.optimization import Optimization, enlarge
+from onestroke.train.picture_settings import OptimizeSettings, read_picture_settings
+
+TINY = [
+    "loss.content={relu2_1: 1}",
+    "loss.style={relu1_1: 1, relu2_1: 1}",
+    "optimize.size=48",
+    "optimize.coarsest=32",
+    "optimize.iterations=6",
+    "optimize.save_every=2",
+]
+
+
+@pytest.fixture
+def content(tmp_path):
+    ramp = np.linspace(0, 255, 60 * 40 * 3).reshape(40, 60, 3)
+    Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def settings(*overrides: str, styles=("bundled",)):
+    return read_picture_settings(None, styles, [*TINY, *overrides])
+
+
+def begin(content, *overrides, state_file=None, start=None, styles=("bundled",)):
+    chosen = settings(*overrides, styles=styles)
+    ingredients = gather_picture(content, chosen)
+    return Optimization(ingredients, chosen, start=start, state_file=state_file)
+
+
+def test_sizes_double_from_coarse_to_fine():
+    def sizes(**how):
+        return level_sizes((300, 400), OptimizeSettings(**how))
+
+    assert sizes(size=512, coarsest=512) == [(384, 512)]
+    assert sizes(size=1024, coarsest=300) == [(192, 256), (384, 512), (768, 1024)]
+    assert sizes(size=75, coarsest=40) == [(28, 38), (56, 75)]
+
+
+def test_the_whole_way_from_coarse_to_fine(content):
+    seen, kept = [], []
+    result = begin(content).run(
+        show=seen.append, keep=lambda iteration, picture: kept.append((iteration, picture.shape))
+    )
+    assert result.finished
+    assert result.iterations == 12
+    assert [progress.step for progress in seen] == list(range(1, 13))
+    assert all(progress.steps == 12 for progress in seen)
+    coarse, fine = (16, 24, 3), (32, 48, 3)
+    assert kept == [(2, coarse), (4, coarse), (6, coarse), (8, fine), (10, fine), (12, fine)]
+    assert result.picture.shape == fine
+    assert result.picture.dtype == np.uint8
+    assert result.terms["style"] < 0.7 * result.photograph["style"]
+    assert result.photograph["content"] == 0
+
+
+@pytest.mark.parametrize("method", ["l-bfgs", "adam"])
+@pytest.mark.parametrize("saves", [1, 4])
+def test_killed_and_resumed_equals_never_killed(content, tmp_path, method, saves):
+    """Killed right after a save, at the coarse size and at the fine one."""
+    how = f"optimize.method={method}"
+    whole = begin(content, how).run()
+    left = saves
+
+    def kill(iteration, picture):
+        nonlocal left
+        left -= 1
+        if not left:
+            raise KeyboardInterrupt
+
+    state = tmp_path / "state.npz"
+    with pytest.raises(KeyboardInterrupt):
+        begin(content, how, state_file=state).run(keep=kill)
+    resumed = begin(content, how, state_file=state)
+    assert resumed.iteration == 2 * saves
+    result = resumed.run()
+    np.testing.assert_array_equal(result.picture, whole.picture)
+    assert result.terms == whole.terms
+    resumed.forget_state()
+    assert not state.exists()
+
+
+def test_a_stop_loses_no_iteration(content, tmp_path):
+    stop = threading.Event()
+    state = tmp_path / "state.npz"
+    first = begin(content, state_file=state)
+    result = first.run(show=lambda progress: stop.set() if progress.step == 3 else None, stop=stop)
+    assert not result.finished
+    assert result.iterations == 3
+    assert begin(content, state_file=state).iteration == 3
+
+
+def test_a_state_of_other_settings_or_pictures_is_refused(content, tmp_path):
+    state = tmp_path / "state.npz"
+    begin(content, state_file=state).run()
+    with pytest.raises(SettingsError, match="unfinished optimisation of other pictures or sett"):
+        begin(content, "loss.style_weight=7", state_file=state)
+    Image.fromarray(np.full((40, 60, 3), 9, np.uint8)).save(content)
+    with pytest.raises(SettingsError, match="delete that file, or choose another output"):
+        begin(content, state_file=state)
+    state.write_bytes(b"PK no archive")
+    with pytest.raises(ModelError, match=r"state\.npz is broken .* delete it to begin anew"):
+        begin(content, state_file=state)
+
+
+def test_starts(content):
+    photograph = begin(content, "optimize.coarsest=48").state.descent.picture
+    assert photograph.shape == (32, 48, 3)
+    noise = begin(content, "optimize.start=noise", "optimize.coarsest=48").state.descent.picture
+    other = begin(
+        content, "optimize.start=noise", "optimize.coarsest=48", "optimize.seed=1"
+    ).state.descent.picture
+    assert noise.std() > 70
+    assert not np.array_equal(noise, other)
+    flat = np.full((10, 20, 3), 200, np.uint8)
+    given = begin(content, "optimize.start=first.png", start=flat).state.descent.picture
+    np.testing.assert_array_equal(given, np.full((16, 24, 3), 200.0))
+
+
+def test_enlarging_keeps_to_the_range():
+    checks = np.kron([[0.0, 255.0], [255.0, 0.0]], np.ones((4, 4)))
+    larger = enlarge(np.repeat(checks[..., None], 3, -1), (16, 17))
+    assert larger.shape == (16, 17, 3)
+    assert larger.min() == 0
+    assert larger.max() == 255
+
+
+def test_strokes_keep_their_size_relative_to_the_picture(content, monkeypatch):
+    """The painting is as long as the picture unless a size is set, and shrinks with it."""
+    seen = []
+
+    def note(loss, vgg19, pictures, shares, precision="float32"):
+        seen.append(pictures[0].shape[:2])
+        raise InterruptedError
+
+    monkeypatch.setattr("onestroke.train.optimization.build_objective", note)
+    for override in ("optimize.size=64", "style.size=100"):
+        with pytest.raises(InterruptedError):
+            begin(content, override).run()
+    assert [min(shape) for shape in seen] == [32, 50]
+
+
+def test_several_paintings_are_blended_by_weight(content, tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("a", "b"):
+        pixels = random.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    one, other = (str(tmp_path / f"{name}.png") for name in ("a", "b"))
+
+    def gram(*styles):
+        objective = begin(content, styles=styles)._objective(1.0)
+        return objective.painting.grams["relu1_1"]
+
+    expected = 0.25 * gram(one) + 0.75 * gram(other)
+    np.testing.assert_allclose(gram(f"{one}:1", f"{other}:3"), expected, rtol=1e-4)
+
+
+def test_pooling_and_layers_are_the_settings(content):
+    objective = begin(content, "loss.pooling=avg", "loss.style={relu3_1: 1}")._objective(1.0)
+    assert objective.loss_network.get_layer("pool1").__class__.__name__ == "AveragePooling2D"
+    assert set(objective.painting.grams) == {"relu3_1"}
+
+
+def test_pictures_too_narrow_for_the_first_size(tmp_path):
+    Image.fromarray(np.zeros((20, 100, 3), np.uint8)).save(tmp_path / "thin.png")
+    with pytest.raises(PictureError, match=r"keeps 16 pixels a side; .* would be 24 x 5 at first"):
+        begin(tmp_path / "thin.png")
+
+
+def test_settings_of_an_optimisation(tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("style: {pictures: [bundled], size: 99}\noptimize: {iterations: 5}\n")
+    read = read_picture_settings(recipe, [], ["optimize.start=noise"])
+    assert (read.style.size, read.optimize.iterations, read.optimize.start) == (99, 5, "noise")
+    weighted = read_picture_settings(recipe, ["a.jpg:2", "b:1e-1", "c:d"], [])
+    names = {name.rpartition("/")[2]: share for name, share in weighted.style.pictures.items()}
+    assert names == {"a.jpg": 2.0, "b": 0.1, "c:d": 1.0}
+    assert weighted.style.size == 99
+    with pytest.raises(SettingsError, match="--style PATH:WEIGHT with a weight above 0; got a:0"):
+        read_picture_settings(None, ["a:0"], [])
+    with pytest.raises(SettingsError, match=r"style is missing; add it"):
+        read_picture_settings(None, [], [])
+    with pytest.raises(SettingsError, match=r"did you mean optimize\.iterations\?"):
+        read_picture_settings(None, ["a"], ["optimize.iteration=3"])

@@ -1,0 +1,285 @@
+"""How good networks are, counted in iterations of the optimisation that one pass replaces.
+
+After Johnson et al. 2016: figure 5 (the loss that one pass reaches, on the way of an optimisation
+that begins with noise) and table 1 (its time against that of 500 iterations). An optimisation that
+begins with the photograph, which is most of the way to the content already, is the stricter test.
+"""
+
+import hashlib
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from onestroke.models.vgg19_weights import Vgg19Weights
+from onestroke.pictures import resize
+from onestroke.train.baseline import STARTS, Baselines, Curve
+from onestroke.train.descent import Descent, PictureLoss, Terms, descend_by_lbfgs
+from onestroke.train.losses import Tensor
+from onestroke.train.objective import build_objective
+from onestroke.train.quality import (
+    border_difference,
+    clipped_share,
+    colour_distance,
+    grid_energy,
+)
+from onestroke.train.settings import LossSettings, StyleSettings
+
+ITERATIONS_REPLACED = 500  # Johnson et al. 2016, table 1
+WARMUP, TIMED = 2, 5  # passes and iterations
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to evaluate.
+
+    Attributes:
+        name: of the network, in the report.
+        paint: from a photograph to a picture, both ``(height, width, 3)`` uint8 RGB.
+        loss: what it was trained for, and is measured by.
+        style: the paintings' names and shares.
+        paintings: in the size in which the loss network sees them, uint8 RGB.
+        vgg19: weights of the loss network.
+    """
+
+    name: str
+    paint: Callable[[np.ndarray], np.ndarray]
+    loss: LossSettings
+    style: StyleSettings
+    paintings: Sequence[np.ndarray]
+    vgg19: Vgg19Weights
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what a report says of the network."""
+        return {
+            "name": self.name,
+            "loss": self.loss.model_dump(mode="json", exclude={"vgg19"}),
+            "style": self.style.model_dump(mode="json"),
+            "vgg19": {"source": self.vgg19.source, "sha256": self.vgg19.sha256},
+        }
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A picture and what was measured of it.
+
+    Attributes:
+        picture: ``(height, width, 3)`` uint8 RGB.
+        figures: the loss, its terms, each style layer's, and the qualities.
+    """
+
+    picture: np.ndarray
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One network at one size.
+
+    Attributes:
+        model: the network's name.
+        size: side of the square pictures, in pixels.
+        names: of the photographs.
+        painting: its own figures.
+        photographs: the photographs themselves.
+        pictures: what the network made of them, in the same order.
+        curves: by start, how the optimisation of each photograph went.
+    """
+
+    model: str
+    size: int
+    names: Sequence[str]
+    painting: Mapping[str, float]
+    photographs: Sequence[Measured]
+    pictures: Sequence[Measured]
+    curves: Mapping[str, Sequence[Curve]]
+
+    def overtaken(self, start: str) -> list[int | None]:
+        """Returns for each photograph the first iteration at least as good as the network's.
+
+        None where the optimisation ended before.
+        """
+        return [
+            _first_below([terms["loss"] for terms in curve.terms], painted.figures["loss"])
+            for curve, painted in zip(self.curves[start], self.pictures, strict=True)
+        ]
+
+    def median_overtaken(self, start: str) -> float | None:
+        """Returns the median of ``overtaken``; None where half of them ended before."""
+        found = self.overtaken(start)
+        middle = statistics.median(float("inf") if k is None else k for k in found)
+        return None if middle == float("inf") else middle
+
+    def mean(self, key: str, of: str = "pictures") -> float:
+        """Returns the mean of a figure over the pictures or the photographs."""
+        measured: Sequence[Measured] = getattr(self, of)
+        return float(np.mean([one.figures[key] for one in measured]))
+
+    def style_share(self) -> float:
+        """Returns the style loss of the pictures as a share of the photographs'."""
+        return self.mean("style") / self.mean("style", "photographs")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One pass against the optimisation, on one machine, in turn.
+
+    Attributes:
+        model: the network's name.
+        size: side of the square picture, in pixels.
+        passes: seconds of each pass, from uint8 to uint8.
+        iterations: seconds of each L-BFGS iteration.
+    """
+
+    model: str
+    size: int
+    passes: Sequence[float]
+    iterations: Sequence[float]
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long 500 iterations take as one pass, by the medians."""
+        iteration = statistics.median(self.iterations)
+        return ITERATIONS_REPLACED * iteration / statistics.median(self.passes)
+
+
+def evaluate(
+    subjects: Sequence[Subject],
+    photographs: Mapping[str, np.ndarray],
+    baselines: Baselines,
+    *,
+    sizes: Sequence[int],
+    show: Callable[[str], object] = lambda line: None,
+) -> list[Result]:
+    """Measures every network at every size against the optimisation of its own loss.
+
+    Args:
+        subjects: the networks.
+        photographs: by name, ``(height, width, 3)`` uint8 RGB; their middle squares are used.
+        baselines: makes, or remembers, the optimisations.
+        sizes: sides of the squares, in pixels.
+        show: is told what is being done.
+    """
+    results = []
+    for size in sizes:
+        squares = {name: middle_square(p, size) for name, p in photographs.items()}
+        for subject in subjects:
+            show(f"{subject.name} at {size} x {size}")
+            results.append(_evaluate(subject, size, squares, baselines, show))
+    return results
+
+
+def measure_speed(
+    subjects: Sequence[Subject], photograph: np.ndarray, sizes: Sequence[int]
+) -> list[Speed]:
+    """Times one pass of every network and iterations of L-BFGS, in turn.
+
+    Args:
+        subjects: the networks.
+        photograph: ``(height, width, 3)`` uint8 RGB.
+        sizes: sides of the squares, in pixels.
+    """
+    speeds = []
+    for size in sizes:
+        square = middle_square(photograph, size)
+        for subject in subjects:
+            speeds.append(_speed(subject, square))
+    return speeds
+
+
+def middle_square(picture: np.ndarray, side: int) -> np.ndarray:
+    """Cuts the largest square from the middle and scales it to ``side`` pixels."""
+    height, width = picture.shape[:2]
+    short = min(height, width)
+    top, left = (height - short) // 2, (width - short) // 2
+    return resize(picture[top : top + short, left : left + short], (side, side))
+
+
+def _evaluate(
+    subject: Subject,
+    size: int,
+    squares: Mapping[str, np.ndarray],
+    baselines: Baselines,
+    show: Callable[[str], object],
+) -> Result:
+    loss = _picture_loss(subject)
+    key = _fingerprint(subject)
+    colours = np.concatenate([painting.reshape(-1, 1, 3) for painting in subject.paintings])
+    photographs, pictures = [], []
+    curves: dict[str, list[Curve]] = {start: [] for start in STARTS}
+    for name, photograph in squares.items():
+        wanted = loss.content_of(photograph)
+        photographs.append(_measure(photograph, loss, wanted, colours))
+        pictures.append(_measure(subject.paint(photograph), loss, wanted, colours))
+        for start in STARTS:
+            show(f"  {name}, optimised from {start}")
+            curves[start].append(baselines.find(loss, key, photograph, start))
+    painting = subject.paintings[0]
+    return Result(
+        model=subject.name,
+        size=size,
+        names=list(squares),
+        painting=_qualities(painting, colours),
+        photographs=photographs,
+        pictures=pictures,
+        curves=curves,
+    )
+
+
+def _speed(subject: Subject, photograph: np.ndarray) -> Speed:
+    loss = _picture_loss(subject)
+    passes, ends = [], []
+    for _ in range(WARMUP):
+        subject.paint(photograph)
+
+    def after(terms: Terms, picture: np.ndarray) -> bool:
+        ends.append(time.perf_counter())
+        subject.paint(photograph)
+        passes.append(time.perf_counter() - ends[-1])
+        return True
+
+    begun = Descent(photograph.astype(np.float64))
+    descend_by_lbfgs(loss, loss.content_of(photograph), begun, WARMUP + TIMED, after)
+    iterations = np.diff(ends) - passes[:-1]
+    return Speed(
+        subject.name,
+        len(photograph),
+        passes=passes[WARMUP:],
+        iterations=[float(seconds) for seconds in iterations[WARMUP - 1 :]],
+    )
+
+
+def _picture_loss(subject: Subject) -> PictureLoss:
+    shares = list(subject.style.pictures.values())
+    return PictureLoss(build_objective(subject.loss, subject.vgg19, subject.paintings, shares))
+
+
+def _fingerprint(subject: Subject) -> str:
+    """Returns a text that is the same for equal losses alone."""
+    digest = hashlib.sha256(subject.loss.model_dump_json(exclude={"vgg19"}).encode())
+    digest.update(f"{subject.vgg19.sha256} {list(subject.style.pictures.values())}".encode())
+    for painting in subject.paintings:
+        digest.update(f"{painting.shape}".encode() + painting.tobytes())
+    return digest.hexdigest()
+
+
+def _measure(
+    picture: np.ndarray, loss: PictureLoss, wanted: Mapping[str, Tensor], colours: np.ndarray
+) -> Measured:
+    return Measured(picture, {**loss(picture, wanted)[0], **_qualities(picture, colours)})
+
+
+def _qualities(picture: np.ndarray, colours: np.ndarray) -> dict[str, float]:
+    return {
+        "grid": grid_energy(picture),
+        "clipped": clipped_share(picture),
+        "border": border_difference(picture),
+        "colour": colour_distance(picture, colours),
+    }
+
+
+def _first_below(losses: Sequence[float], goal: float) -> int | None:
+    return next((k for k, loss in enumerate(losses, 1) if loss <= goal), None)

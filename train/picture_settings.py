@@ -1,0 +1,99 @@
+"""What the optimisation of one picture is made of: the same schema as a training's where it can be.
+
+A recipe for it has the sections ``style``, ``loss`` and ``optimize``; none is needed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from onestroke.train.settings import (
+    LossSettings,
+    PictureWeights,
+    Positive,
+    Section,
+    apply_overrides,
+    as_absolute,
+    check_settings,
+    parse_styles,
+    read_yaml,
+)
+
+
+class PictureStyle(Section):
+    """The paintings.
+
+    Attributes:
+        pictures: paths, each with its weight in the blend.
+        size: short side in pixels at which the loss network sees them beside a picture of full
+            size; None for the picture's long side. Larger gives larger strokes.
+    """
+
+    pictures: PictureWeights
+    size: Annotated[int, Field(ge=32, le=8192)] | None = None
+
+
+class OptimizeSettings(Section):
+    """How the pixels are changed.
+
+    Attributes:
+        size: long side of the result in pixels.
+        iterations: at each size, from coarse to fine.
+        coarsest: long side in pixels above which half the size comes before; what it gives,
+            enlarged, is where the next one starts.
+        start: ``photograph``, ``noise``, or the path of a picture.
+        method: ``l-bfgs`` as in the paper, or ``adam``.
+        learning_rate: of Adam, in pixel values a step, at its height.
+        seed: of the noise.
+        save_every: iterations between two states from which a killed optimisation goes on;
+            L-BFGS begins its memory of steps anew there.
+    """
+
+    size: Annotated[int, Field(ge=32, le=8192)] = 512
+    iterations: Annotated[int, Field(ge=1)] = 300
+    coarsest: Annotated[int, Field(ge=32)] = 512
+    start: Annotated[str, Field(min_length=1)] = "photograph"
+    method: Literal["l-bfgs", "adam"] = "l-bfgs"
+    learning_rate: Positive = 10.0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    save_every: Annotated[int, Field(ge=1)] = 100
+
+
+class PictureSettings(Section):
+    """A whole optimisation."""
+
+    style: PictureStyle
+    loss: LossSettings = LossSettings()
+    optimize: OptimizeSettings = OptimizeSettings()
+
+
+def read_picture_settings(
+    recipe: Path | None, styles: Sequence[str], overrides: Sequence[str]
+) -> PictureSettings:
+    """Reads the settings of an optimisation; paths become absolute.
+
+    Args:
+        recipe: a YAML file, or None for the defaults.
+        styles: paintings instead of the recipe's, each as ``PATH`` or ``PATH:WEIGHT``.
+        overrides: changes of the form ``section.key=value``.
+
+    Raises:
+        SettingsError: the file is missing or no YAML; a key is unknown or missing; a value does
+            not fit.
+    """
+    values: dict[str, Any] = read_yaml(recipe) if recipe else {}
+    if styles:
+        values = values | {
+            "style": (values.get("style") or {}) | {"pictures": parse_styles(styles)}
+        }
+    values = apply_overrides(values, overrides)
+    settings = check_settings(values, origin=str(recipe or "settings"), schema=PictureSettings)
+    absolute = settings.model_dump(mode="json")
+    pictures = settings.style.pictures
+    absolute["style"]["pictures"] = {as_absolute(name): share for name, share in pictures.items()}
+    absolute["loss"]["vgg19"] = as_absolute(settings.loss.vgg19)
+    if settings.optimize.start not in ("photograph", "noise"):
+        absolute["optimize"]["start"] = as_absolute(settings.optimize.start)
+    return check_settings(absolute, schema=PictureSettings)

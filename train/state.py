@@ -1,0 +1,81 @@
+"""What resumes the optimisation of a picture: one small file, whole or not at all."""
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from onestroke.errors import ModelError, SettingsError
+from onestroke.files import write_whole
+from onestroke.train.descent import Descent
+from onestroke.train.picture_settings import PictureSettings
+
+
+@dataclass
+class State:
+    """Where an optimisation stands.
+
+    Attributes:
+        level: which size, 0 for the coarsest.
+        iteration: of that size.
+        descent: the picture, and what the method remembers.
+    """
+
+    level: int
+    iteration: int
+    descent: Descent
+
+
+def fingerprint(settings: PictureSettings, *pictures: np.ndarray) -> str:
+    """Returns a text that is the same for the same settings and pictures alone."""
+    digest = hashlib.sha256(settings.model_dump_json().encode())
+    for picture in pictures:
+        digest.update(str(picture.shape).encode() + picture.tobytes())
+    return digest.hexdigest()
+
+
+def save_state(path: Path, state: State, fingerprint: str) -> None:
+    """Writes the state of the optimisation that the fingerprint is of."""
+    header = {"fingerprint": fingerprint, "level": state.level, "iteration": state.iteration}
+    arrays = {"header": np.array(json.dumps(header)), "picture": state.descent.picture}
+    arrays |= {f"memory.{name}": array for name, array in state.descent.memory.items()}
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub mistakes the names
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, write)
+
+
+def load_state(path: Path, fingerprint: str) -> State:
+    """Reads the state of the optimisation that the fingerprint is of.
+
+    Raises:
+        SettingsError: the state is of another optimisation.
+        ModelError: the file is broken.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            header = json.loads(str(arrays["header"]))
+            memory = {
+                name.removeprefix("memory."): arrays[name]
+                for name in arrays.files
+                if name.startswith("memory.")
+            }
+            state = State(header["level"], header["iteration"], Descent(arrays["picture"], memory))
+            found = header["fingerprint"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            f"expected the state of an optimisation; {path} is broken ({error}); delete it to "
+            "begin anew"
+        ) from error
+    if found != fingerprint:
+        raise SettingsError(
+            f"an unfinished optimisation of other pictures or settings is in {path}; finish it as "
+            "it was begun, delete that file, or choose another output"
+        )
+    return state
