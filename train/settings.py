@@ -145,7 +145,8 @@ class TrainSettings(Section):
 
     Attributes:
         steps: optimizer steps.
-        learning_rate: of Adam, at its height.
+        optimizer: ``muon``, see ``train.muon``, or ``adam``.
+        learning_rate: at its height; Adam wants about a third of Muon's.
         warmup_steps: over which it rises from a tenth of that; half of all steps at most.
         schedule: ``cosine`` falls to a hundredth at the last step; ``constant`` stays.
         clip_norm: largest norm of the whole gradient; None for no limit.
@@ -159,7 +160,8 @@ class TrainSettings(Section):
     """
 
     steps: Annotated[int, Field(ge=1)]
-    learning_rate: Positive = 1e-3
+    optimizer: Literal["muon", "adam"] = "muon"
+    learning_rate: Positive = 3e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 50
     schedule: Literal["cosine", "constant"] = "cosine"
     clip_norm: Positive | None = None

@@ -24,6 +24,7 @@ from onestroke.train.callbacks import (
 from onestroke.train.checkpoint import restore_checkpoint
 from onestroke.train.data import PhotographBatches
 from onestroke.train.ingredients import Ingredients, gather
+from onestroke.train.muon import ConvolutionMuon
 from onestroke.train.objective import StyleTrainer, build_objective
 from onestroke.train.run import RunFolder
 from onestroke.train.settings import Settings, TrainSettings, resolve
@@ -33,6 +34,7 @@ from onestroke.train.validation import Validation
 logger = logging.getLogger("onestroke.train")
 
 WARMUP_FROM = 0.1  # of the learning rate, at the first step
+ADAM_SHARE = 1 / 3  # of Muon's learning rate, for what Muon leaves to Adam
 COSINE_TO = 0.01  # of the learning rate, at the last step
 
 
@@ -216,7 +218,7 @@ def build_network(preset: str, precision: str = "float32") -> TransformNetwork:
 
 
 def build_optimizer(settings: TrainSettings) -> keras.optimizers.Optimizer:
-    """Returns Adam (Kingma and Ba 2015) with the learning rate's schedule."""
+    """Returns Muon, or Adam (Kingma and Ba 2015), with the learning rate's schedule."""
     warmup = min(settings.warmup_steps, settings.steps // 2)
     rate: Any = keras.optimizers.schedules.CosineDecay(
         settings.learning_rate * WARMUP_FROM if warmup else settings.learning_rate,
@@ -225,7 +227,9 @@ def build_optimizer(settings: TrainSettings) -> keras.optimizers.Optimizer:
         warmup_target=settings.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    return keras.optimizers.Adam(rate, global_clipnorm=settings.clip_norm)
+    if settings.optimizer == "adam":
+        return keras.optimizers.Adam(rate, global_clipnorm=settings.clip_norm)
+    return ConvolutionMuon(rate, adam_share=ADAM_SHARE, global_clipnorm=settings.clip_norm)
 
 
 def open_batches(

@@ -343,6 +343,15 @@ def test_optimize_wants_a_name_that_it_can_write(run, photograph):
     assert "expected a name that ends in one of .jpg" in error
 
 
+def test_optimize_does_not_overwrite_the_photograph(run, photograph):
+    before = photograph.read_bytes()
+    status, _, error = run("optimize", photograph, "--style", "bundled", "--output", photograph)
+    assert status == 2
+    assert is_one_line(error)
+    assert "another --output than the photograph" in error
+    assert photograph.read_bytes() == before
+
+
 def test_evaluate_leaves_a_report(run, trained, tmp_path):
     report = tmp_path / "report"
     arguments = ["--size", 64, "--baseline-iterations", 2, "--count", 2, "--time-size", 64]

@@ -228,7 +228,7 @@ def test_learning_rate_rises_and_falls(settings):
     for step in (0, 10, 55, 100):
         optimizer.iterations.assign(step)
         rates.append(float(optimizer.learning_rate))
-    assert rates == pytest.approx([1e-4, 1e-3, 0.505e-3, 1e-5], rel=0.01)
+    assert rates == pytest.approx([3e-4, 3e-3, 1.515e-3, 3e-5], rel=0.01)
     constant = build_optimizer(
         changed(settings, train__schedule="constant", train__warmup_steps=0).train
     )

@@ -1,0 +1,288 @@
+"""The commands that learn: train a style, optimise one picture, evaluate both."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onestroke.errors import SettingsError
+from onestroke.terminal import INTERRUPTED, out, quiet_tensorflow, stop_at_interrupt
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from onestroke.train.evaluation import Subject
+    from onestroke.train.settings import Settings
+    from onestroke.train.training import Progress
+
+EVALUATED = [256, 512]  # sides of pictures, in pixels
+TIMED = [256, 512, 1024]
+
+
+def train(
+    config: Annotated[
+        Path | None, typer.Option(help="Recipe, for example configs/quickstart.yaml.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder; an existing run is resumed.")
+    ] = None,
+    style: Annotated[
+        list[str] | None, typer.Option(help="Painting; several are blended evenly.")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Photographs: folder, glob, tfds:NAME[:SPLIT] or bundled."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes one setting."),
+    ] = None,
+) -> None:
+    """Train a style, or resume a run that was stopped or killed."""
+    from onestroke.train.run import RunFolder
+    from onestroke.train.settings import read_recipe, resolve
+
+    if config is None:
+        if run is None:
+            raise SettingsError(
+                "expected --config RECIPE to begin a run or --run DIR to resume one; got neither"
+            )
+        if style or data or overrides:
+            raise SettingsError(
+                "expected --run alone to resume; --style, --data and --set belong to --config"
+            )
+        settings = RunFolder(run).settings()
+    else:
+        settings = resolve(read_recipe(config, overrides or []), style, data)
+        run = run or Path("runs") / config.stem
+    _train(settings, run)
+
+
+def _train(settings: "Settings", run: Path) -> None:
+    """Trains with a display, and stops at Ctrl-C with everything saved."""
+    from onestroke.train.ingredients import gather
+    from onestroke.train.run import RunFolder
+
+    ingredients = gather(settings)
+    RunFolder(run).begin(settings)
+    checkpoints = RunFolder(run).checkpoint_steps()
+    if checkpoints:
+        out.print(f"Resuming {run} at step {checkpoints[-1]} of {settings.train.steps}.")
+    else:
+        out.print(f"Training {', '.join(settings.style.pictures)} in {run}.")
+    with quiet_tensorflow():
+        from onestroke.train.progress import display
+        from onestroke.train.training import train as train_style
+    shown = display(out)
+    try:
+        with stop_at_interrupt() as stop:
+            trained = train_style(settings, run, ingredients=ingredients, show=shown, stop=stop)
+    finally:
+        shown.close()
+    if trained.skipped:
+        out.print(f"Skipped {trained.skipped} photographs that could not be read; see above.")
+    if trained.style_file is None:
+        out.print(f"Stopped and saved at step {trained.step}. Go on with:")
+        out.print(f"  onestroke train --run {run}")
+        raise typer.Exit(INTERRUPTED)
+    before, after = trained.photographs, trained.pictures
+    if before and after:  # unless somebody deleted the metrics
+        out.print(
+            f"On photographs not trained on: style loss {before['style']:.3f} -> "
+            f"{after['style']:.3f} ({after['style'] / before['style']:.0%}), "
+            f"content loss {after['content']:.3f}."
+        )
+    out.print(f"Style file: {trained.style_file}")
+
+
+def optimize(
+    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="A photograph.")],
+    output: Annotated[Path, typer.Option(help="The picture to write.")],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH[:WEIGHT]", help="Painting; several are blended by weight."),
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Long side of the result, in pixels.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="Where to begin: photograph, noise, a picture, or a model to paint one."),
+    ] = None,
+    preserve_color: Annotated[
+        bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="A recipe: sections style, loss and optimize.")
+    ] = None,
+    frames: Annotated[
+        Path | None, typer.Option(help="A folder for the pictures on the way and their losses.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes one setting."),
+    ] = None,
+) -> None:
+    """Optimise one picture (Gatys et al.): slower and finer than a network; resumes if killed."""
+    from onestroke.files import UNFINISHED, check_writable
+    from onestroke.pictures import Picture, check_suffix, resize, write_picture
+    from onestroke.stylize.colour import keep_colours
+    from onestroke.train.frames import Frames
+    from onestroke.train.ingredients import gather_picture
+    from onestroke.train.picture_settings import read_picture_settings
+
+    check_suffix(output)
+    check_writable(output.parent)
+    if output.resolve() == content.resolve():
+        raise SettingsError(f"expected another --output than the photograph itself; got {output}")
+    changes = [f"optimize.size={size}"] if size is not None else []
+    changes += [f"optimize.start={json.dumps(start)}"] if start is not None else []
+    settings = read_picture_settings(config, style or [], [*changes, *(overrides or [])])
+    ingredients = gather_picture(content, settings)
+    with quiet_tensorflow():
+        from onestroke.train.optimization import Optimization
+        from onestroke.train.progress import display
+
+        optimization = Optimization(
+            ingredients,
+            settings,
+            start=_first_picture(settings.optimize.start, ingredients.photograph),
+            state_file=output.with_name(f"{UNFINISHED}{output.name}.npz"),
+        )
+    if optimization.iteration:
+        out.print(f"Resuming at iteration {optimization.iteration} of {optimization.iterations}.")
+    kept = Frames(frames) if frames else None
+    shown = display(out, "iteration")
+
+    def show(progress: "Progress") -> None:
+        shown(progress)
+        if kept:
+            kept.note(progress)
+
+    def keep(iteration: int, picture: "np.ndarray") -> None:
+        if kept:
+            kept.keep(iteration, picture)
+
+    try:
+        with stop_at_interrupt() as stop:
+            result = optimization.run(show=show, keep=keep, stop=stop)
+    finally:
+        shown.close()
+    if not result.finished:
+        out.print(f"Stopped and saved at iteration {result.iterations}. The same command goes on.")
+        raise typer.Exit(INTERRUPTED)
+    picture = result.picture
+    if preserve_color:
+        photograph = resize(ingredients.photograph, picture.shape[:2])
+        picture = keep_colours(photograph, picture).round().astype("uint8")
+    write_picture(output, Picture(picture))
+    optimization.forget_state()
+    before, after = result.photograph, result.terms
+    out.print(
+        f"Style loss {before['style']:.3f} -> {after['style']:.3f} "
+        f"({after['style'] / before['style']:.0%}), content loss {after['content']:.3f}."
+    )
+    out.print(f"Picture: {output}")
+
+
+def _first_picture(start: str, photograph: "np.ndarray") -> "np.ndarray | None":
+    """Reads the picture to begin with, or lets a model paint it."""
+    from onestroke.pictures import SUFFIXES, read_picture
+    from onestroke.stylize.style_file import load
+
+    if start in ("photograph", "noise"):
+        return None
+    if start.lower().endswith(SUFFIXES):
+        return read_picture(start).pixels
+    return load(start)(photograph)
+
+
+def evaluate(
+    models: Annotated[
+        list[str],
+        typer.Option("--model", help="A style, a run or an export; several side by side."),
+    ],
+    data: Annotated[list[str], typer.Option(help="Photographs not trained on, as for train.")],
+    report: Annotated[Path, typer.Option(help="The folder for tables, plots and pictures.")],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH[:WEIGHT]", help="The painting, unless a run folder tells it."),
+    ] = None,
+    sizes: Annotated[
+        list[int] | None, typer.Option("--size", min=64, help="Sides of the square pictures.")
+    ] = None,
+    iterations: Annotated[
+        int, typer.Option("--baseline-iterations", min=1, help="Of each optimisation.")
+    ] = 100,
+    count: Annotated[int, typer.Option(min=1, help="Photographs, from all over the source.")] = 8,
+    timed: Annotated[
+        list[int] | None, typer.Option("--time-size", min=0, help="Sides to time; 0 for none.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Measures by another setting."),
+    ] = None,
+) -> None:
+    """Count how many iterations of an optimisation one pass is worth, and look at the pictures."""
+    from onestroke.extras import check_plots
+    from onestroke.files import check_writable
+    from onestroke.train.sources import read_some
+
+    check_plots()
+    check_writable(report)
+    photographs = read_some(data, count, max(sizes or EVALUATED))
+    with quiet_tensorflow():
+        subjects = [_subject(model, style or [], overrides or []) for model in models]
+        from onestroke.machine import describe_machine
+        from onestroke.train.baseline import Baselines
+        from onestroke.train.evaluation import evaluate as evaluate_subjects
+        from onestroke.train.evaluation import measure_speed
+        from onestroke.train.report import as_tables, write_report
+    results = evaluate_subjects(
+        subjects,
+        photographs,
+        Baselines(iterations, report / "baseline"),
+        sizes=sizes or EVALUATED,
+        show=out.print,
+    )
+    first = next(iter(photographs.values()))
+    speeds = measure_speed(subjects, first, [side for side in timed or TIMED if side])
+    about = {
+        **describe_machine(("tensorflow", "keras", "scipy", "numpy")),
+        "photographs": data,
+        "models": [subject.describe() for subject in subjects],
+    }
+    write_report(report, results, speeds, about)
+    for table in as_tables(results, speeds):
+        out.print(table)
+    out.print(f"Report: {report}")
+
+
+def _subject(model: str, styles: list[str], overrides: list[str]) -> "Subject":
+    """Opens a model with its painting and what it was trained for."""
+    from onestroke.models.vgg19_weights import load_vgg19_weights
+    from onestroke.stylize.style_file import load, read_training
+    from onestroke.train.evaluation import Subject
+    from onestroke.train.ingredients import read_paintings
+    from onestroke.train.run import RunFolder
+    from onestroke.train.settings import apply_overrides, check_settings, parse_styles
+
+    run = RunFolder(Path(model))
+    # A run knows where its painting is; files that travel keep its name alone.
+    values = run.settings().model_dump(mode="json") if run.exists else dict(read_training(model))
+    if styles:
+        values["style"] = {**values["style"], "pictures": parse_styles(styles)}
+    settings: Settings = check_settings(apply_overrides(values, overrides), origin=model)
+    for name in settings.style.pictures:
+        if name != "bundled" and not Path(name).is_file():
+            raise SettingsError(
+                f"expected the painting that {model} was trained for; there is no file {name}; "
+                "name it with --style PATH"
+            )
+    return Subject(
+        name=model,
+        paint=load(model),
+        loss=settings.loss,
+        style=settings.style,
+        paintings=read_paintings(settings.style),
+        vgg19=load_vgg19_weights(settings.loss.vgg19),
+    )

@@ -1,0 +1,76 @@
+"""What all commands say on the terminal, and when they keep silent there."""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
+
+from rich.console import Console
+
+from onestroke.errors import OnestrokeError
+
+# Into a file or a pipe, tables are as wide as they need to be.
+WIDTH = None if sys.stdout.isatty() else 200
+INTERRUPTED = 128 + signal.SIGINT  # what shells and make expect of a command ended by Ctrl-C
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=WIDTH)
+verbose = False
+
+
+def end_in_silence() -> None:
+    """Silences what LiteRT prints when it is taken down, after the last word of ours."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+@contextlib.contextmanager
+def stop_at_interrupt() -> Iterator[threading.Event]:
+    """Makes the first Ctrl-C ask for a stop, and a second one end the process at once."""
+    stop = threading.Event()
+
+    def ask(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        out.print("Stopping after this step; Ctrl-C again to stop without saving.")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Silences what TensorFlow prints while it is imported, unless --verbose is given.
+
+    Some of it comes before TensorFlow reads its own log level, so the error stream of the whole
+    process is set aside; an exception brings it back.
+    """
+    if verbose:
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except OnestrokeError as error:  # one line says it all
+            # What the exception holds goes now, and with it what LiteRT says when it is taken down.
+            for raised in (error, error.__cause__, error.__context__):
+                traceback.clear_frames(raised.__traceback__ if raised else None)
+            raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
