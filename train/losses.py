@@ -30,6 +30,20 @@ def gram_matrix(features: Tensor) -> Tensor:
     return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / positions
 
 
+def inner(features: Tensor) -> Tensor:
+    """Cuts off the outermost positions, where features are possible.
+
+    VGG19 pads with zeros, so that these see a black frame which no painting has; at relu5_1 they
+    are a third of a training picture. A network answers with a frame of its own.
+    """
+    _, height, width, _ = ops.shape(features)
+    rows, columns = (
+        int(side > 2) if isinstance(side, int) else ops.cast(side > 2, "int32")
+        for side in (height, width)
+    )
+    return features[:, rows : height - rows, columns : width - columns]
+
+
 def relative_error(actual: Tensor, target: Tensor) -> Tensor:
     """Energy of the difference over energy of the target, the mean over the batch.
 
@@ -62,13 +76,15 @@ def content_loss(
 def style_losses(actual: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Style reconstruction loss of each layer (Johnson et al. 2016, eq. 4).
 
-    Departure: divided by the energy of the painting's Gram matrix instead of its size.
+    Departures: divided by the energy of the painting's Gram matrix instead of its size, and taken
+    of the ``inner`` features.
 
     Args:
         actual: features of the pictures.
-        grams: Gram matrices of the painting, ``(1, channels, channels)``, by layer.
+        grams: Gram matrices of the painting's inner features, ``(1, channels, channels)``, by
+            layer.
     """
-    return {name: relative_error(gram_matrix(actual[name]), grams[name]) for name in grams}
+    return {name: relative_error(gram_matrix(inner(actual[name])), grams[name]) for name in grams}
 
 
 def variation(picture: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from onestroke.train.losses import (
     Tensor,
     content_loss,
     gram_matrix,
+    inner,
     style_losses,
     variation,
     variation_loss,
@@ -46,7 +47,7 @@ class Painting:
     """What the style loss needs to know of the painting, computed once before training.
 
     Attributes:
-        grams: Gram matrix of each style layer, ``(1, channels, channels)`` float32.
+        grams: Gram matrix of each style layer's inner features, ``(1, channels, channels)``.
         variation: mean square difference of neighbouring pixels.
     """
 
@@ -65,7 +66,7 @@ def measure_paintings(
         batch = np.asarray(picture, np.float32)[None]
         roughness += share * float(variation(batch)[0])
         for name, features in network(batch).items():
-            gram = np.float32(share) * ops.convert_to_numpy(gram_matrix(features))
+            gram = np.float32(share) * ops.convert_to_numpy(gram_matrix(inner(features)))
             grams[name] = grams.get(name, 0) + gram
     return Painting(grams, roughness)
 
