@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from onestroke.train.settings import (
+    LayerWeights,
     LossSettings,
+    NotNegative,
     PictureWeights,
     Positive,
     Section,
@@ -35,6 +37,28 @@ class PictureStyle(Section):
     size: Annotated[int, Field(ge=32, le=8192)] | None = None
 
 
+class PictureLoss(LossSettings):
+    """What counts in one picture: more of the style, and its large forms, than a network learns.
+
+    Attributes:
+        style: with relu5_1, from which the swirls of a Starry Night come.
+        style_weight: of the style term.
+        variation_weight: of the smoothness term.
+    """
+
+    style: LayerWeights = Field(
+        default_factory=lambda: {
+            "relu1_1": 0.5,
+            "relu2_1": 0.5,
+            "relu3_1": 1.0,
+            "relu4_1": 2.0,
+            "relu5_1": 0.3,
+        }
+    )
+    style_weight: NotNegative = 20.0
+    variation_weight: NotNegative = 0.1
+
+
 class OptimizeSettings(Section):
     """How the pixels are changed.
 
@@ -53,7 +77,7 @@ class OptimizeSettings(Section):
 
     size: Annotated[int, Field(ge=32, le=8192)] = 512
     iterations: Annotated[int, Field(ge=1)] = 300
-    coarsest: Annotated[int, Field(ge=32)] = 512
+    coarsest: Annotated[int, Field(ge=32)] = 256
     start: Annotated[str, Field(min_length=1)] = "photograph"
     method: Literal["l-bfgs", "adam"] = "l-bfgs"
     learning_rate: Positive = 10.0
@@ -65,7 +89,7 @@ class PictureSettings(Section):
     """A whole optimisation."""
 
     style: PictureStyle
-    loss: LossSettings = LossSettings()
+    loss: PictureLoss = PictureLoss()
     optimize: OptimizeSettings = OptimizeSettings()
 
 
