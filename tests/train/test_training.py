@@ -233,7 +233,7 @@ def test_learning_rate_rises_and_falls(settings):
         changed(settings, train__schedule="constant", train__warmup_steps=0).train
     )
     constant.iterations.assign(8)
-    assert float(constant.learning_rate) == pytest.approx(1e-3)
+    assert float(constant.learning_rate) == pytest.approx(3e-3)
 
 
 def test_the_gradient_is_clipped_where_asked(settings):
