@@ -18,6 +18,7 @@ from rich.table import Table
 from onestroke.train.data import PhotographBatches, pipeline_rate
 from onestroke.train.ingredients import gather
 from onestroke.train.settings import Settings, check_settings, resolve
+from onestroke.train.stages import stages
 from onestroke.train.training import build_network, build_optimizer, build_trainer, open_batches
 
 WARMUP_STEPS = 4  # the first ones trace the graph and fill caches
@@ -73,7 +74,7 @@ def benchmark_training(
         steps: how many are timed, after a warm-up.
     """
     timings = []
-    for crop in crops or [settings.data.crop]:
+    for crop in crops or settings.data.crop:
         for precision in precisions or [settings.train.precision]:
             values = settings.model_dump()
             values["data"]["crop"] = crop
@@ -132,7 +133,8 @@ class _SameBatch(keras.utils.PyDataset):
 
 def _time(settings: Settings) -> Timing:
     ingredients = gather(settings)
-    batches = open_batches(settings, ingredients.photographs, first_step=0)
+    [stage] = stages(settings.data.crop, settings.train.steps)
+    batches = open_batches(settings, ingredients.photographs, stage)
     pipeline = pipeline_rate(batches, PIPELINE_SECONDS)
     trainer = build_trainer(settings, ingredients.vgg19, ingredients.paintings)
     batch = batches[0]
@@ -140,7 +142,7 @@ def _time(settings: Settings) -> Timing:
     network.compile(optimizer=build_optimizer(settings.train), loss="mse")
     steps = settings.train.steps
     return Timing(
-        crop=settings.data.crop,
+        crop=stage.crop,
         precision=settings.train.precision,
         pipeline=pipeline,
         step=_median_step(trainer, batches),

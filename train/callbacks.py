@@ -19,7 +19,7 @@ from onestroke.train.validation import Validation
 class StepCallback(keras.callbacks.Callback):
     """A callback that counts the steps of the whole run.
 
-    Keras counts from 0 in each process; a resumed run goes on from its checkpoint.
+    Keras counts from 0 in each stage and each process; a resumed run goes on from its checkpoint.
 
     Args:
         first_step: steps taken before this process.
@@ -28,7 +28,7 @@ class StepCallback(keras.callbacks.Callback):
 
     def __init__(self, first_step: int, last_step: int) -> None:
         super().__init__()
-        self.first_step = first_step
+        self.step = first_step
         self.last_step = last_step
 
     def is_due(self, step: int, every: int) -> bool:
@@ -37,7 +37,8 @@ class StepCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Calls ``after_step`` with the count of the whole run."""
-        self.after_step(self.first_step + batch + 1, {k: float(v) for k, v in (logs or {}).items()})
+        self.step += 1
+        self.after_step(self.step, {k: float(v) for k, v in (logs or {}).items()})
 
     def after_step(self, step: int, terms: Mapping[str, float]) -> None:
         """What to do after ``step`` steps; ``terms`` are means since they were last logged."""

@@ -38,7 +38,7 @@ def _weight_by_name(value: Any) -> Any:
 
 
 def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str | int) else value
 
 
 def _in_order(shares: tuple[float, float]) -> tuple[float, float]:
@@ -52,6 +52,8 @@ PictureWeights = Annotated[
 ]
 Source = Annotated[str, Field(min_length=1)]
 Sources = Annotated[list[Source], Field(min_length=1), BeforeValidator(_as_list)]
+Crop = Annotated[int, Field(ge=32, le=2048, multiple_of=4)]
+Crops = Annotated[list[Crop], Field(min_length=1), BeforeValidator(_as_list)]
 
 
 class Section(BaseModel):
@@ -123,7 +125,8 @@ class DataSettings(Section):
         validation: the same, for photographs that are never trained on.
         validation_count: how many of these at most, the first ones.
         validation_size: long side in pixels at which they are painted and measured.
-        crop: side in pixels of the squares cut for training.
+        crop: side in pixels of the squares cut for training; several take turns, each for as
+            many pixels as the others, so that the last ones are few.
         batch: pictures per step.
         scale: least and largest side of a square before it is scaled to ``crop``, as shares of
             the photograph's short side.
@@ -134,7 +137,7 @@ class DataSettings(Section):
     validation: Sources = Field(default_factory=lambda: ["bundled"])
     validation_count: Annotated[int, Field(ge=1)] = 64
     validation_size: Annotated[int, Field(ge=32, le=4096)] = 512
-    crop: Annotated[int, Field(ge=32, le=2048, multiple_of=4)] = 256
+    crop: Crops = Field(default_factory=lambda: [256])
     batch: Annotated[int, Field(ge=1, le=1024)] = 4
     scale: Annotated[tuple[Share, Share], AfterValidator(_in_order)] = (0.5, 1.0)
     flip: bool = True

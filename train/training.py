@@ -29,6 +29,7 @@ from onestroke.train.objective import StyleTrainer, build_objective
 from onestroke.train.run import RunFolder
 from onestroke.train.settings import Settings, TrainSettings, resolve
 from onestroke.train.sources import Photographs
+from onestroke.train.stages import Stage, stages
 from onestroke.train.validation import Validation
 
 logger = logging.getLogger("onestroke.train")
@@ -120,7 +121,7 @@ def _train(
     run.forget_unfinished_files()
     trainer = build_trainer(settings, ingredients.vgg19, ingredients.paintings)
     first_step = _resume(run, trainer)
-    batches = open_batches(settings, ingredients.photographs, first_step)
+    broken: set[int] = set()
     if first_step < settings.train.steps:
         validation = Validation(ingredients.validation)
         journal = Journal(
@@ -133,7 +134,13 @@ def _train(
         try:
             if first_step == 0:
                 journal.write(0, _named("photographs", validation.measure_photographs(trainer)))
-            fit(trainer, batches, _callbacks(settings, run, validation, journal, show, stop))
+            callbacks = _callbacks(settings, run, validation, journal, show, stop, first_step)
+            for stage in stages(settings.data.crop, settings.train.steps, first_step):
+                batches = open_batches(settings, ingredients.photographs, stage)
+                fit(trainer, batches, callbacks)
+                broken.update(batches.broken)
+                if trainer.stop_training:
+                    break
         finally:
             journal.close()
     step = run.checkpoint_steps()[-1]
@@ -147,7 +154,7 @@ def _train(
         run.style_file if finished else None,
         photographs,
         pictures,
-        skipped=len(batches.broken),
+        skipped=len(broken),
     )
 
 
@@ -158,10 +165,11 @@ def _callbacks(
     journal: Journal,
     show: Callable[[Progress], None],
     stop: threading.Event,
+    first_step: int,
 ) -> list[keras.callbacks.Callback]:
     """Returns what happens after every step, in order: nothing broken may be saved."""
-    steps = {"first_step": journal.first_step, "last_step": journal.last_step}
     every = settings.train
+    steps = {"first_step": first_step, "last_step": every.steps}
     return [
         StopWhenDiverged(**steps),
         journal,
@@ -180,9 +188,13 @@ def fit(
 ) -> None:
     """Runs Keras' loop over the batches, once.
 
+    The graph is traced for this size alone: one that knows several is slower, and a resumed run,
+    which meets the second size first, would round differently.
+
     Raises:
         OnestrokeError: what the batches or a callback found wrong.
     """
+    trainer.make_train_function(force=True)
     try:
         trainer.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=list(callbacks))
     except Exception as error:
@@ -232,18 +244,16 @@ def build_optimizer(settings: TrainSettings) -> keras.optimizers.Optimizer:
     return ConvolutionMuon(rate, adam_share=ADAM_SHARE, global_clipnorm=settings.clip_norm)
 
 
-def open_batches(
-    settings: Settings, photographs: Photographs, first_step: int
-) -> PhotographBatches:
-    """Returns the batches from ``first_step`` to the end of the run."""
+def open_batches(settings: Settings, photographs: Photographs, stage: Stage) -> PhotographBatches:
+    """Returns the batches of a stage."""
     data = settings.data
     return PhotographBatches(
         photographs,
         batch=data.batch,
-        crop=data.crop,
+        crop=stage.crop,
         seed=settings.train.seed,
-        first_step=first_step,
-        last_step=settings.train.steps,
+        first_step=stage.first_step,
+        last_step=stage.last_step,
         scale=data.scale,
         flip=data.flip,
     )

@@ -103,7 +103,7 @@ def test_settings_are_frozen(recipe):
             "loss.style.relu1_1: input should be greater than 0",
         ),
         ({"loss": {"style": {}}}, "loss.style: dictionary should have at least 1 item"),
-        ({"data": {"crop": 130}}, "data.crop: input should be a multiple of 4; got 130"),
+        ({"data": {"crop": 130}}, "data.crop.0: input should be a multiple of 4; got 130"),
         ({"data": {"scale": [0.5, 2]}}, "data.scale.1: input should be less than or equal to 1"),
         ({"data": {"scale": [0.9, 0.5]}}, "the first share should be the smaller one; got"),
         ({"network": {"preset": "tiny"}}, "network.preset: input should be 'johnson', 'half' or"),

@@ -116,15 +116,18 @@ def test_equal_settings_give_equal_weights(settings, tmp_path):
     assert not np.array_equal(one["network.000"], three["network.000"])
 
 
-def test_stopped_and_resumed_equals_uninterrupted(settings, tmp_path):
+# Six steps at 32 pixels are followed by two at 48: stopped before, at and after the change.
+@pytest.mark.parametrize(("crop", "last"), [([32], 3), ([32, 48], 3), ([32, 48], 5), ([32, 48], 6)])
+def test_stopped_and_resumed_equals_uninterrupted(settings, tmp_path, crop, last):
+    settings = changed(settings, data__crop=crop)
     stop = threading.Event()
     stopped = train(
         settings,
         tmp_path / "stopped",
         stop=stop,
-        show=lambda progress: stop.set() if progress.step == 3 else None,
+        show=lambda progress: stop.set() if progress.step == last else None,
     )
-    assert (stopped.step, stopped.style_file) == (4, None)
+    assert (stopped.step, stopped.style_file) == (last + 1, None)
     trained = train(settings, tmp_path / "stopped")
     assert trained.step == 8
     train(settings, tmp_path / "whole")
