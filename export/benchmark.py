@@ -27,7 +27,7 @@ from onestroke.extras import check_plots
 from onestroke.files import size_on_disk
 from onestroke.machine import describe_machine
 from onestroke.stylize import litert
-from onestroke.stylize.style_file import find_model, load
+from onestroke.stylize.loading import find_model, load
 
 SIZES = ((256, 256), (512, 512))  # unless a file or the caller says otherwise
 TIMED_PACKAGES = ("tensorflow", "keras", "ai-edge-litert")

@@ -18,8 +18,8 @@ from onestroke.export.options import ExportOptions, Format, Size
 from onestroke.extras import check_tflite
 from onestroke.files import check_writable, write_whole
 from onestroke.models.size import MINIMUM_SIDE
+from onestroke.models.style_file import find_style_file, load_network, style_names
 from onestroke.stylize.saved_model import DESCRIPTION
-from onestroke.stylize.style_file import find_style_file, load_network, style_names
 
 if TYPE_CHECKING:
     from onestroke.export.verify import Report
@@ -90,6 +90,7 @@ def describe(network: "TransformNetwork", options: ExportOptions) -> dict[str, A
     return {
         "onestroke": __version__,
         "style_names": style_names(network.get_config()),
+        "captions": trained.get("captions", {}),
         "preset": network.preset,
         "image": "RGB in [0, 255], both sides at least 16 pixels",
         "styled": _describe_output(options),

@@ -15,9 +15,9 @@ from onestroke.export.options import ExportOptions, Quantization
 from onestroke.files import size_on_disk
 from onestroke.models.transform import TransformNetwork
 from onestroke.pictures import resize, size_of_long_side
+from onestroke.stylize.loading import load
 from onestroke.stylize.painter import NetworkPainter
 from onestroke.stylize.saved_model import SavedModelPainter
-from onestroke.stylize.style_file import load
 from onestroke.stylize.stylizer import Painter
 
 # Least PSNR of the worst photograph, in dB: what each way of storing reaches with some to spare.

@@ -23,7 +23,7 @@ from onestroke.export.options import ExportOptions
 from onestroke.export.runtime import copy_runtime, find_runtime
 from onestroke.extras import check_tflite
 from onestroke.files import write_whole
-from onestroke.stylize.style_file import find_style_file, read_config, style_names
+from onestroke.models.style_file import IDENTITY, find_style_file, read_config, style_names
 
 if TYPE_CHECKING:
     from onestroke.export.verify import Report
@@ -102,6 +102,7 @@ def _describe(style_file: Path, files: Sequence[Mapping[str, Any]]) -> list[dict
     return [
         {"name": name.replace("_", " "), "index": index, "count": len(names), "files": files}
         for index, name in enumerate(names)
+        if name != IDENTITY
     ]
 
 

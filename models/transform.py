@@ -242,6 +242,10 @@ class TransformNetwork(keras.Model):
         x = self.last(self.last_padding(x))
         return self.pixels(self.colour(x, style=flow.style))
 
+    def as_input(self, image: Tensor, style: Tensor) -> Any:
+        """Returns what to call the network with: a network of one style is not told which."""
+        return {"image": image, "style": style} if self.styles > 1 else image
+
     def moments(self, image: Tensor, style: Tensor | None = None) -> list[Moments]:
         """Returns the moments that each normalisation in turn takes from the picture.
 

@@ -4,14 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from onestroke.stylize.style_file import load
+    from onestroke.stylize.loading import load
 
 __version__ = "0.1.0"
 
 __all__ = ["__version__", "load"]
 
 # Found when first asked for: `import onestroke` and `onestroke --help` start no TensorFlow.
-_HOMES = {"load": "onestroke.stylize.style_file"}
+_HOMES = {"load": "onestroke.stylize.loading"}
 
 
 def __getattr__(name: str) -> Any:

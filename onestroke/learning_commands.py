@@ -1,6 +1,8 @@
 """The commands that learn: train a style, optimise one picture, evaluate both."""
 
 import json
+import statistics
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +12,15 @@ from onestroke.errors import SettingsError
 from onestroke.terminal import INTERRUPTED, out, quiet_tensorflow, stop_at_interrupt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from onestroke.train.evaluation import Subject
     from onestroke.train.settings import Settings
     from onestroke.train.training import Progress
 
+LAGS = 2.0  # times the usual share of the photographs' style loss
 EVALUATED = [256, 512]  # sides of pictures, in pixels
 TIMED = [256, 512, 1024]
 
@@ -28,18 +33,30 @@ def train(
         Path | None, typer.Option(help="Run folder; an existing run is resumed.")
     ] = None,
     style: Annotated[
-        list[str] | None, typer.Option(help="Painting; several are blended evenly.")
+        list[str] | None,
+        typer.Option(
+            metavar="PATH[:WEIGHT]",
+            help="Painting, or a folder of them; a style of each, or with weights one blend.",
+        ),
     ] = None,
     data: Annotated[
         list[str] | None,
         typer.Option(help="Photographs: folder, glob, tfds:NAME[:SPLIT] or bundled."),
     ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="Begin with this style file or run, and learn new styles alone."),
+    ] = None,
+    only: Annotated[
+        bool, typer.Option("--only", help="With --init: leave its styles out of the result.")
+    ] = False,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes one setting."),
     ] = None,
 ) -> None:
     """Train a style, or resume a run that was stopped or killed."""
+    from onestroke.train.ingredients import find_paintings
     from onestroke.train.run import RunFolder
     from onestroke.train.settings import read_recipe, resolve
 
@@ -48,13 +65,24 @@ def train(
             raise SettingsError(
                 "expected --config RECIPE to begin a run or --run DIR to resume one; got neither"
             )
-        if style or data or overrides:
+        if style or data or init or only or overrides:
             raise SettingsError(
-                "expected --run alone to resume; --style, --data and --set belong to --config"
+                "expected --run alone to resume; --style, --data, --init, --only and --set belong "
+                "to --config"
             )
         settings = RunFolder(run).settings()
     else:
-        settings = resolve(read_recipe(config, overrides or []), style, data)
+        if only and not init:
+            raise SettingsError("expected --init MODEL with --only, which leaves its styles out")
+        changes = [f"network.init={json.dumps(init)}", "network.learn=rows"] if init else []
+        changes += ["network.keep=false"] if only else []
+        recipe = read_recipe(
+            config,
+            [*changes, *(overrides or [])],
+            styles=find_paintings(style or []),
+            sources=data or [],
+        )
+        settings = resolve(recipe)
         run = run or Path("runs") / config.stem
     _train(settings, run)
 
@@ -70,7 +98,7 @@ def _train(settings: "Settings", run: Path) -> None:
     if checkpoints:
         out.print(f"Resuming {run} at step {checkpoints[-1]} of {settings.train.steps}.")
     else:
-        out.print(f"Training {', '.join(settings.style.pictures)} in {run}.")
+        out.print(f"Training {', '.join(settings.style.all_names())} in {run}.")
     with quiet_tensorflow():
         from onestroke.train.progress import display
         from onestroke.train.training import train as train_style
@@ -93,7 +121,25 @@ def _train(settings: "Settings", run: Path) -> None:
             f"{after['style']:.3f} ({after['style'] / before['style']:.0%}), "
             f"content loss {after['content']:.3f}."
         )
+        for line in _each_style(before, after):
+            out.print(line, highlight=False)
     out.print(f"Style file: {trained.style_file}")
+
+
+def _each_style(before: "Mapping[str, float]", after: "Mapping[str, float]") -> list[str]:
+    """Says how far each of several styles came, and which lag behind the others."""
+    from onestroke.models.style_file import IDENTITY
+
+    names = [key.removeprefix("style/") for key in after if key.startswith("style/")]
+    names = [name for name in names if name != IDENTITY and f"style/{name}" in before]
+    shares = {name: after[f"style/{name}"] / before[f"style/{name}"] for name in names}
+    width = max(map(len, names), default=0)
+    usual = statistics.median(shares.values()) if shares else 0.0
+    return [
+        f"  {name:{width}}  {before[f'style/{name}']:.3f} -> {after[f'style/{name}']:.3f} "
+        f"({share:.0%}){', lags behind' if share > LAGS * usual else ''}"
+        for name, share in shares.items()
+    ]
 
 
 def optimize(
@@ -187,7 +233,7 @@ def optimize(
 def _first_picture(start: str, photograph: "np.ndarray") -> "np.ndarray | None":
     """Reads the picture to begin with, or lets a model paint it."""
     from onestroke.pictures import SUFFIXES, read_picture
-    from onestroke.stylize.style_file import load
+    from onestroke.stylize.loading import load
 
     if start in ("photograph", "noise"):
         return None
@@ -231,7 +277,11 @@ def evaluate(
     check_writable(report)
     photographs = read_some(data, count, max(sizes or EVALUATED))
     with quiet_tensorflow():
-        subjects = [_subject(model, style or [], overrides or []) for model in models]
+        subjects = [
+            subject
+            for model in models
+            for subject in _subjects(model, style or [], overrides or [])
+        ]
         from onestroke.machine import describe_machine
         from onestroke.train.baseline import Baselines
         from onestroke.train.evaluation import evaluate as evaluate_subjects
@@ -257,32 +307,47 @@ def evaluate(
     out.print(f"Report: {report}")
 
 
-def _subject(model: str, styles: list[str], overrides: list[str]) -> "Subject":
-    """Opens a model with its painting and what it was trained for."""
+def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subject]":
+    """Opens a model: each of its styles with its painting and what it was trained for."""
+    from onestroke.models.style_file import IDENTITY
     from onestroke.models.vgg19_weights import load_vgg19_weights
-    from onestroke.stylize.style_file import load, read_training
+    from onestroke.stylize.loading import load, read_training
     from onestroke.train.evaluation import Subject
-    from onestroke.train.ingredients import read_paintings
+    from onestroke.train.ingredients import read_styles
     from onestroke.train.run import RunFolder
-    from onestroke.train.settings import apply_overrides, check_settings, parse_styles
+    from onestroke.train.settings import apply_overrides, check_settings, replace_styles
 
     run = RunFolder(Path(model))
-    # A run knows where its painting is; files that travel keep its name alone.
+    # A run knows where its paintings are; files that travel keep their names alone.
     values = run.settings().model_dump(mode="json") if run.exists else dict(read_training(model))
     if styles:
-        values["style"] = {**values["style"], "pictures": parse_styles(styles)}
+        values["style"] = {**values["style"], **replace_styles(styles)}
     settings: Settings = check_settings(apply_overrides(values, overrides), origin=model)
-    for name in settings.style.pictures:
+    stylizer = load(model)
+    # Of a file that holds the styles of its base too, the settings know the new ones alone.
+    held = [name for name in stylizer.style_names if name != IDENTITY]
+    names = held if styles else settings.style.all_names()[: len(settings.style.pictures)]
+    if len(names) != len(settings.style.pictures):
+        raise SettingsError(
+            f"expected a --style for each of {', '.join(names)}, in this order; "
+            f"got {len(settings.style.pictures)}"
+        )
+    for name in (name for blend in settings.style.pictures for name in blend):
         if name != "bundled" and not Path(name).is_file():
             raise SettingsError(
                 f"expected the painting that {model} was trained for; there is no file {name}; "
                 "name it with --style PATH"
             )
-    return Subject(
-        name=model,
-        paint=load(model),
-        loss=settings.loss,
-        style=settings.style,
-        paintings=read_paintings(settings.style),
-        vgg19=load_vgg19_weights(settings.loss.vgg19),
-    )
+    vgg19 = load_vgg19_weights(settings.loss.vgg19)
+    paintings = zip(names, settings.style.pictures, read_styles(settings.style), strict=True)
+    return [
+        Subject(
+            name=model if len(stylizer.style_names) == 1 else f"{model}:{name}",
+            paint=partial(stylizer, style={name: 1.0}),
+            loss=settings.loss,
+            style=style,
+            about={"pictures": blend, "size": settings.style.size},
+            vgg19=vgg19,
+        )
+        for name, blend, style in paintings
+    ]

@@ -221,6 +221,13 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(image.resize((width, height), Image.Resampling.LANCZOS))
 
 
+def shrink(pixels: np.ndarray, long_side: int) -> np.ndarray:
+    """Scale a picture down to a long side, in pixels; a smaller one stays as it is."""
+    if max(pixels.shape[:2]) <= long_side:
+        return pixels
+    return resize(pixels, size_of_long_side(pixels.shape[:2], long_side))
+
+
 def size_of_short_side(size: tuple[int, int], short_side: int) -> tuple[int, int]:
     """Scale a (height, width) so that its short side becomes `short_side`, its aspect kept."""
     return _scale(size, short_side / min(size))

@@ -14,13 +14,12 @@ from onestroke.pictures import (
     Picture,
     PictureError,
     read_picture,
-    resize,
-    size_of_long_side,
+    shrink,
     write_picture,
 )
 from onestroke.stylize.jobs import Job, plan_jobs
+from onestroke.stylize.loading import load
 from onestroke.stylize.strength import check_strength
-from onestroke.stylize.style_file import load
 
 Paint = Callable[[np.ndarray], np.ndarray]
 
@@ -111,9 +110,7 @@ def _paint_file(job: Job, paint: Paint, max_size: int | None) -> FileResult:
 
 def _read(source: Path, max_size: int | None) -> Picture:
     picture = read_picture(source, shrink_to=max_size)
-    size = picture.pixels.shape[:2]
-    if max_size is None or max(size) <= max_size:
+    if max_size is None:
         return picture
-    size = size_of_long_side(size, max_size)
-    alpha = None if picture.alpha is None else resize(picture.alpha, size)
-    return Picture(resize(picture.pixels, size), alpha)
+    alpha = None if picture.alpha is None else shrink(picture.alpha, max_size)
+    return Picture(shrink(picture.pixels, max_size), alpha)

@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from onestroke.models.size import MINIMUM_SIDE
+from onestroke.models.style_file import style_names
 from onestroke.models.transform import PRESETS, Flow, TransformNetwork
 from onestroke.pictures import resize
-from onestroke.stylize.style_file import style_names
 from onestroke.stylize.stylizer import Piece
 
 # A johnson network takes 0.9 GB for each megapixel it sees at once: 2.0 GB in all, Python included.

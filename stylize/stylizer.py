@@ -1,12 +1,14 @@
 """A trained style, ready to be called with pictures."""
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from onestroke.errors import SettingsError
 from onestroke.models.size import MINIMUM_SIDE
+from onestroke.models.style_file import IDENTITY
 from onestroke.pictures import PictureError
 from onestroke.stylize.colour import keep_colours
 from onestroke.stylize.strength import check_strength, fade
@@ -75,8 +77,9 @@ class Stylizer:
 
         Args:
             picture: (height, width, 3) uint8 RGB in [0, 255], both sides at least 16.
-            strength: in [0, 1]; cross-fades the pixels from the photograph (0, given back exactly)
-                to the painted picture (1).
+            strength: in [0, 1], from the photograph (0, given back exactly) to the painted
+                picture (1): a way between styles in a network that has learnt to give photographs
+                back, else a cross-fade of pixels.
             preserve_color: take the luminance of the painted picture and the chroma of the
                 photograph.
             style: the weight of each style by its name, of a network that holds several; only
@@ -94,6 +97,9 @@ class Stylizer:
         weights = self.style_weights(style)
         if strength == 0:
             return picture.copy()
+        if IDENTITY in self.style_names:
+            back = self.style_weights({IDENTITY: 1.0})
+            weights, strength = back + np.float32(strength) * (weights - back), 1.0
         result = np.empty_like(picture)
         for region, painted in self.painter.pieces(picture, weights):
             photograph = picture[region]
@@ -113,7 +119,9 @@ class Stylizer:
             style = {names[0]: 1.0}
         for name in style:
             if name not in names:
-                raise SettingsError(f"expected a style of {', '.join(names)}; received {name!r}")
+                raise SettingsError(
+                    f"expected a style of {', '.join(names)}; received {name!r}{_hint(name, names)}"
+                )
         weights = np.array([style.get(name, 0.0) for name in names], np.float32)
         if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.sum() > 0):
             received = ", ".join(f"{name}:{weight:g}" for name, weight in style.items()) or "none"
@@ -121,6 +129,11 @@ class Stylizer:
                 f"expected style weights of 0 or more, one of them above 0; received {received}"
             )
         return weights / weights.sum()
+
+
+def _hint(name: str, names: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def check_whole(picture: np.ndarray) -> None:

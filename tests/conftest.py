@@ -1,15 +1,25 @@
 """What several rooms' tests share: a recipe that trains in seconds, and a style file."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 
-@pytest.fixture
-def tiny_recipe(tmp_path: Path) -> Path:
+@pytest.fixture(autouse=True, scope="session")
+def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests measure paintings themselves and leave nothing behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_values() -> dict[str, dict[str, Any]]:
     """A recipe whose run takes a second: the small network, the first layers of VGG19."""
-    recipe = {
+    return {
         "network": {"preset": "mobile"},
         "style": {"pictures": ["bundled"], "size": 48},
         "loss": {"content": {"relu2_1": 1}, "style": {"relu1_1": 1, "relu2_1": 1}},
@@ -23,8 +33,13 @@ def tiny_recipe(tmp_path: Path) -> Path:
             "sample_every": 4,
         },
     }
+
+
+@pytest.fixture
+def tiny_recipe(tiny_values: dict[str, dict[str, Any]], tmp_path: Path) -> Path:
+    """The file of it."""
     path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(recipe))
+    path.write_text(yaml.safe_dump(tiny_values))
     return path
 
 

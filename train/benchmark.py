@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from rich.table import Table
 
-from onestroke.train.data import PhotographBatches, pipeline_rate
+from onestroke.train.data import StyledBatches, pipeline_rate
 from onestroke.train.ingredients import gather
 from onestroke.train.settings import Settings, check_settings, resolve
 from onestroke.train.stages import stages
@@ -136,9 +136,10 @@ def _time(settings: Settings) -> Timing:
     [stage] = stages(settings.data.crop, settings.train.steps)
     batches = open_batches(settings, ingredients.photographs, stage)
     pipeline = pipeline_rate(batches, PIPELINE_SECONDS)
-    trainer = build_trainer(settings, ingredients.vgg19, ingredients.paintings)
+    trainer = build_trainer(settings, ingredients.vgg19, ingredients.styles)
     batch = batches[0]
-    network = build_network(settings.network.preset, settings.train.precision)
+    image = batch["image"]
+    network = build_network(settings.network.preset, precision=settings.train.precision)
     network.compile(optimizer=build_optimizer(settings.train), loss="mse")
     steps = settings.train.steps
     return Timing(
@@ -147,12 +148,12 @@ def _time(settings: Settings) -> Timing:
         pipeline=pipeline,
         step=_median_step(trainer, batches),
         without_input=_median_step(trainer, _SameBatch(batch, steps)),
-        without_loss=_median_step(network, _SameBatch((batch, batch), steps)),
+        without_loss=_median_step(network, _SameBatch((image, image), steps)),
         batch=settings.data.batch,
     )
 
 
-def _median_step(model: keras.Model, batches: PhotographBatches | _SameBatch) -> float:
+def _median_step(model: keras.Model, batches: StyledBatches | _SameBatch) -> float:
     stopwatch = _Stopwatch()
     model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[stopwatch])
     return stopwatch.median()

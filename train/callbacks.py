@@ -93,7 +93,9 @@ class Journal(StepCallback):
             return
         pace = self.steps * self.batch / self.seconds
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self.latest = {**terms, "learning_rate": rate, "pictures_per_second": round(pace, 3)}
+        # A style that no picture of the interval had has no mean.
+        means = {name: value for name, value in terms.items() if math.isfinite(value)}
+        self.latest = {**means, "learning_rate": rate, "pictures_per_second": round(pace, 3)}
         self.write(step, self.latest)
         self.seconds, self.steps = 0.0, 0
         for metric in self.model.metrics:

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import keras
 import numpy as np
@@ -157,6 +158,28 @@ class PhotographBatches(keras.utils.PyDataset):
                     f"{broken} of the {seen} photographs read so far cannot be read, out of "
                     f"{len(self.photographs)}; mend or remove them; the last one: {message}"
                 )
+
+
+class StyledBatches(PhotographBatches):
+    """Photographs with the styles to paint them in, which take turns.
+
+    Args:
+        styles: how many there are.
+        options: of ``PhotographBatches``.
+
+    Output: a dictionary of ``image``, see ``PhotographBatches``, and ``style``, ``(batch,
+        styles)`` float32, one-hot.
+    """
+
+    def __init__(self, photographs: Photographs, *, styles: int, **options: Any) -> None:
+        super().__init__(photographs, **options)
+        self.styles = np.eye(styles, dtype=np.float32)
+
+    def __getitem__(self, position: int) -> dict[str, np.ndarray]:  # type: ignore[override]
+        """Read the batch of step `first_step + position`, whatever was read before."""
+        first = (self.first_step + position) * self.batch
+        turns = np.arange(first, first + self.batch) % len(self.styles)
+        return {"image": super().__getitem__(position), "style": self.styles[turns]}
 
 
 def pipeline_rate(batches: PhotographBatches, seconds: float) -> float:

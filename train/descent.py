@@ -50,7 +50,7 @@ class PictureLoss:
         """
         batch = tf.constant(picture[None], tf.float32)
         terms, gradient = self._compiled(batch, wanted)
-        return {name: float(term) for name, term in terms.items()}, gradient[0].numpy()
+        return {name: float(term[0]) for name, term in terms.items()}, gradient[0].numpy()
 
     def _terms_and_gradient(self, batch: Tensor, wanted: Mapping[str, Tensor]) -> Any:
         with tf.GradientTape() as tape:

@@ -18,6 +18,7 @@ from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.pictures import resize
 from onestroke.train.baseline import STARTS, Baselines, Curve
 from onestroke.train.descent import Descent, PictureLoss, Terms, descend_by_lbfgs
+from onestroke.train.ingredients import Style
 from onestroke.train.losses import Tensor
 from onestroke.train.objective import build_objective
 from onestroke.train.quality import (
@@ -26,7 +27,8 @@ from onestroke.train.quality import (
     colour_distance,
     grid_energy,
 )
-from onestroke.train.settings import LossSettings, StyleSettings
+from onestroke.train.settings import LossSettings
+from onestroke.train.targets import MEASURED_AS
 
 ITERATIONS_REPLACED = 500  # Johnson et al. 2016, table 1
 WARMUP, TIMED = 2, 5  # passes and iterations
@@ -40,16 +42,16 @@ class Subject:
         name: of the network, in the report.
         paint: from a photograph to a picture, both ``(height, width, 3)`` uint8 RGB.
         loss: what it was trained for, and is measured by.
-        style: the paintings' names and shares.
-        paintings: in the size in which the loss network sees them, uint8 RGB.
+        style: the painting, as the loss network sees it.
+        about: what a report says of the painting.
         vgg19: weights of the loss network.
     """
 
     name: str
     paint: Callable[[np.ndarray], np.ndarray]
     loss: LossSettings
-    style: StyleSettings
-    paintings: Sequence[np.ndarray]
+    style: Style
+    about: Mapping[str, Any]
     vgg19: Vgg19Weights
 
     def describe(self) -> dict[str, Any]:
@@ -57,7 +59,7 @@ class Subject:
         return {
             "name": self.name,
             "loss": self.loss.model_dump(mode="json", exclude={"vgg19"}),
-            "style": self.style.model_dump(mode="json"),
+            "style": self.about,
             "vgg19": {"source": self.vgg19.source, "sha256": self.vgg19.sha256},
         }
 
@@ -207,7 +209,7 @@ def _evaluate(
 ) -> Result:
     loss = _picture_loss(subject)
     key = _fingerprint(subject)
-    colours = np.concatenate([painting.reshape(-1, 1, 3) for painting in subject.paintings])
+    colours = np.concatenate([painting.reshape(-1, 1, 3) for painting in subject.style.pictures])
     photographs, pictures = [], []
     curves: dict[str, list[Curve]] = {start: [] for start in STARTS}
     for name, photograph in squares.items():
@@ -217,7 +219,7 @@ def _evaluate(
         for start in STARTS:
             show(f"  {name}, optimised from {start}")
             curves[start].append(baselines.find(loss, key, photograph, start))
-    painting = subject.paintings[0]
+    painting = subject.style.pictures[0]
     return Result(
         model=subject.name,
         size=size,
@@ -253,15 +255,15 @@ def _speed(subject: Subject, photograph: np.ndarray) -> Speed:
 
 
 def _picture_loss(subject: Subject) -> PictureLoss:
-    shares = list(subject.style.pictures.values())
-    return PictureLoss(build_objective(subject.loss, subject.vgg19, subject.paintings, shares))
+    return PictureLoss(build_objective(subject.loss, subject.vgg19, [subject.style]))
 
 
 def _fingerprint(subject: Subject) -> str:
     """Returns a text that is the same for equal losses alone."""
-    digest = hashlib.sha256(subject.loss.model_dump_json(exclude={"vgg19"}).encode())
-    digest.update(f"{subject.vgg19.sha256} {list(subject.style.pictures.values())}".encode())
-    for painting in subject.paintings:
+    digest = hashlib.sha256(f"{MEASURED_AS} ".encode())
+    digest.update(subject.loss.model_dump_json(exclude={"vgg19"}).encode())
+    digest.update(f"{subject.vgg19.sha256} {list(subject.style.shares)}".encode())
+    for painting in subject.style.pictures:
         digest.update(f"{painting.shape}".encode() + painting.tobytes())
     return digest.hexdigest()
 

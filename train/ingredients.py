@@ -1,16 +1,21 @@
 """What a training needs from disk, read and checked before TensorFlow starts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from onestroke.errors import SettingsError
 from onestroke.models.size import MINIMUM_SIDE
+from onestroke.models.style_file import find_style_file, read_config, style_names
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.pictures import (
     PictureError,
+    find_pictures,
     read_picture,
     resize,
+    shrink,
     size_of_long_side,
     size_of_short_side,
 )
@@ -23,20 +28,35 @@ MAX_ASPECT = 8  # beyond, the loss network would see a ribbon of millions of pix
 
 
 @dataclass(frozen=True)
+class Style:
+    """One style: a painting, or several in a blend.
+
+    Attributes:
+        pictures: the paintings, ``(height, width, 3)`` uint8 RGB.
+        shares: the weight of each in the blend.
+    """
+
+    pictures: Sequence[np.ndarray]
+    shares: Sequence[float] = (1.0,)
+
+
+@dataclass(frozen=True)
 class Ingredients:
     """What goes into a training.
 
     Attributes:
-        paintings: the style pictures, ``(height, width, 3)`` uint8 RGB, in the settings' order.
+        styles: the paintings, as the loss network sees them, in the settings' order.
         photographs: to train on.
         validation: photographs never trained on, ``(height, width, 3)`` uint8 RGB.
         vgg19: weights of the loss network.
+        init: the style file that the network begins with, or None.
     """
 
-    paintings: list[np.ndarray]
+    styles: list[Style]
     photographs: Photographs
     validation: list[np.ndarray]
     vgg19: Vgg19Weights
+    init: Path | None = None
 
 
 def gather(settings: Settings) -> Ingredients:
@@ -46,11 +66,33 @@ def gather(settings: Settings) -> Ingredients:
         OnestrokeError: a file or a data set is missing, broken or of another kind.
     """
     return Ingredients(
-        paintings=read_paintings(settings.style),
+        styles=read_styles(settings.style),
         photographs=open_source(settings.data.source, split="train"),
         validation=read_validation(settings.data),
         vgg19=load_vgg19_weights(settings.loss.vgg19),
+        init=_find_init(settings),
     )
+
+
+def _find_init(settings: Settings) -> Path | None:
+    """Returns the style file to begin with, after a look at its preset and its names."""
+    init = settings.network.init
+    if init is None:
+        return None
+    path = find_style_file(init)
+    config = read_config(path)
+    if config["preset"] != settings.network.preset:
+        raise SettingsError(
+            f"expected a network.init of preset {settings.network.preset}; {init} is "
+            f"{config['preset']}; set network.preset={config['preset']}"
+        )
+    taken = set(style_names(config)) & set(settings.style.all_names())
+    if settings.network.joins and taken:
+        raise SettingsError(
+            f"expected new names beside those of {init}; {sorted(taken)[0]} is there already; "
+            "set style.names, or network.keep=false for the new styles alone"
+        )
+    return path
 
 
 @dataclass(frozen=True)
@@ -101,10 +143,26 @@ def level_sizes(size: tuple[int, int], how: OptimizeSettings) -> list[tuple[int,
     return [size_of_long_side(size, side) for side in sides]
 
 
-def read_paintings(settings: StyleSettings) -> list[np.ndarray]:
-    """Reads the style pictures at the size in which the loss network sees them."""
-    paintings = [read_painting(name) for name in settings.pictures]
-    return [resize(p, size_of_short_side(p.shape[:2], settings.size)) for p in paintings]
+def find_paintings(styles: Sequence[str]) -> list[str]:
+    """Returns what the command line names as styles, with the pictures of a folder for itself."""
+    return [
+        name
+        for style in styles
+        for name in (map(str, find_pictures(style)) if Path(style).is_dir() else [style])
+    ]
+
+
+def read_styles(settings: StyleSettings) -> list[Style]:
+    """Reads the paintings at the size in which the loss network sees them."""
+    return [
+        Style([_read_resized(name, settings.size) for name in blend], list(blend.values()))
+        for blend in settings.pictures
+    ]
+
+
+def _read_resized(name: str, short_side: int) -> np.ndarray:
+    painting = read_painting(name)
+    return resize(painting, size_of_short_side(painting.shape[:2], short_side))
 
 
 def read_painting(name: str) -> np.ndarray:
@@ -128,9 +186,7 @@ def read_validation(settings: DataSettings) -> list[np.ndarray]:
 
 
 def _read_validation(source: Photographs, index: int, long_side: int) -> np.ndarray:
-    pixels = source.read(index, long_side)
-    if max(pixels.shape[:2]) > long_side:
-        pixels = resize(pixels, size_of_long_side(pixels.shape[:2], long_side))
+    pixels = shrink(source.read(index, long_side), long_side)
     height, width = pixels.shape[:2]
     if min(height, width) < MINIMUM_SIDE:
         raise PictureError(

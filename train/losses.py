@@ -2,8 +2,8 @@
 
 Every term is a difference measured against the energy of what it should resemble, so that a
 weight of 1 means the same for any painting, picture size, batch size and choice of layers.
-Features and pictures are ``(batch, height, width, channels)`` floats; every loss is a scalar, the
-mean over the batch.
+Features and pictures are ``(batch, height, width, channels)`` floats; every loss is ``(batch,)``,
+one number for each picture.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from typing import Any
 from keras import ops
 
 Tensor = Any  # a tensor of whichever Keras backend runs
+FLAT = 1.0  # squared pixel values: for a photograph of one colour
 TINY = 1e-8  # for features that are all zero; VGG19's biases keep even a black picture's above
 
 
@@ -45,7 +46,7 @@ def inner(features: Tensor) -> Tensor:
 
 
 def relative_error(actual: Tensor, target: Tensor) -> Tensor:
-    """Energy of the difference over energy of the target, the mean over the batch.
+    """Energy of the difference over energy of the target, for each picture.
 
     ``|actual - target|² / |target|²``, summed over all but the batch. 0 for equals, 1 for a black
     picture.
@@ -53,7 +54,7 @@ def relative_error(actual: Tensor, target: Tensor) -> Tensor:
     actual, target = ops.cast(actual, "float32"), ops.cast(target, "float32")
     axes = tuple(range(1, len(target.shape)))
     difference = ops.mean(ops.square(ops.subtract(actual, target)), axis=axes)
-    return ops.mean(difference / (ops.mean(ops.square(target), axis=axes) + TINY))
+    return difference / (ops.mean(ops.square(target), axis=axes) + TINY)
 
 
 def weighted_mean(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
@@ -77,12 +78,12 @@ def style_losses(actual: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> d
     """Style reconstruction loss of each layer (Johnson et al. 2016, eq. 4).
 
     Departures: divided by the energy of the painting's Gram matrix instead of its size, and taken
-    of the ``inner`` features.
+    of the ``inner`` features. What photographs have is divided out in ``train.targets``.
 
     Args:
         actual: features of the pictures.
-        grams: Gram matrices of the painting's inner features, ``(1, channels, channels)``, by
-            layer.
+        grams: Gram matrices of the painting's inner features, ``(1, channels, channels)``, or of
+            a painting for each picture, by layer.
     """
     return {name: relative_error(gram_matrix(inner(actual[name])), grams[name]) for name in grams}
 
@@ -102,9 +103,20 @@ def variation(picture: Tensor) -> Tensor:
     return down + across
 
 
-def variation_loss(picture: Tensor, painting_variation: float) -> Tensor:
+def variation_loss(picture: Tensor, painting_variation: Tensor) -> Tensor:
     """Total variation measured against the painting's own: 1 is as rough as the painting.
 
     After Johnson et al. 2016, section 3.2 (total variation regularisation).
     """
-    return ops.mean(variation(picture)) / painting_variation
+    return variation(picture) / painting_variation
+
+
+def reproduction_loss(picture: Tensor, photograph: Tensor) -> Tensor:
+    """How far a picture is from the photograph it should repeat, against the photograph's variance.
+
+    1 for a picture of the photograph's mean colour.
+    """
+    picture, photograph = ops.cast(picture, "float32"), ops.cast(photograph, "float32")
+    axes = (1, 2, 3)
+    spread = ops.mean(ops.var(photograph, axis=(1, 2)), axis=-1)
+    return ops.mean(ops.square(picture - photograph), axis=axes) / (spread + FLAT)

@@ -7,26 +7,26 @@ for photographs x and the network's pictures y = f(x) (Johnson et al. 2016, sect
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
+from onestroke.train.ingredients import Style
 from onestroke.train.losses import (
     Tensor,
     content_loss,
-    gram_matrix,
-    inner,
+    reproduction_loss,
     style_losses,
-    variation,
     variation_loss,
     weighted_mean,
 )
 from onestroke.train.settings import LossSettings
+from onestroke.train.targets import Targets, measure_styles
 
 TERMS = ("loss", "content", "style", "variation")
 
@@ -42,69 +42,59 @@ class Weights:
     style_layers: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Painting:
-    """What the style loss needs to know of the painting, computed once before training.
-
-    Attributes:
-        grams: Gram matrix of each style layer's inner features, ``(1, channels, channels)``.
-        variation: mean square difference of neighbouring pixels.
-    """
-
-    grams: Mapping[str, np.ndarray]
-    variation: float
-
-
-def measure_paintings(
-    network: keras.Model, pictures: Sequence[np.ndarray], weights: Sequence[float]
-) -> Painting:
-    """Blends the styles of pictures, ``(height, width, 3)`` RGB in [0, 255], by their weights."""
-    shares = np.asarray(weights, np.float64) / np.sum(weights)
-    grams: dict[str, np.ndarray] = {}
-    roughness = 0.0
-    for picture, share in zip(pictures, shares, strict=True):
-        batch = np.asarray(picture, np.float32)[None]
-        roughness += share * float(variation(batch)[0])
-        for name, features in network(batch).items():
-            gram = np.float32(share) * ops.convert_to_numpy(gram_matrix(inner(features)))
-            grams[name] = grams.get(name, 0) + gram
-    return Painting(grams, roughness)
-
-
 class Objective:
-    """The loss of pictures: how far they are from photographs, the painting, and smoothness.
+    """The loss of pictures: how far they are from photographs, their styles, and smoothness.
 
     Args:
         loss_network: VGG19 with every content and style layer; see ``models.vgg19``.
-        painting: the style to reach.
+        targets: the styles to reach.
         weights: of the terms and layers.
     """
 
-    def __init__(self, loss_network: keras.Model, painting: Painting, weights: Weights) -> None:
+    def __init__(self, loss_network: keras.Model, targets: Targets, weights: Weights) -> None:
         self.loss_network = loss_network
         # The photographs themselves are only looked at by the content layers.
         self.content_network = keras.Model(
             loss_network.input,
             {name: loss_network.output[name] for name in weights.content_layers},
         )
-        self.painting = painting
+        self.targets = targets
         self.weights = weights
 
-    def terms(self, wanted: Mapping[str, Tensor], pictures: Tensor) -> dict[str, Tensor]:
-        """Returns the loss, its terms before their weights, and each style layer's, as scalars.
+    def terms(
+        self,
+        wanted: Mapping[str, Tensor],
+        pictures: Tensor,
+        style: Tensor | None = None,
+        photographs: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Returns the loss, its terms before their weights, and each style layer's.
 
         Args:
             wanted: what ``content_network`` makes of the photographs.
             pictures: ``(batch, height, width, 3)`` RGB float32 in [0, 255].
+            style: ``(batch, styles)`` float32, one-hot; None where there is a single style.
+            photographs: as ``pictures``; only the identity asks for them.
+
+        Returns:
+            ``(batch,)`` float32 each.
         """
         weights = self.weights
+        targets = self.targets if style is None else self.targets.of(style)
         actual = self.loss_network(pictures)
-        layers = style_losses(actual, self.painting.grams)
+        layers = {
+            name: error / targets.distance
+            for name, error in style_losses(actual, targets.grams).items()
+        }
         terms = {
             "content": content_loss(actual, wanted, weights.content_layers),
             "style": weighted_mean(layers, weights.style_layers),
-            "variation": variation_loss(pictures, self.painting.variation),
+            "variation": variation_loss(pictures, targets.variation),
         }
+        if style is not None and photographs is not None:
+            repeated = reproduction_loss(pictures, photographs)
+            terms["style"] += targets.identity * (repeated - terms["style"])
+            terms["variation"] *= 1 - targets.identity
         loss = sum(getattr(weights, name) * value for name, value in terms.items())
         return {"loss": loss, **terms, **{f"style_{name}": v for name, v in layers.items()}}
 
@@ -112,26 +102,27 @@ class Objective:
 def build_objective(
     settings: LossSettings,
     vgg19: Vgg19Weights,
-    pictures: Sequence[np.ndarray],
-    shares: Sequence[float],
+    styles: Sequence[Style],
+    *,
+    identity: bool = False,
     precision: str = "float32",
+    cache: Path | None = None,
 ) -> Objective:
     """Builds the loss network and measures the paintings, these always in 32 bits.
 
     Args:
         settings: layers, weights and pooling.
         vgg19: weights of the loss network.
-        pictures: the paintings, ``(height, width, 3)`` RGB in [0, 255].
-        shares: the weight of each painting in the blend.
+        styles: the paintings.
+        identity: whether one more style gives photographs back.
         precision: of the loss network, a Keras dtype policy.
+        cache: a folder in which paintings' measures are remembered.
     """
-    painting = measure_paintings(
-        loss_network(list(settings.style), vgg19, pooling=settings.pooling), pictures, shares
-    )
+    targets = measure_styles(settings, vgg19, styles, identity=identity, folder=cache)
     layers = list(dict.fromkeys([*settings.content, *settings.style]))
     return Objective(
         loss_network(layers, vgg19, pooling=settings.pooling, dtype=precision),
-        painting,
+        targets,
         Weights(
             content=settings.content_weight,
             style=settings.style_weight,
@@ -142,31 +133,67 @@ def build_objective(
     )
 
 
+class StyleMeans(keras.metrics.Metric):
+    """The mean style loss of each style's pictures, as ``style/NAME``.
+
+    Args:
+        names: of the styles.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(name="style_means")
+        self.names = names
+        shape = (len(names),)
+        self.total = self.add_weight(shape=shape, initializer="zeros", name="total")
+        self.count = self.add_weight(shape=shape, initializer="zeros", name="count")
+
+    def update_state(self, losses: Tensor, style: Tensor) -> None:
+        """Counts ``(batch,)`` losses of pictures in ``(batch, styles)``, one-hot."""
+        self.total.assign_add(ops.matmul(losses, style))
+        self.count.assign_add(ops.sum(style, axis=0))
+
+    def result(self) -> dict[str, Tensor]:
+        """Returns the means by name; NaN for a style that no picture had."""
+        means = self.total / self.count
+        return {f"style/{name}": means[i] for i, name in enumerate(self.names)}
+
+
 class StyleTrainer(keras.Model):
     """The transformation network together with the objective, as Keras trains them.
 
     Args:
         network: the network to train.
         objective: what it is to make small.
+        names: of the styles.
 
-    Input: photographs, ``(batch, height, width, 3)`` RGB float32 in [0, 255].
+    Input: a dictionary of ``image``, photographs, ``(batch, height, width, 3)`` RGB float32 in
+        [0, 255], and ``style``, ``(batch, styles)`` float32, one-hot.
     """
 
-    def __init__(self, network: TransformNetwork, objective: Objective, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        network: TransformNetwork,
+        objective: Objective,
+        names: Sequence[str] = ("style",),
+        **kwargs: Any,
+    ) -> None:
         # Each layer casts for itself; the photographs stay in 32 bits for the loss network.
         super().__init__(autocast=False, **kwargs)
         self.network = network
         self.loss_network = objective.loss_network  # where Keras sees its weights
         self.objective = objective
+        self.names = tuple(names)
         self.means = [keras.metrics.Mean(name=name) for name in TERMS]
+        self.style_means = StyleMeans(self.names)
 
-    def call(self, x: Tensor, training: bool = False) -> Tensor:
+    def call(self, x: Mapping[str, Tensor], training: bool = False) -> Tensor:
         """Paints the photographs."""
-        return self.network(x, training=training)
+        return self.network(self.network.as_input(x["image"], x["style"]), training=training)
 
-    def terms(self, photographs: Tensor, pictures: Tensor) -> dict[str, Tensor]:
-        """Returns the loss of pictures and its terms; see ``Objective.terms``."""
-        return self.objective.terms(self.objective.content_network(photographs), pictures)
+    def terms(self, x: Mapping[str, Tensor], pictures: Tensor) -> dict[str, Tensor]:
+        """Returns the loss of pictures and its terms, ``(batch,)``; see ``Objective.terms``."""
+        wanted = self.objective.content_network(x["image"])
+        return self.objective.terms(wanted, pictures, x["style"], x["image"])
 
     def compute_loss(
         self,
@@ -176,13 +203,16 @@ class StyleTrainer(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """Returns the loss of pictures ``y_pred`` painted from photographs ``x``."""
+        """Returns the mean loss of pictures ``y_pred`` painted from ``x``."""
         terms = self.terms(x, y_pred)
+        # What repeats photographs has another measure of style, and would mix with the paintings'.
+        painted = 1 - self.objective.targets.of(x["style"]).identity
         for mean in self.means:
-            mean.update_state(terms[mean.name])
-        return terms["loss"]
+            mean.update_state(terms[mean.name], None if mean.name == "loss" else painted)
+        self.style_means.update_state(terms["style"], x["style"])
+        return ops.mean(terms["loss"])
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The means of every term since they were last reset."""
-        return self.means
+        """The means since they were last reset: terms, of paintings alone; many styles' losses."""
+        return [*self.means, self.style_means] if len(self.names) > 1 else self.means

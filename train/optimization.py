@@ -16,7 +16,7 @@ from keras import ops
 from onestroke.models.size import MINIMUM_SIDE
 from onestroke.pictures import resize, size_of_short_side
 from onestroke.train.descent import Descent, PictureLoss, Terms, descend_by_adam, descend_by_lbfgs
-from onestroke.train.ingredients import PictureIngredients, level_sizes
+from onestroke.train.ingredients import PictureIngredients, Style, level_sizes
 from onestroke.train.losses import Tensor
 from onestroke.train.objective import Objective, build_objective
 from onestroke.train.picture_settings import OptimizeSettings, PictureSettings
@@ -144,8 +144,8 @@ class Optimization:
             resize(painting, size_of_short_side(painting.shape[:2], short_side))
             for painting in self.ingredients.paintings
         ]
-        shares = list(style.pictures.values())
-        return build_objective(self.settings.loss, self.ingredients.vgg19, paintings, shares)
+        blend = Style(paintings, list(style.pictures.values()))
+        return build_objective(self.settings.loss, self.ingredients.vgg19, [blend])
 
     def _descend(
         self,

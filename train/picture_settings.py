@@ -41,11 +41,13 @@ class PictureLoss(LossSettings):
     """What counts in one picture: more of the style, and its large forms, than a network learns.
 
     Attributes:
-        style: with relu5_1, from which the swirls of a Starry Night come.
+        content: things alone; edges may move.
+        style: with more of relu5_1, from which the swirls of a Starry Night come.
         style_weight: of the style term.
         variation_weight: of the smoothness term.
     """
 
+    content: LayerWeights = Field(default_factory=lambda: {"relu4_2": 1.0})
     style: LayerWeights = Field(
         default_factory=lambda: {
             "relu1_1": 0.5,
@@ -55,7 +57,7 @@ class PictureLoss(LossSettings):
             "relu5_1": 0.3,
         }
     )
-    style_weight: NotNegative = 20.0
+    style_weight: NotNegative = 16.0
     variation_weight: NotNegative = 0.1
 
 

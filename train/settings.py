@@ -7,15 +7,25 @@ weights.
 
 import copy
 import difflib
-import re
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from onestroke.errors import SettingsError
+from onestroke.models.style_file import IDENTITY, find_style_file
+from onestroke.weights import parse_weights
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -47,9 +57,15 @@ def _in_order(shares: tuple[float, float]) -> tuple[float, float]:
     return shares
 
 
+def _as_styles(value: Any) -> Any:
+    """A list has a style in every entry; a name or a mapping is a single one."""
+    return [value] if isinstance(value, str | Mapping) else value
+
+
 PictureWeights = Annotated[
     dict[str, Positive], Field(min_length=1), BeforeValidator(_weight_by_name)
 ]
+Styles = Annotated[list[PictureWeights], Field(min_length=1), BeforeValidator(_as_styles)]
 Source = Annotated[str, Field(min_length=1)]
 Sources = Annotated[list[Source], Field(min_length=1), BeforeValidator(_as_list)]
 Crop = Annotated[int, Field(ge=32, le=2048, multiple_of=4)]
@@ -67,52 +83,101 @@ class NetworkSettings(Section):
 
     Attributes:
         preset: ``johnson`` as in the paper, ``half`` its width, ``mobile`` for phones.
+        init: what it begins with: None for random weights, or a style file or run of the same
+            preset.
+        init_sha256: of that file, noted when the run begins.
+        learn: ``all`` weights, or only the ``rows`` of scale and shift of the new styles, which
+            begin as the blend of the old styles that comes nearest; the old ones stay as they are.
+        keep: whether the result also holds the styles of ``init``, when only rows are learnt.
     """
 
     preset: Literal["johnson", "half", "mobile"] = "johnson"
+    init: Annotated[str, Field(min_length=1)] | None = None
+    init_sha256: str | None = None
+    learn: Literal["all", "rows"] = "all"
+    keep: bool = True
+
+    @model_validator(mode="after")
+    def _check_learn(self) -> "NetworkSettings":
+        if self.learn == "rows" and self.init is None:
+            raise ValueError("expected network.init for network.learn=rows: rows of which network?")
+        return self
+
+    @property
+    def joins(self) -> bool:
+        """Whether the styles of ``init`` are in the result."""
+        return self.learn == "rows" and self.keep
 
 
 class StyleSettings(Section):
-    """The painting.
+    """The paintings: one style from each, all in one network.
 
     Attributes:
-        pictures: paths, each with its weight in the blend; ``bundled`` is the package's own.
+        pictures: a path for every style, or several with their weights in a blend; ``bundled``
+            is the package's own.
+        names: of the styles, in the same order; the files' names if none are given.
+        captions: what to say of a style, by its name: the painting, its painter, the year.
+        identity: whether one more style, ``photograph``, gives photographs back unchanged, so
+            that strength is a way between two styles of the network.
         size: short side in pixels at which the loss network sees them, aspect kept. Larger
             gives larger strokes.
     """
 
-    pictures: PictureWeights = Field(default_factory=lambda: {"bundled": 1.0})
+    pictures: Styles = Field(default_factory=lambda: [{"bundled": 1.0}])
+    names: list[str] = []
+    captions: dict[str, str] = {}
+    identity: bool = False
     size: Annotated[int, Field(ge=32, le=4096)] = 256
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "StyleSettings":
+        given, count = len(self.names), len(self.pictures)
+        if given not in (0, count):
+            raise ValueError(f"expected {count} names, one for each style; got {given}")
+        names = self.all_names()
+        if IDENTITY in names[:count]:
+            raise ValueError(f"{IDENTITY} is kept for the identity; set style.names")
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise ValueError(f"{twice[0]} would name two styles; set style.names")
+        if unknown := self.captions.keys() - set(names):
+            raise ValueError(f"expected captions of {', '.join(names)}; {min(unknown)} is none")
+        return self
+
+    def all_names(self) -> list[str]:
+        """Returns the names of the styles, the identity's last."""
+        names = self.names or ["+".join(Path(n).stem for n in blend) for blend in self.pictures]
+        return [*names, IDENTITY] if self.identity else list(names)
 
 
 class LossSettings(Section):
     """What counts, and how much. All terms are without dimension; see ``train.losses``.
 
     Attributes:
-        content: VGG19 layers that keep the photograph, with their weights.
-        style: VGG19 layers that bring the painting, with their weights. Half for the first two:
-            a network matches them ten times as closely as relu4_1 in any case. Not more for
-            relu4_1, and none for relu5_1, which would be two thirds of the style loss: what a
-            network does for them is to fill flat areas with a regular lattice.
+        content: VGG19 layers that keep the photograph, with their weights: relu3_3 its edges,
+            relu4_2 its things.
+        style: VGG19 layers that bring the painting, with their weights: the later, the larger
+            its forms. Much of relu5_1 fills flat areas with a regular lattice.
         content_weight: of the content term.
-        style_weight: of the style term; the dial between photograph and painting.
+        style_weight: of the style term, which is 1 for a photograph; the dial between photograph
+            and painting.
         variation_weight: of the smoothness term.
         vgg19: ``bundled``, ``imagenet``, or a path to a .h5, .mat or .npz file.
         pooling: of VGG19, ``max`` or ``avg``.
     """
 
-    content: LayerWeights = Field(default_factory=lambda: {"relu4_2": 1.0})
+    content: LayerWeights = Field(default_factory=lambda: {"relu3_3": 1.0, "relu4_2": 1.0})
     style: LayerWeights = Field(
         default_factory=lambda: {
             "relu1_1": 0.5,
             "relu2_1": 0.5,
             "relu3_1": 1.0,
-            "relu4_1": 1.0,
+            "relu4_1": 2.0,
+            "relu5_1": 0.2,
         }
     )
     content_weight: NotNegative = 1.0
     style_weight: NotNegative = 6.0
-    variation_weight: NotNegative = 0.5
+    variation_weight: NotNegative = 0.2
     vgg19: str = "bundled"
     pooling: Literal["max", "avg"] = "max"
 
@@ -192,13 +257,31 @@ class Settings(Section):
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 
-def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Settings:
-    """Reads a recipe and applies overrides of the form ``section.key=value``.
+def read_recipe(
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    styles: Sequence[str] = (),
+    sources: Sequence[str] = (),
+) -> Settings:
+    """Reads a recipe and applies what the command line changes.
+
+    Args:
+        path: the recipe.
+        overrides: changes of the form ``section.key=value``; the last word.
+        styles: paintings instead of the recipe's, a style of each ``PATH``, or one that blends
+            them if they come as ``PATH:WEIGHT``.
+        sources: photographs instead of the recipe's.
 
     Raises:
         SettingsError: the file is missing or no YAML; a key is unknown; a value does not fit.
     """
-    return check_settings(apply_overrides(read_yaml(path), overrides), origin=str(path))
+    recipe = read_yaml(path)
+    if styles:
+        recipe["style"] = (recipe.get("style") or {}) | replace_styles(styles)
+    if sources:
+        recipe["data"] = (recipe.get("data") or {}) | {"source": list(sources)}
+    return check_settings(apply_overrides(recipe, overrides), origin=str(path))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -276,7 +359,13 @@ def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"{key} is missing; add it"
     if first["type"] != "extra_forbidden":
-        return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}; got {first['input']!r}"
+        text = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}"
+        # About a whole section, the message says itself what came.
+        return (
+            text
+            if first["type"] == "value_error" and isinstance(first["input"], Mapping)
+            else (f"{text}; got {first['input']!r}")
+        )
     sections: dict[str, Any] = {k: field.annotation for k, field in schema.model_fields.items()}
     known = list(sections)
     if len(place) > 1:
@@ -288,31 +377,39 @@ def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
     return f"unknown key {key}; {hint}"
 
 
-def resolve(
-    settings: Settings, styles: Sequence[str] | None = None, sources: Sequence[str] | None = None
-) -> Settings:
+def resolve(settings: Settings) -> Settings:
     """Settles what a recipe leaves open, so that a run can be resumed from any folder.
 
-    Paths become absolute and ``auto`` becomes the precision that suits this machine.
+    Paths become absolute, ``auto`` becomes the precision that suits this machine, and the file
+    that a network begins with is noted by its contents.
 
-    Args:
-        settings: the recipe.
-        styles: paintings instead of the recipe's, each as ``PATH`` or ``PATH:WEIGHT``.
-        sources: photographs instead of the recipe's.
+    Raises:
+        ModelError: there is no such file.
     """
     values = settings.model_dump(mode="json")
-    if styles:
-        values["style"]["pictures"] = parse_styles(styles)
-    if sources:
-        values["data"]["source"] = list(sources)
     style, data, loss = values["style"], values["data"], values["loss"]
-    style["pictures"] = {as_absolute(name): share for name, share in style["pictures"].items()}
+    style["pictures"] = [_absolute_keys(blend) for blend in _as_styles(style["pictures"])]
     data["source"] = [as_absolute(source) for source in data["source"]]
     data["validation"] = [as_absolute(source) for source in data["validation"]]
     loss["vgg19"] = as_absolute(loss["vgg19"])
+    if settings.network.init:
+        init = as_absolute(settings.network.init)
+        digest = hashlib.sha256(find_style_file(init).read_bytes()).hexdigest()
+        values["network"] |= {"init": init, "init_sha256": digest}
     if values["train"]["precision"] == "auto":
         values["train"]["precision"] = "mixed_bfloat16" if _has_matrix_units() else "float32"
     return check_settings(values)
+
+
+def replace_styles(styles: Sequence[str]) -> dict[str, Any]:
+    """Returns the keys of ``style`` for paintings named on the command line.
+
+    Args:
+        styles: each a style as ``PATH``, or together one that blends them as ``PATH:WEIGHT``.
+    """
+    blend = parse_styles(styles)
+    weighted = list(blend) != list(dict.fromkeys(styles))
+    return {"pictures": blend if weighted else list(blend), "names": [], "captions": {}}
 
 
 def parse_styles(styles: Sequence[str]) -> dict[str, float]:
@@ -321,17 +418,17 @@ def parse_styles(styles: Sequence[str]) -> dict[str, float]:
     Raises:
         SettingsError: a weight is not above 0.
     """
-    weights = {}
-    for style in styles:
-        match = re.fullmatch(r"(.+):([-+.\d]+(?:e[-+]?\d+)?)", style)
-        try:
-            name, weight = (match[1], float(match[2])) if match else (style, 1.0)
-        except ValueError:
-            name, weight = style, 1.0
-        if weight <= 0:
-            raise SettingsError(f"expected --style PATH:WEIGHT with a weight above 0; got {style}")
-        weights[name] = weight
+    weights = parse_weights(styles)
+    for name, weight in weights.items():
+        if not weight > 0:
+            raise SettingsError(
+                f"expected --style PATH:WEIGHT with a weight above 0; got {name}:{weight:g}"
+            )
     return weights
+
+
+def _absolute_keys(blend: str | Mapping[str, float]) -> dict[str, float]:
+    return {as_absolute(name): share for name, share in _weight_by_name(blend).items()}
 
 
 def as_absolute(source: str) -> str:

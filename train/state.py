@@ -12,6 +12,7 @@ from onestroke.errors import ModelError, SettingsError
 from onestroke.files import write_whole
 from onestroke.train.descent import Descent
 from onestroke.train.picture_settings import PictureSettings
+from onestroke.train.targets import MEASURED_AS
 
 
 @dataclass
@@ -31,7 +32,7 @@ class State:
 
 def fingerprint(settings: PictureSettings, *pictures: np.ndarray) -> str:
     """Returns a text that is the same for the same settings and pictures alone."""
-    digest = hashlib.sha256(settings.model_dump_json().encode())
+    digest = hashlib.sha256(f"{MEASURED_AS} {settings.model_dump_json()}".encode())
     for picture in pictures:
         digest.update(str(picture.shape).encode() + picture.tobytes())
     return digest.hexdigest()

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from onestroke.errors import ModelError, OnestrokeError
 from onestroke.files import write_whole
+from onestroke.models.style_file import load_network, style_names
+from onestroke.models.styles import copy_network, join_networks, learn_only_rows
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.train.callbacks import (
@@ -22,20 +23,23 @@ from onestroke.train.callbacks import (
     StopWhenDiverged,
 )
 from onestroke.train.checkpoint import restore_checkpoint
-from onestroke.train.data import PhotographBatches
-from onestroke.train.ingredients import Ingredients, gather
+from onestroke.train.data import StyledBatches
+from onestroke.train.ingredients import Ingredients, Style, gather
 from onestroke.train.muon import ConvolutionMuon
+from onestroke.train.nearest import nearest_blends
 from onestroke.train.objective import StyleTrainer, build_objective
 from onestroke.train.run import RunFolder
 from onestroke.train.settings import Settings, TrainSettings, resolve
 from onestroke.train.sources import Photographs
 from onestroke.train.stages import Stage, stages
+from onestroke.train.targets import cache_folder, typical_photographs
 from onestroke.train.validation import Validation
 
 logger = logging.getLogger("onestroke.train")
 
 WARMUP_FROM = 0.1  # of the learning rate, at the first step
 ADAM_SHARE = 1 / 3  # of Muon's learning rate, for what Muon leaves to Adam
+TRIED = 4  # photographs on which known styles are tried
 COSINE_TO = 0.01  # of the learning rate, at the last step
 
 
@@ -119,11 +123,15 @@ def _train(
     stop: threading.Event,
 ) -> Trained:
     run.forget_unfinished_files()
-    trainer = build_trainer(settings, ingredients.vgg19, ingredients.paintings)
+    known = load_network(ingredients.init) if ingredients.init else None
+    begun = bool(run.checkpoint_steps())
+    trainer = build_trainer(
+        settings, ingredients.vgg19, ingredients.styles, known=None if begun else known
+    )
     first_step = _resume(run, trainer)
     broken: set[int] = set()
     if first_step < settings.train.steps:
-        validation = Validation(ingredients.validation)
+        validation = Validation(ingredients.validation, settings.style.all_names())
         journal = Journal(
             run,
             settings.train.log_every,
@@ -148,7 +156,10 @@ def _train(
     photographs, pictures = validation_losses(run)
     if finished:
         metadata = describe(settings, ingredients.vgg19, photographs, pictures)
-        save_style(run.style_file, trainer.network, metadata)
+        network = _in_32_bits(trainer.network, metadata)
+        if known is not None and settings.network.joins:
+            network = join_networks(known, network, _join_descriptions(known, metadata))
+        write_whole(run.style_file, network.save)
     return Trained(
         step,
         run.style_file if finished else None,
@@ -183,7 +194,7 @@ def _callbacks(
 
 def fit(
     trainer: StyleTrainer,
-    batches: PhotographBatches,
+    batches: StyledBatches,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Runs Keras' loop over the batches, once.
@@ -205,26 +216,50 @@ def fit(
 
 
 def build_trainer(
-    settings: Settings, weights: Vgg19Weights, pictures: Sequence[np.ndarray]
+    settings: Settings,
+    weights: Vgg19Weights,
+    styles: Sequence[Style],
+    *,
+    known: TransformNetwork | None = None,
 ) -> StyleTrainer:
-    """Builds and compiles the networks, with fresh weights drawn from the seed."""
+    """Builds and compiles the networks, with fresh weights drawn from the seed.
+
+    Args:
+        settings: the run.
+        weights: of the loss network.
+        styles: the paintings.
+        known: the network of ``network.init``, whose weights are taken instead; its styles are
+            tried on photographs, and each new one begins as the blend that comes nearest.
+    """
     keras.utils.set_random_seed(settings.train.seed)
     precision = settings.train.precision
-    network = build_network(settings.network.preset, precision)
-    shares = list(settings.style.pictures.values())
-    objective = build_objective(settings.loss, weights, pictures, shares, precision)
-    trainer = StyleTrainer(network, objective, dtype=precision)
+    names = settings.style.all_names()
+    network = build_network(settings.network.preset, len(names), precision)
+    objective = build_objective(
+        settings.loss,
+        weights,
+        styles,
+        identity=settings.style.identity,
+        precision=precision,
+        cache=cache_folder(),
+    )
+    if known is not None:
+        blends = nearest_blends(known, objective, typical_photographs()[:TRIED])
+        copy_network(known, network, blends)
+    if settings.network.learn == "rows":
+        learn_only_rows(network)
+    trainer = StyleTrainer(network, objective, names, dtype=precision)
     trainer.compile(optimizer=build_optimizer(settings.train))
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer
 
 
-def build_network(preset: str, precision: str = "float32") -> TransformNetwork:
+def build_network(preset: str, styles: int = 1, precision: str = "float32") -> TransformNetwork:
     """Builds a network whose layers compute in ``precision``, a Keras dtype policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return TransformNetwork(preset)
+        return TransformNetwork(preset, styles)
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -244,11 +279,12 @@ def build_optimizer(settings: TrainSettings) -> keras.optimizers.Optimizer:
     return ConvolutionMuon(rate, adam_share=ADAM_SHARE, global_clipnorm=settings.clip_norm)
 
 
-def open_batches(settings: Settings, photographs: Photographs, stage: Stage) -> PhotographBatches:
+def open_batches(settings: Settings, photographs: Photographs, stage: Stage) -> StyledBatches:
     """Returns the batches of a stage."""
     data = settings.data
-    return PhotographBatches(
+    return StyledBatches(
         photographs,
+        styles=len(settings.style.all_names()),
         batch=data.batch,
         crop=stage.crop,
         seed=settings.train.seed,
@@ -269,14 +305,19 @@ def describe(
     from onestroke import __version__
 
     resolved = settings.model_dump(mode="json")
-    paintings = [{Path(name).name: share} for name, share in settings.style.pictures.items()]
-    resolved["style"]["pictures"] = paintings
+    resolved["style"]["pictures"] = [
+        [{Path(name).name: share} for name, share in blend.items()]
+        for blend in settings.style.pictures
+    ]
+    if settings.network.init:
+        resolved["network"]["init"] = Path(settings.network.init).name
     for key in ("source", "validation"):
         resolved["data"][key] = [_without_folder(source) for source in resolved["data"][key]]
     resolved["loss"]["vgg19"] = weights.source
     return {
         "onestroke": __version__,
-        "style_names": ["+".join(Path(name).stem for name in settings.style.pictures)],
+        "style_names": settings.style.all_names(),
+        "captions": settings.style.captions,
         "settings": resolved,
         "vgg19": {"source": weights.source, "sha256": weights.sha256},
         "losses": {"photographs": dict(photographs), "pictures": dict(pictures)},
@@ -287,11 +328,22 @@ def _without_folder(source: str) -> str:
     return source if source.startswith("tfds:") else Path(source).name
 
 
-def save_style(path: Path, network: TransformNetwork, metadata: dict[str, Any]) -> None:
-    """Writes the style file: the network in 32 bits, whatever precision trained it."""
+def _in_32_bits(network: TransformNetwork, metadata: dict[str, Any]) -> TransformNetwork:
+    """Returns the network as it is shipped, whatever precision trained it."""
     shipped = TransformNetwork(network.preset, network.styles, metadata)
     shipped.set_weights(network.get_weights())
-    write_whole(path, lambda temporary: shipped.save(temporary))
+    return shipped
+
+
+def _join_descriptions(known: TransformNetwork, new: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a style file says of old styles and of new ones in the same network."""
+    old = known.metadata
+    return {
+        **new,
+        "style_names": [*style_names(known.get_config()), *new["style_names"]],
+        "captions": {**old.get("captions", {}), **new["captions"]},
+        "began_with": old,
+    }
 
 
 def validation_losses(run: RunFolder) -> tuple[dict[str, float], dict[str, float]]:

@@ -1,40 +1,66 @@
 """Photographs that are never trained on: painted, and measured by the training's own losses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from keras import ops
 from PIL import Image
 
+from onestroke.models.style_file import IDENTITY
 from onestroke.train.objective import StyleTrainer
 
-SHOWN = 4  # photographs on a contact sheet
+PER_ROW = 4  # of a contact sheet
+SHOWN = 16  # pictures on it at most
 
 
 class Validation:
-    """The fixed validation photographs.
+    """The fixed validation photographs, painted in the styles in turn.
 
     Args:
         photographs: ``(height, width, 3)`` uint8 RGB each.
+        names: of the styles.
     """
 
-    def __init__(self, photographs: Sequence[np.ndarray]) -> None:
-        self.photographs = photographs
+    def __init__(self, photographs: Sequence[np.ndarray], names: Sequence[str]) -> None:
+        one_hot = np.eye(len(names), dtype=np.float32)
+        turns = range(max(len(photographs), len(names)))  # every photograph and every style
+        self.names = [names[i % len(names)] for i in turns]
+        self.photographs = [photographs[i % len(photographs)] for i in turns]
+        self.batches = [
+            {
+                "image": np.asarray(photograph, np.float32)[None],
+                "style": one_hot[None, i % len(names)],
+            }
+            for i, photograph in enumerate(self.photographs)
+        ]
+        self.shown = min(max(PER_ROW, len(names)), len(self.batches), SHOWN)
 
     def measure_photographs(self, trainer: StyleTrainer) -> dict[str, float]:
         """Returns the mean terms of the photographs themselves: where the training starts."""
-        return _mean([_terms(trainer, _batch(p), _batch(p)) for p in self.photographs])
+        return self._mean([_terms(trainer, x, x["image"]) for x in self.batches])
 
     def measure(self, trainer: StyleTrainer) -> tuple[dict[str, float], Image.Image]:
         """Paints every photograph; returns the mean terms and a sheet of the first few."""
         terms: list[dict[str, float]] = []
         painted: list[np.ndarray] = []
-        for photograph in self.photographs:
-            picture = trainer.network(_batch(photograph), training=False)
-            terms.append(_terms(trainer, _batch(photograph), picture))
-            if len(painted) < SHOWN:
+        for x in self.batches:
+            picture = trainer(x, training=False)
+            terms.append(_terms(trainer, x, picture))
+            if len(painted) < self.shown:
                 painted.append(to_bytes(ops.convert_to_numpy(picture)[0]))
-        return _mean(terms), contact_sheet(self.photographs[:SHOWN], painted)
+        return self._mean(terms), contact_sheet(self.photographs[: self.shown], painted)
+
+    def _mean(self, terms: Sequence[dict[str, float]]) -> dict[str, float]:
+        """Averages terms over the paintings; of several styles, each one's style losses too."""
+        pairs = list(zip(self.names, terms, strict=True))
+        painted = [its for name, its in pairs if name != IDENTITY]
+        means = {key: _rounded([its[key] for its in painted]) for key in painted[0]}
+        if len(set(self.names)) == 1:
+            return means
+        return means | {
+            f"style/{name}": _rounded([its["style"] for other, its in pairs if other == name])
+            for name in dict.fromkeys(self.names)
+        }
 
 
 def to_bytes(picture: np.ndarray) -> np.ndarray:
@@ -43,24 +69,35 @@ def to_bytes(picture: np.ndarray) -> np.ndarray:
 
 
 def contact_sheet(above: Sequence[np.ndarray], below: Sequence[np.ndarray]) -> Image.Image:
-    """Sets photographs over their paintings, side by side."""
-    heights = [picture.shape[0] for picture in above]
-    sheet = Image.new("RGB", (sum(p.shape[1] for p in above), 2 * max(heights)), "white")
-    left = 0
-    for photograph, painting in zip(above, below, strict=True):
-        sheet.paste(Image.fromarray(photograph), (left, 0))
-        sheet.paste(Image.fromarray(painting), (left, max(heights)))
-        left += photograph.shape[1]
+    """Sets photographs over their paintings, four in a row."""
+    rows = [
+        _row(above[first : first + PER_ROW], below[first : first + PER_ROW])
+        for first in range(0, len(above), PER_ROW)
+    ]
+    sheet = Image.new("RGB", (max(r.width for r in rows), sum(r.height for r in rows)), "white")
+    top = 0
+    for row in rows:
+        sheet.paste(row, (0, top))
+        top += row.height
     return sheet
 
 
-def _batch(photograph: np.ndarray) -> np.ndarray:
-    return np.asarray(photograph, np.float32)[None]
+def _row(above: Sequence[np.ndarray], below: Sequence[np.ndarray]) -> Image.Image:
+    heights = [picture.shape[0] for picture in above]
+    row = Image.new("RGB", (sum(p.shape[1] for p in above), 2 * max(heights)), "white")
+    left = 0
+    for photograph, painting in zip(above, below, strict=True):
+        row.paste(Image.fromarray(photograph), (left, 0))
+        row.paste(Image.fromarray(painting), (left, max(heights)))
+        left += photograph.shape[1]
+    return row
 
 
-def _terms(trainer: StyleTrainer, photograph: np.ndarray, picture: np.ndarray) -> dict[str, float]:
-    return {name: float(term) for name, term in trainer.terms(photograph, picture).items()}
+def _terms(
+    trainer: StyleTrainer, x: Mapping[str, np.ndarray], picture: np.ndarray
+) -> dict[str, float]:
+    return {name: float(term[0]) for name, term in trainer.terms(x, picture).items()}
 
 
-def _mean(terms: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: round(float(np.mean([t[name] for t in terms])), 5) for name in terms[0]}
+def _rounded(values: Sequence[float]) -> float:
+    return round(float(np.mean(values)), 5)

@@ -15,8 +15,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from onestroke.export.servable import Servable
 from onestroke.export.verify import difference
 from onestroke.models import layers
+from onestroke.models.style_file import load_network
 from onestroke.models.transform import TransformNetwork
-from onestroke.stylize.style_file import load_network
 from onestroke.train.settings import read_recipe, resolve
 from onestroke.train.sources import open_source
 from onestroke.train.training import train

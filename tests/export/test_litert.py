@@ -13,11 +13,11 @@ from onestroke.errors import ModelError, SettingsError
 from onestroke.export.litert import convert, describe_inside, measure_ranges, quantize
 from onestroke.export.operators import inspect_operators
 from onestroke.export.options import Quantization
+from onestroke.models.style_file import load_network
 from onestroke.models.transform import PRESETS, TransformNetwork
 from onestroke.pictures import PictureError
 from onestroke.stylize import litert
 from onestroke.stylize.litert import LiteRtPainter, read_description
-from onestroke.stylize.style_file import load_network
 
 ONE_STYLE = np.ones(1, np.float32)
 DESCRIPTION = {"style_names": ["wave"], "size": None}

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from onestroke.export.saved_model import write_saved_model
+from onestroke.models.style_file import load_network
 from onestroke.models.transform import TransformNetwork
 from onestroke.stylize.saved_model import DESCRIPTION
-from onestroke.stylize.style_file import load_network
 
 # What a server does: TensorFlow, and nothing of ours.
 SERVER = """

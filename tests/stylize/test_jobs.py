@@ -190,7 +190,7 @@ def test_outputs_without_permission(photos, monkeypatch):
 
 def test_planning_starts_no_tensorflow():
     code = (
-        "import sys, onestroke, onestroke.stylize.files, onestroke.stylize.style_file\n"
+        "import sys, onestroke, onestroke.stylize.files, onestroke.stylize.loading\n"
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,6 +5,7 @@ import pytest
 
 import onestroke
 from onestroke.errors import SettingsError
+from onestroke.models.style_file import load_network
 from onestroke.models.transform import TransformNetwork
 from onestroke.pictures import PictureError
 from onestroke.stylize.colour import BT601_LUMA
@@ -47,6 +48,19 @@ def test_strength_fades_from_the_photograph(stylizer, photograph):
     assert np.abs(half - middle).max() <= 1
 
 
+def test_strength_is_a_way_between_styles_where_one_gives_photographs_back(style_file, photograph):
+    network = load_network(style_file)
+    network.metadata = {"style_names": ["wave", "photograph"]}
+    stylizer = Stylizer(NetworkPainter(network))
+    for strength, style in (
+        (0.25, {"wave": 1, "photograph": 3}),
+        (1, {"wave": 1}),
+    ):
+        faded = stylizer(photograph, strength=strength)
+        np.testing.assert_array_equal(faded, stylizer(photograph, style=style))
+    np.testing.assert_array_equal(stylizer(photograph, strength=0), photograph)
+
+
 def test_colours_are_kept_and_strokes_stay(stylizer, photograph):
     kept = stylizer(photograph, preserve_color=True)
     painted = stylizer(photograph)
@@ -70,6 +84,11 @@ def test_styles_are_chosen_by_name_and_blended(stylizer, photograph):
     np.testing.assert_allclose(
         stylizer.style_weights({"scream": 3, "wave": 1}), np.float32([0.25, 0.75])
     )
+
+
+def test_the_nearest_name_is_offered(stylizer, photograph):
+    with pytest.raises(SettingsError, match="received 'screem'; did you mean scream\\?"):
+        stylizer(photograph, style={"screem": 1})
 
 
 def test_unknown_style(stylizer, photograph):

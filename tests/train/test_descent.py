@@ -7,6 +7,7 @@ import pytest
 
 from onestroke.models.vgg19_weights import load_vgg19_weights
 from onestroke.train.descent import Descent, PictureLoss, descend_by_adam, descend_by_lbfgs
+from onestroke.train.ingredients import Style
 from onestroke.train.objective import TERMS, build_objective
 from onestroke.train.settings import LossSettings
 
@@ -20,7 +21,7 @@ def noise(seed: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def loss() -> PictureLoss:
     settings = LossSettings(content={"relu2_1": 1}, style={"relu1_1": 1, "relu2_1": 1})
-    return PictureLoss(build_objective(settings, load_vgg19_weights(), [noise(0)], [1]))
+    return PictureLoss(build_objective(settings, load_vgg19_weights(), [Style([noise(0)])]))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_the_terms_are_those_of_the_objective_and_of_each_layer(loss, wanted):
     assert set(terms) == {*TERMS, "style_relu1_1", "style_relu2_1"}
     style = (terms["style_relu1_1"] + terms["style_relu2_1"]) / 2
     assert terms["style"] == pytest.approx(style, 1e-5)
-    expected = terms["content"] + 6 * terms["style"] + 0.5 * terms["variation"]
+    expected = terms["content"] + 6 * terms["style"] + 0.2 * terms["variation"]
     assert terms["loss"] == pytest.approx(expected, 1e-5)
     assert gradient.shape == (SIDE, SIDE, 3)
 

@@ -18,8 +18,9 @@ from onestroke.train.evaluation import (
     measure_speed,
     middle_square,
 )
+from onestroke.train.ingredients import Style
 from onestroke.train.report import as_tables, write_report
-from onestroke.train.settings import LossSettings, StyleSettings
+from onestroke.train.settings import LossSettings
 
 
 def picture(seed: int, height: int = 40, width: int = 40) -> np.ndarray:
@@ -31,8 +32,8 @@ def subject(name: str, paint) -> Subject:
         name=name,
         paint=paint,
         loss=LossSettings(content={"relu2_1": 1}, style={"relu1_1": 1, "relu2_1": 1}),
-        style=StyleSettings(),
-        paintings=[picture(7)],
+        style=Style([picture(7)]),
+        about={"pictures": {"seven.jpg": 1.0}, "size": 40},
         vgg19=load_vgg19_weights(),
     )
 

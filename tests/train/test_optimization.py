@@ -140,8 +140,8 @@ def test_strokes_keep_their_size_relative_to_the_picture(content, monkeypatch):
     """The painting is as long as the picture unless a size is set, and shrinks with it."""
     seen = []
 
-    def note(loss, vgg19, pictures, shares, precision="float32"):
-        seen.append(pictures[0].shape[:2])
+    def note(loss, vgg19, styles):
+        seen.append(styles[0].pictures[0].shape[:2])
         raise InterruptedError
 
     monkeypatch.setattr("onestroke.train.optimization.build_objective", note)
@@ -160,7 +160,7 @@ def test_several_paintings_are_blended_by_weight(content, tmp_path):
 
     def gram(*styles):
         objective = begin(content, styles=styles)._objective(1.0)
-        return objective.painting.grams["relu1_1"]
+        return objective.targets.grams["relu1_1"]
 
     expected = 0.25 * gram(one) + 0.75 * gram(other)
     np.testing.assert_allclose(gram(f"{one}:1", f"{other}:3"), expected, rtol=1e-4)
@@ -169,7 +169,7 @@ def test_several_paintings_are_blended_by_weight(content, tmp_path):
 def test_pooling_and_layers_are_the_settings(content):
     objective = begin(content, "loss.pooling=avg", "loss.style={relu3_1: 1}")._objective(1.0)
     assert objective.loss_network.get_layer("pool1").__class__.__name__ == "AveragePooling2D"
-    assert set(objective.painting.grams) == {"relu3_1"}
+    assert set(objective.targets.grams) == {"relu3_1"}
 
 
 def test_pictures_too_narrow_for_the_first_size(tmp_path):

@@ -38,7 +38,7 @@ def test_recipes_of_the_repository_are_valid_and_say_how_they_did(path):
 def test_recipe_and_defaults(recipe):
     settings = read_recipe(recipe)
     assert settings.loss.style_weight == 3
-    assert settings.loss.content == {"relu4_2": 1.0}
+    assert settings.loss.content == {"relu3_3": 1.0, "relu4_2": 1.0}
     assert settings.train.steps == 10
 
 
@@ -66,15 +66,36 @@ def test_overrides_are_yaml_and_the_last_one_wins(recipe):
 @pytest.mark.parametrize(
     ("pictures", "expected"),
     [
-        ("a.jpg", {"a.jpg": 1}),
-        (["a.jpg", "b.jpg"], {"a.jpg": 1, "b.jpg": 1}),
-        (["a.jpg", {"b.jpg": 2}], {"a.jpg": 1, "b.jpg": 2}),
-        ({"a.jpg": 0.5}, {"a.jpg": 0.5}),
+        ("a.jpg", [{"a.jpg": 1}]),
+        (["a.jpg", "b.jpg"], [{"a.jpg": 1}, {"b.jpg": 1}]),
+        (["a.jpg", {"b.jpg": 2, "c.jpg": 1}], [{"a.jpg": 1}, {"b.jpg": 2, "c.jpg": 1}]),
+        ({"a.jpg": 0.5, "b.jpg": 1}, [{"a.jpg": 0.5, "b.jpg": 1}]),
     ],
 )
 def test_pictures_with_and_without_weights(pictures, expected):
     values = {"train": {"steps": 1}, "style": {"pictures": pictures}}
     assert check_settings(values).style.pictures == expected
+
+
+def test_styles_have_names(tmp_path):
+    def named(**style):
+        return check_settings({"train": {"steps": 1}, "style": style}).style.all_names()
+
+    two = ["sea.jpg", {"wave.jpg": 1, "scream.jpg": 2}]
+    assert named(pictures=two) == ["sea", "wave+scream"]
+    assert named(pictures=two, identity=True) == ["sea", "wave+scream", "photograph"]
+    assert named(pictures=two, names=["a", "b"]) == ["a", "b"]
+
+
+def test_styles_on_the_command_line(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = resolve(read_recipe(recipe, styles=["a.jpg", "b.jpg"]))
+    assert settings.style.all_names() == ["a", "b"]
+    blended = resolve(read_recipe(recipe, styles=["a.jpg:2", "b.jpg"]))
+    path = f"{tmp_path}/"
+    named = read_recipe(recipe, ["style.names=[sea]"], styles=["a.jpg"])
+    assert named.style.all_names() == ["sea"]
+    assert blended.style.pictures == [{path + "a.jpg": 2.0, path + "b.jpg": 1.0}]
 
 
 def test_settings_are_frozen(recipe):
@@ -109,10 +130,27 @@ def test_settings_are_frozen(recipe):
         ({"network": {"preset": "tiny"}}, "network.preset: input should be 'johnson', 'half' or"),
         ({"train": {"precision": "fp8"}}, "train.precision: input should be 'auto', 'float32'"),
         ({"train": {"learning_rate": float("nan")}}, "train.learning_rate: input should be"),
-        ({"style": {"pictures": [["a"]]}}, "expected paths, each alone or with its weight"),
+        (
+            {"style": {"pictures": ["a/b.jpg", "c/b.jpg"]}},
+            "style: value error, b would name two styles; set style.names",
+        ),
+        (
+            {"style": {"pictures": ["a.jpg"], "names": ["b", "c"]}},
+            "expected 1 names, one for each style; got 2",
+        ),
+        (
+            {"style": {"pictures": ["a.jpg"], "captions": {"b": "B"}}},
+            "expected captions of a; b is none",
+        ),
+        (
+            {"style": {"pictures": ["photograph.jpg"]}},
+            "photograph is kept for the identity; set style.names",
+        ),
+        ({"network": {"learn": "rows"}}, "expected network.init for network.learn=rows"),
+        ({"style": {"pictures": [[3]]}}, "expected paths, each alone or with its weight"),
         ({"data": {"source": ""}}, "data.source.0: string should have at least 1 character"),
         ({"train": {"seed": 2**40}}, "train.seed: input should be less than 4294967296"),
-        ({"style": {"pictures": []}}, "style.pictures: dictionary should have at least 1 item"),
+        ({"style": {"pictures": []}}, "style.pictures: list should have at least 1 item"),
     ],
 )
 def test_mistakes_are_named(values, expected):
@@ -150,8 +188,9 @@ def test_unknown_override_is_named(recipe):
 def test_resolve_settles_paths_and_precision(recipe, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(settings_module, "_has_matrix_units", lambda: True)
-    settings = resolve(read_recipe(recipe), ["sea.jpg"], ["photos", "tfds:coco/2017:train"])
-    assert settings.style.pictures == {str(tmp_path / "sea.jpg"): 1.0}
+    sources = ["photos", "tfds:coco/2017:train"]
+    settings = resolve(read_recipe(recipe, styles=["sea.jpg"], sources=sources))
+    assert settings.style.pictures == [{str(tmp_path / "sea.jpg"): 1.0}]
     assert settings.data.source == [str(tmp_path / "photos"), "tfds:coco/2017:train"]
     assert settings.data.validation == ["bundled"]
     assert settings.loss.vgg19 == "bundled"

@@ -14,7 +14,7 @@ from onestroke.errors import ModelError, OnestrokeError, SettingsError
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
 from onestroke.train.checkpoint import DivergedError, save_checkpoint
-from onestroke.train.ingredients import read_paintings, read_validation
+from onestroke.train.ingredients import Style, read_styles, read_validation
 from onestroke.train.run import RunFolder
 from onestroke.train.settings import check_settings, read_recipe, resolve
 from onestroke.train.training import (
@@ -154,10 +154,8 @@ def test_several_pictures_are_blended_by_weight(settings):
     one, two = random.uniform(0, 255, (2, 48, 60, 3)).astype(np.float32)
 
     def grams(pictures, shares):
-        names = {f"{i}.png": share for i, share in enumerate(shares)}
-        return build_trainer(
-            changed(settings, style__pictures=names), weights, pictures
-        ).objective.painting.grams["relu2_1"]
+        trainer = build_trainer(settings, weights, [Style(pictures, shares)])
+        return trainer.objective.targets.grams["relu2_1"]
 
     blend = grams([one, two], [1.0, 3.0])
     expected = 0.25 * grams([one], [1.0]) + 0.75 * grams([two], [1.0])
@@ -167,7 +165,7 @@ def test_several_pictures_are_blended_by_weight(settings):
 def test_the_painting_is_read_at_its_size_with_its_aspect(settings, tmp_path):
     Image.linear_gradient("L").resize((300, 200)).save(tmp_path / "wide.png")
     style = changed(settings, style__pictures={str(tmp_path / "wide.png"): 1.0}).style
-    assert [picture.shape for picture in read_paintings(style)] == [(48, 72, 3)]
+    assert [p.shape for style in read_styles(style) for p in style.pictures] == [(48, 72, 3)]
 
 
 # Loss scaling may skip its first steps in float16, until the scale fits.
@@ -188,16 +186,16 @@ def test_float16_steps_are_taken_not_skipped(settings):
     trainer = build_trainer(
         changed(settings, train__precision="mixed_float16"),
         load_vgg19_weights(),
-        read_paintings(settings.style),
+        read_styles(settings.style),
     )
     photographs = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
     for _ in range(4):
-        trainer.train_on_batch(photographs)
+        trainer.train_on_batch({"image": photographs, "style": np.ones((1, 1), np.float32)})
     assert int(trainer.optimizer.iterations) >= 3
 
 
 def test_bounded_layers_stay_in_32_bits():
-    network = build_network("mobile", "mixed_float16")
+    network = build_network("mobile", precision="mixed_float16")
     assert network.get_layer("down1").compute_dtype == "float16"
     assert network.output.dtype == "float32"
 
@@ -218,7 +216,7 @@ def test_divergence_stops_at_its_step_and_keeps_the_checkpoint(settings, tmp_pat
 
 def test_weights_that_are_not_finite_are_never_saved(settings, tmp_path):
     """The loss of a step is that of the weights before it, so the weights are looked at too."""
-    trainer = build_trainer(settings, load_vgg19_weights(), read_paintings(settings.style))
+    trainer = build_trainer(settings, load_vgg19_weights(), read_styles(settings.style))
     trainer.network.colour.shift.assign([[np.nan, 0, 0]])
     with pytest.raises(DivergedError, match="expected finite weights; some are not after step 4"):
         save_checkpoint(tmp_path / "checkpoint.npz", trainer, 4)
@@ -342,7 +340,7 @@ def test_paintings_without_strokes_are_refused(settings, tmp_path):
         ("ribbon.png", "expected a painting up to 8 times as long as wide; "),
     ):
         style = changed(settings, style__pictures={str(tmp_path / name): 1.0}).style
-        assert expected in message(read_paintings, style)
+        assert expected in message(read_styles, style)
 
 
 def test_validation_photographs_are_limited_and_large_enough(settings, tmp_path):
@@ -362,7 +360,7 @@ def test_the_style_file_keeps_names_and_no_folders(settings):
         {},
         {},
     )
-    assert metadata["settings"]["style"]["pictures"] == [{"sea.jpg": 1.0}, {"sea.jpg": 3.0}]
+    assert metadata["settings"]["style"]["pictures"] == [[{"sea.jpg": 1.0}, {"sea.jpg": 3.0}]]
     assert metadata["settings"]["data"]["source"] == ["tfds:coco/2017:train", "photos"]
 
 

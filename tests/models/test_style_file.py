@@ -12,7 +12,7 @@ import pytest
 
 import onestroke
 from onestroke.errors import ModelError
-from onestroke.stylize.style_file import find_style_file, read_config
+from onestroke.models.style_file import find_style_file, read_config
 
 EXPECTED = "expected a .keras style file that `onestroke train` wrote, or a run folder"
 MENDING = "copy it again, or train it again with `onestroke train`"

@@ -1,7 +1,6 @@
-"""From what a user calls a model to what paints with it.
+"""The style file: what ``onestroke train`` leaves, a ``.keras`` archive of a ``TransformNetwork``.
 
-A style file is what ``onestroke train`` leaves: a ``.keras`` archive of a ``TransformNetwork``. It
-is looked into before TensorFlow starts, which takes seconds; so this module imports it late.
+It is looked into before TensorFlow starts, which takes seconds; so this module imports it late.
 """
 
 import json
@@ -13,52 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onestroke.errors import ModelError
-from onestroke.stylize import litert, saved_model
-from onestroke.stylize.litert import LiteRtPainter
-from onestroke.stylize.saved_model import SavedModelPainter, is_saved_model
-from onestroke.stylize.stylizer import Stylizer
 
 if TYPE_CHECKING:
     from onestroke.models.transform import TransformNetwork
 
+IDENTITY = "photograph"  # the style that gives photographs back, in networks that have one
 REGISTERED_NAME = "onestroke>TransformNetwork"
 _EXPECTED = "expected a .keras style file that `onestroke train` wrote, or a run folder"
 _MENDING = "copy it again, or train it again with `onestroke train`"
-
-
-def load(model: Path | str) -> Stylizer:
-    """Loads a trained style, or what was exported from one.
-
-    Args:
-        model: a style file (``.keras``), the folder of a finished run, a TFLite file or the
-            folder of a SavedModel.
-
-    Raises:
-        ModelError: there is none, or it is unfinished, broken, or of another kind.
-
-    Example:
-        >>> painted = onestroke.load("runs/wave/style.keras")(photograph)
-    """
-    path = find_model(model)
-    if path.suffix == ".tflite":
-        return Stylizer(LiteRtPainter(path))
-    if is_saved_model(path):
-        return Stylizer(SavedModelPainter(path))
-    from onestroke.stylize.painter import NetworkPainter
-
-    return Stylizer(NetworkPainter(load_network(path)))
-
-
-def find_model(model: Path | str) -> Path:
-    """Returns the TFLite file, the folder of the SavedModel or the style file that is meant.
-
-    Starts no TensorFlow. Of an export, ``load`` finds out whether it is whole.
-
-    Raises:
-        ModelError: it is neither, and no style file.
-    """
-    path = Path(model).expanduser()
-    return path if path.suffix == ".tflite" or is_saved_model(path) else find_style_file(path)
 
 
 def find_style_file(model: Path | str) -> Path:
@@ -116,25 +77,6 @@ def read_config(path: Path) -> dict[str, Any]:
     if name != REGISTERED_NAME:
         raise ModelError(f"{path} is a Keras model, but not of ours ({name}); {_EXPECTED}")
     return model.get("config", {})
-
-
-def read_training(model: Path | str) -> Mapping[str, Any]:
-    """Returns the settings of the training that a style file or an export came from.
-
-    Raises:
-        ModelError: there is none, it is broken, or it does not know.
-    """
-    path = find_model(model)
-    if path.suffix == ".tflite":
-        description = litert.read_description(path)
-    elif is_saved_model(path):
-        description = saved_model.read_description(path)
-    else:
-        description = read_config(path)["metadata"]
-    settings = description.get("settings")
-    if not settings:
-        raise ModelError(f"expected a model that knows its training's settings; {model} does not")
-    return settings
 
 
 def style_names(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,0 +1,265 @@
+"""Several styles in one network: trained together, added to a known one, given back unchanged."""
+
+import shutil
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import onestroke
+from onestroke.errors import OnestrokeError
+from onestroke.models.style_file import load_network, read_config
+from onestroke.models.styles import copy_network, join_networks
+from onestroke.models.transform import TransformNetwork
+from onestroke.models.vgg19_weights import load_vgg19_weights
+from onestroke.pictures import resize, size_of_long_side
+from onestroke.train.ingredients import Style
+from onestroke.train.nearest import nearest_blends
+from onestroke.train.objective import StyleMeans, build_objective
+from onestroke.train.run import RunFolder
+from onestroke.train.settings import LossSettings, check_settings, resolve
+from onestroke.train.sources import open_source
+from onestroke.train.targets import measure_styles
+from onestroke.train.training import train
+
+LOSS = LossSettings(content={"relu2_1": 1}, style={"relu1_1": 1, "relu2_1": 1})
+
+
+def paint(folder):
+    """Makes two paintings: stripes and noise."""
+    stripes = np.zeros((48, 48, 3), np.uint8)
+    stripes[:, ::4] = (250, 40, 10)
+    noise = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    for name, pixels in (("stripes", stripes), ("noise", noise)):
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return [str(folder / "stripes.png"), str(folder / "noise.png")]
+
+
+def settings_of(tiny_values, **changes):
+    values = {section: dict(keys) for section, keys in tiny_values.items()}
+    for key, value in changes.items():
+        section, name = key.split("__")
+        values[section][name] = value
+    return resolve(check_settings(values))
+
+
+def values_of(network):
+    return [np.asarray(variable) for variable in network.variables]
+
+
+@pytest.fixture(scope="module")
+def known(tiny_values, tmp_path_factory):
+    """A run of two styles and the identity."""
+    folder = tmp_path_factory.mktemp("known")
+    settings = settings_of(tiny_values, style__pictures=paint(folder), style__identity=True)
+    return train(settings, folder / "known").style_file
+
+
+def test_each_style_has_its_losses(known):
+    assert read_config(known)["metadata"]["style_names"] == ["stripes", "noise", "photograph"]
+    steps = [e for e in RunFolder(known.parent).metrics() if "learning_rate" in e]
+    seen = {key for entry in steps for key in entry if key.startswith("style/")}
+    assert seen == {"style/stripes", "style/noise", "style/photograph"}
+    # Two pictures a step take the three styles in turn: each step lacks one of them.
+    assert all(sum(key.startswith("style/") for key in entry) == 2 for entry in steps)
+    losses = read_config(known)["metadata"]["losses"]
+    assert losses["photographs"]["style/photograph"] == 0
+    assert losses["pictures"]["style/noise"] > 0
+
+
+def test_rows_alone_leave_the_old_styles_as_they_are(known, tiny_values, tmp_path):
+    settings = settings_of(
+        tiny_values,
+        network__init=str(known),
+        network__learn="rows",
+        style__pictures=["bundled"],
+        train__learning_rate=0.03,
+    )
+    trained = train(settings, tmp_path / "more")
+    unlearnt = settings.model_copy(
+        update={"train": settings.train.model_copy(update={"learning_rate": 1e-12})}
+    )
+    begun = load_network(train(unlearnt, tmp_path / "begun").style_file)
+    old, new = load_network(known), load_network(trained.style_file)
+    assert "/" not in new.metadata["settings"]["network"]["init"]
+    names = ["stripes", "noise", "photograph", "bundled"]
+    assert new.metadata["style_names"] == names
+    for before, after, first in zip(*map(values_of, (old, new, begun)), strict=True):
+        if after.shape == before.shape:
+            np.testing.assert_array_equal(before, after)
+        else:
+            np.testing.assert_array_equal(before, after[:3])
+            assert not np.allclose(after[3], first[3], atol=1e-4)
+
+    picture = np.random.default_rng(1).integers(0, 256, (40, 36, 3), dtype=np.uint8)
+    for name in names[:3]:
+        expected = onestroke.load(known)(picture, style={name: 1})
+        np.testing.assert_array_equal(
+            onestroke.load(trained.style_file)(picture, style={name: 1}), expected
+        )
+
+
+@pytest.mark.parametrize("learn", ["rows", "all"])
+def test_many_styles_stopped_and_resumed_equal_uninterrupted(known, tiny_values, tmp_path, learn):
+    settings = settings_of(
+        tiny_values, network__init=str(known), network__learn=learn, style__identity=True
+    )
+    settings = settings.model_copy(
+        update={"network": settings.network.model_copy(update={"keep": False})}
+    )
+    stop = threading.Event()
+    stopped = train(
+        settings,
+        tmp_path / "stopped",
+        stop=stop,
+        show=lambda progress: stop.set() if progress.step == 3 else None,
+    )
+    assert stopped.step == 4
+    one = load_network(train(settings, tmp_path / "stopped").style_file)
+    two = load_network(train(settings, tmp_path / "whole").style_file)
+    for mine, its in zip(values_of(one), values_of(two), strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def test_another_file_to_begin_with_is_another_run(known, tiny_values, tmp_path):
+    copy = shutil.copy(known, tmp_path / "copy.keras")
+    settings = settings_of(tiny_values, network__init=str(copy), network__learn="rows")
+    stop = threading.Event()
+    stop.set()
+    train(settings, tmp_path / "more", stop=stop)
+    copy.write_bytes(copy.read_bytes() + b"another")
+    with pytest.raises(OnestrokeError, match=r"network\.init_sha256"):
+        train(settings, tmp_path / "more")
+
+
+def test_the_new_style_alone(known, tiny_values, tmp_path):
+    settings = settings_of(
+        tiny_values, network__init=str(known), network__learn="rows", network__keep=False
+    )
+    new = load_network(train(settings, tmp_path / "alone").style_file)
+    assert new.styles == 1
+    assert new.metadata["style_names"] == ["bundled"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"network__preset": "half"}, "expected a network.init of preset half; "),
+        ({"style__names": ["noise"]}, "noise is there already; set style.names"),
+    ],
+)
+def test_what_does_not_fit_the_known_network(known, tiny_values, tmp_path, changes, expected):
+    changes = {"network__init": str(known), "network__learn": "rows", **changes}
+    with pytest.raises(OnestrokeError, match=expected):
+        train(settings_of(tiny_values, **changes), tmp_path / "more")
+    assert not (tmp_path / "more").exists()
+
+
+def test_there_is_no_file_to_begin_with(tiny_values):
+    with pytest.raises(OnestrokeError, match=r"no model /none\.keras"):
+        settings_of(tiny_values, network__init="/none.keras", network__learn="rows")
+
+
+def two_styles():
+    random = np.random.default_rng(0)
+    network = TransformNetwork("mobile", 2)
+    for variable in network.variables:
+        if variable.name in ("scale", "shift"):
+            variable.assign(random.normal(1, 0.3, variable.shape))
+    return network
+
+
+def test_the_nearest_style_is_the_one_that_painted_the_painting():
+    network = two_styles()
+    photograph = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    inputs = {"image": photograph[None].astype(np.float32), "style": np.float32([[0, 1]])}
+    painting = np.asarray(network(inputs))[0]
+    objective = build_objective(LOSS, load_vgg19_weights(), [Style([painting])])
+    np.testing.assert_allclose(
+        nearest_blends(network, objective, [photograph]), [[0, 1]], atol=0.01
+    )
+
+
+def test_rows_are_copied_blended_and_joined():
+    source, target = two_styles(), TransformNetwork("mobile", 3)
+    copy_network(source, target, np.array([[0, 1], [1, 0], [0.25, 0.75]]))
+    for its, mine in zip(values_of(source), values_of(target), strict=True):
+        if its.shape == mine.shape:
+            np.testing.assert_array_equal(its, mine)
+        else:
+            np.testing.assert_array_equal(mine[:2], its[::-1])
+            np.testing.assert_allclose(mine[2], 0.25 * its[0] + 0.75 * its[1], rtol=1e-5)
+    joined = join_networks(source, target, {"style_names": list("abcde")})
+    assert joined.styles == 5
+    with pytest.raises(ValueError, match="expected networks of the same layers"):
+        join_networks(source, two_styles_with_other_layers(), {})
+
+
+def two_styles_with_other_layers():
+    network = two_styles()
+    network.variables[0].assign(network.variables[0] + 1)
+    return network
+
+
+def test_the_identity_is_measured_by_the_photograph():
+    random = np.random.default_rng(3)
+    photographs = random.uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    pictures = photographs + random.normal(0, 9, photographs.shape).astype(np.float32)
+    objective = build_objective(
+        LOSS, load_vgg19_weights(), [Style([photographs[0]])], identity=True
+    )
+    wanted = objective.content_network(photographs)
+    terms = objective.terms(wanted, pictures, np.float32([[0, 1], [1, 0]]), photographs)
+    expected = 81 / photographs[0].var(axis=(0, 1)).mean()
+    assert float(terms["style"][0]) == pytest.approx(expected, rel=0.1)
+    assert float(terms["variation"][0]) == 0
+    assert float(terms["variation"][1]) > 0
+    mean_of_layers = (terms["style_relu1_1"][1] + terms["style_relu2_1"][1]) / 2
+    assert float(terms["style"][1]) == pytest.approx(float(mean_of_layers), rel=1e-5)
+
+
+def test_a_photograph_has_a_style_loss_of_1_whatever_the_painting():
+    """The package's photographs tell how far a painting is; a pale one is no farther."""
+    source = open_source(["bundled"], split="train")
+    photographs = [source.read(i, 256) for i in range(len(source))]
+    photographs = [resize(p, size_of_long_side(p.shape[:2], 256)) for p in photographs]
+    strokes = np.random.default_rng(6).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    pale = (200 + strokes // 16).astype(np.uint8)
+    objective = build_objective(LOSS, load_vgg19_weights(), [Style([strokes]), Style([pale])])
+    for i in range(2):
+        style = np.eye(2, dtype=np.float32)[[i]]
+        losses = []
+        for photograph in photographs:
+            batch = photograph[None].astype(np.float32)
+            terms = objective.terms(objective.content_network(batch), batch, style)
+            losses.append(float(terms["style"][0]))
+        assert np.median(losses) == pytest.approx(1, rel=1e-3)
+
+
+def test_paintings_are_measured_once(tmp_path, monkeypatch):
+    style = Style([np.random.default_rng(5).integers(0, 256, (48, 40, 3), dtype=np.uint8)])
+    measured = measure_styles(LOSS, load_vgg19_weights(), [style], folder=tmp_path)
+    [file] = tmp_path.iterdir()
+    monkeypatch.setattr("onestroke.train.targets._Ruler.measure", lambda *_: pytest.fail("again"))
+    again = measure_styles(LOSS, load_vgg19_weights(), [style], folder=tmp_path)
+    for name in LOSS.style:
+        np.testing.assert_array_equal(again.grams[name], measured.grams[name])
+    assert again.variation == measured.variation
+    monkeypatch.undo()
+    file.write_bytes(b"PK cut off")
+    mended = measure_styles(LOSS, load_vgg19_weights(), [style], folder=tmp_path)
+    np.testing.assert_array_equal(mended.grams["relu1_1"], measured.grams["relu1_1"])
+    other = Style([255 - style.pictures[0]])
+    measure_styles(LOSS, load_vgg19_weights(), [other], folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_means_of_each_style():
+    means = StyleMeans(["a", "b"])
+    means.update_state(np.float32([1, 3]), np.float32([[1, 0], [0, 1]]))
+    means.update_state(np.float32([2, 4]), np.float32([[1, 0], [1, 0]]))
+    assert {k: float(v) for k, v in means.result().items()} == {
+        "style/a": pytest.approx(7 / 3),
+        "style/b": 3,
+    }
