@@ -11,7 +11,15 @@ import typer
 from onestroke import terminal
 from onestroke.errors import OnestrokeError
 from onestroke.learning_commands import evaluate, optimize, train
-from onestroke.using_commands import benchmark, export, info, serve, stylize
+from onestroke.using_commands import (
+    benchmark,
+    export,
+    gallery,
+    info,
+    serve,
+    styles,
+    stylize,
+)
 
 app = typer.Typer(
     help="Train a painting into a network that repaints any picture in one forward pass.",
@@ -20,7 +28,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, stylize, optimize, evaluate, export, serve, benchmark, info):
+COMMANDS = (
+    train,
+    stylize,
+    optimize,
+    evaluate,
+    export,
+    serve,
+    benchmark,
+    styles,
+    gallery,
+    info,
+)
+for command in COMMANDS:
     app.command()(command)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from onestroke.errors import OnestrokeError, SettingsError
 from onestroke.terminal import out, quiet_tensorflow
+from onestroke.weights import parse_weights
 
 REPRESENTATIVE = 32  # photographs that int8 measures its ranges on; more change little
 
@@ -17,6 +18,10 @@ def stylize(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT…", help="Pictures or folders.")],
     model: Annotated[Path, typer.Option(help="A style file, a finished run or an export.")],
     output: Annotated[Path, typer.Option(help="A picture for one input, else a folder.")],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:WEIGHT]", help="A style of the model; several are blended."),
+    ] = None,
     strength: Annotated[
         float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")
     ] = 1.0,
@@ -45,6 +50,7 @@ def stylize(
             output,
             strength=strength,
             preserve_color=preserve_color,
+            style=parse_weights(style) if style else None,
             max_size=max_size,
             report=report,
         )
@@ -54,6 +60,36 @@ def stylize(
             f"expected {len(results)} readable pictures; {len(broken)} could not be painted: "
             f"{', '.join(str(result.source) for result in broken)}"
         )
+
+
+def styles(
+    model: Annotated[Path, typer.Option(help="A style file, a run or an export.")],
+) -> None:
+    """List the styles of a model."""
+    from onestroke.models.style_file import IDENTITY
+    from onestroke.stylize.loading import read_captions, read_style_names
+
+    captions = read_captions(model)
+    names = [name for name in read_style_names(model) if name != IDENTITY]
+    width = max(map(len, names), default=0)
+    for name in names:
+        out.print(f"{name:{width}}  {captions.get(name, '')}".rstrip(), highlight=False)
+
+
+def gallery(
+    inputs: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Pictures or folders.")],
+    models: Annotated[
+        list[Path], typer.Option("--model", help="What to show; several one after another.")
+    ],
+    output: Annotated[Path, typer.Option(help="The page, .html; a .png is written beside it.")],
+    size: Annotated[int, typer.Option(min=64, help="Long side of the pictures, in pixels.")] = 512,
+) -> None:
+    """Show photographs in every style, on one page and in one picture."""
+    from onestroke.stylize.gallery import make_gallery
+
+    with quiet_tensorflow():
+        files = make_gallery(inputs, models, output, size=size, report=out.print)
+    out.print(f"Gallery: {files[0]}, {files[1]}")
 
 
 def export(
@@ -230,8 +266,8 @@ def info(
     """Say what a style file, a run or an export is: settings, weights, losses reached."""
     import yaml
 
+    from onestroke.models.style_file import read_config
     from onestroke.stylize import litert, saved_model
-    from onestroke.stylize.style_file import read_config
     from onestroke.train.run import RunFolder
 
     if model.suffix == ".tflite":

@@ -75,6 +75,8 @@ def test_help_names_every_command_and_starts_no_tensorflow():
         "export",
         "serve",
         "benchmark",
+        "styles",
+        "gallery",
         "info",
     ):
         assert f"  {command} " in done.stdout
@@ -103,6 +105,41 @@ def test_stylize_paints_a_picture_at_its_size(run, trained, tmp_path):
     assert status == 0
     assert "1/1" in said
     assert Image.open(tmp_path / "out.png").size == (37, 21)
+
+
+def test_styles_are_listed_and_chosen(run, style_file, tmp_path):
+    status, said, _ = run("styles", "--model", style_file)
+    assert (status, said.split()) == (0, ["wave", "scream"])
+    Image.new("RGB", (37, 21), (200, 30, 90)).save(tmp_path / "photo.png")
+
+    def painted(*styles):
+        given = [part for style in styles for part in ("--style", style)]
+        output = tmp_path / "out.png"
+        run("stylize", tmp_path / "photo.png", "--model", style_file, "--output", output, *given)
+        return np.asarray(Image.open(output)).astype(int)
+
+    wave, scream = painted("wave"), painted("scream:0.5")
+    assert np.abs(wave - scream).max() > 3
+    np.testing.assert_array_equal(painted(), wave)
+    np.testing.assert_array_equal(painted("wave:2", "scream:0"), wave)
+    status, _, error = run(
+        *("stylize", tmp_path / "photo.png", "--model", style_file),
+        *("--output", tmp_path / "no.png", "--style", "wawe:0.4"),
+    )
+    assert (status, is_one_line(error)) == (2, True)
+    assert "received 'wawe'; did you mean wave?" in error
+    assert not (tmp_path / "no.png").exists()
+
+
+def test_gallery(run, style_file, tmp_path):
+    Image.new("RGB", (64, 64), (200, 30, 90)).save(tmp_path / "photo.png")
+    page = tmp_path / "page.html"
+    status, said, _ = run(
+        "gallery", tmp_path / "photo.png", "--model", style_file, "--output", page
+    )
+    assert status == 0
+    assert f"Gallery: {page}, {page.with_suffix('.png')}" in said.replace("\n", "")
+    assert page.is_file()
 
 
 def test_brackets_in_a_name_are_printed_as_they_are(run, trained, tmp_path):

@@ -1,0 +1,156 @@
+"""A page and a picture of photographs in every style of one or more models."""
+
+import base64
+import html
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from onestroke.errors import SettingsError
+from onestroke.files import check_writable, write_whole
+from onestroke.models.size import MINIMUM_SIDE
+from onestroke.models.style_file import IDENTITY
+from onestroke.pictures import PictureError, find_pictures, read_picture, shrink
+from onestroke.stylize.loading import load, read_captions
+
+GAP = 8  # pixels between the pictures of the sheet
+MOST = 64  # photographs
+QUALITY = 88  # of the JPEG files in the page
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>onestroke gallery</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body {{ margin: 2rem; font: 16px/1.4 system-ui, sans-serif; background: #181818; color: #eee; }}
+section {{ margin-bottom: 2.5rem; }}
+h2 {{ font-size: 1rem; margin: 0 0 .6rem; font-weight: 600; }}
+h2 span {{ color: #aaa; font-weight: 400; margin-left: .8em; }}
+div {{ display: flex; flex-wrap: wrap; gap: .5rem; }}
+img {{ height: 16rem; max-width: 100%; object-fit: contain; }}
+</style></head><body>
+{sections}
+</body></html>
+"""
+SECTION = "<section><h2>{name}<span>{caption}</span></h2><div>{pictures}</div></section>"
+
+
+@dataclass(frozen=True)
+class Row:
+    """The photographs in one style.
+
+    Attributes:
+        name: of the style; empty for the photographs themselves.
+        caption: what the model's file says of the style; may be empty.
+        pictures: ``(height, width, 3)`` uint8 RGB, in the order of the photographs.
+    """
+
+    name: str
+    caption: str
+    pictures: Sequence[np.ndarray]
+
+
+def make_gallery(
+    inputs: Sequence[Path | str],
+    models: Sequence[Path | str],
+    output: Path,
+    *,
+    size: int = 512,
+    report: Callable[[str], object] = lambda name: None,
+) -> list[Path]:
+    """Paints photographs in every style; writes a page that holds everything, and a sheet.
+
+    Args:
+        inputs: pictures, folders or globs.
+        models: what ``onestroke.load`` takes.
+        output: the page, ``.html``; the sheet gets its name with ``.png``.
+        size: long side of the pictures, in pixels.
+        report: is told the name of every style when it is done.
+
+    Returns:
+        The two files.
+
+    Raises:
+        OnestrokeError: an input or a model is missing or broken, or the output has another suffix.
+    """
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise SettingsError(f"expected an --output that ends in .html; received {output}")
+    sheet = output.with_suffix(".png")
+    paths = [path for place in inputs for path in find_pictures(place)]
+    _check(paths, output, sheet)
+    captions = [read_captions(model) for model in models]
+    photographs = [_read(path, size) for path in paths]
+    rows = [Row("", "", photographs)]
+    for model, texts in zip(models, captions, strict=True):
+        stylizer = load(model)
+        for name in stylizer.style_names:
+            if name != IDENTITY:
+                pictures = [stylizer(one, style={name: 1.0}) for one in photographs]
+                rows.append(Row(name, texts.get(name, ""), pictures))
+                report(name)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(output, lambda path: _write_page(path, rows))
+    write_whole(sheet, lambda path: _sheet(rows).save(path))
+    return [output, sheet]
+
+
+def _check(paths: Sequence[Path], output: Path, sheet: Path) -> None:
+    """Raises a SettingsError for photographs that are too many, or would be overwritten."""
+    if len(paths) > MOST:
+        raise SettingsError(
+            f"expected {MOST} photographs or fewer; received {len(paths)}; name a few"
+        )
+    for file in (output, sheet):
+        check_writable(file.parent)
+        if file.is_dir():
+            raise SettingsError(f"expected a name for the gallery; {file} is a folder")
+        if file.resolve() in {path.resolve() for path in paths}:
+            raise SettingsError(f"expected another --output; the gallery would overwrite {file}")
+
+
+def _read(path: Path, size: int) -> np.ndarray:
+    pixels = shrink(read_picture(path, shrink_to=size).pixels, size)
+    if min(pixels.shape[:2]) < MINIMUM_SIDE:
+        raise PictureError(
+            f"expected photographs of {MINIMUM_SIDE} pixels a side or more; {path} is "
+            f"{pixels.shape[1]} x {pixels.shape[0]} here; choose a larger --size or leave it out"
+        )
+    return pixels
+
+
+def _write_page(path: Path, rows: Sequence[Row]) -> None:
+    sections = [
+        SECTION.format(
+            name=html.escape(row.name or "photographs"),
+            caption=html.escape(row.caption),
+            pictures="".join(
+                f'<img src="{_as_link(picture)}" alt="{html.escape(row.name or "photograph")}">'
+                for picture in row.pictures
+            ),
+        )
+        for row in rows
+    ]
+    path.write_text(PAGE.format(sections="\n".join(sections)), encoding="utf-8")
+
+
+def _as_link(picture: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _sheet(rows: Sequence[Row]) -> Image.Image:
+    """Sets a row of pictures for every style under the photographs."""
+    widths = [picture.shape[1] for picture in rows[0].pictures]
+    height = max(picture.shape[0] for picture in rows[0].pictures)
+    size = (sum(widths) + GAP * (len(widths) - 1), (height + GAP) * len(rows) - GAP)
+    sheet = Image.new("RGB", size, "white")
+    for i, row in enumerate(rows):
+        left = 0
+        for picture, width in zip(row.pictures, widths, strict=True):
+            sheet.paste(Image.fromarray(picture), (left, i * (height + GAP)))
+            left += width + GAP
+    return sheet

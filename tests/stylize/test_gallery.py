@@ -1,0 +1,87 @@
+"""The gallery: every style on every photograph, on one page and in one picture."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import onestroke
+from onestroke.errors import OnestrokeError
+from onestroke.models.style_file import load_network
+from onestroke.stylize.gallery import GAP, make_gallery
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name, size in (("a", (40, 60)), ("b", (96, 48))):
+        pixels = random.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return folder
+
+
+def test_every_style_is_on_the_page_and_on_the_sheet(photographs, style_file, tmp_path):
+    seen = []
+    output = tmp_path / "page.html"
+    page, sheet = make_gallery([photographs], [style_file], output, size=64, report=seen.append)
+    assert seen == ["wave", "scream"]
+    text = page.read_text()
+    places = [text.index(f">{name}<") for name in ("photographs", "wave", "scream")]
+    assert places == sorted(places)
+    pictures = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
+    sizes = [Image.open(io.BytesIO(base64.b64decode(p))).size for p in pictures]
+    assert sizes == 3 * [(60, 40), (32, 64)]
+    assert "http" not in text, "the page asks for nothing"
+
+    pixels = np.asarray(Image.open(sheet))
+    assert pixels.shape == (3 * 64 + 2 * GAP, 60 + GAP + 32, 3)
+    photograph = np.asarray(Image.open(photographs / "a.png"))
+    np.testing.assert_array_equal(pixels[:40, :60], photograph)
+    painted = onestroke.load(style_file)(photograph, style={"scream": 1})
+    np.testing.assert_array_equal(pixels[2 * (64 + GAP) :][:40, :60], painted)
+
+
+def test_names_and_captions_are_no_html(photographs, style_file, tmp_path):
+    network = load_network(style_file)
+    network.metadata = {"style_names": ["<i>", "b"], "captions": {"b": "<b> & more"}}
+    network.save(tmp_path / "named.keras")
+    page, _ = make_gallery([photographs], [tmp_path / "named.keras"], tmp_path / "p.html", size=64)
+    text = page.read_text()
+    assert "<i>" not in text
+    assert "&lt;b&gt; &amp; more" in text
+
+
+def test_an_output_folder_is_made(photographs, style_file, tmp_path):
+    files = make_gallery([photographs], [style_file], tmp_path / "new" / "page.html", size=64)
+    assert all(file.is_file() for file in files)
+
+
+def test_no_photograph_is_overwritten(photographs, style_file):
+    with pytest.raises(OnestrokeError, match="the gallery would overwrite"):
+        make_gallery([photographs], [style_file], photographs / "a.html")
+
+
+def test_photographs_that_are_too_many_or_too_small(photographs, style_file, tmp_path):
+    Image.new("RGB", (1000, 20)).save(photographs / "ribbon.png")
+    with pytest.raises(OnestrokeError, match=r"16 pixels a side or more; .*ribbon\.png is 64 x 1 "):
+        make_gallery([photographs], [style_file], tmp_path / "page.html", size=64)
+    for i in range(64):
+        Image.new("RGB", (20, 20)).save(photographs / f"{i}.png")
+    with pytest.raises(OnestrokeError, match="expected 64 photographs or fewer; received 67"):
+        make_gallery([photographs], [style_file], tmp_path / "page.html")
+
+
+def test_mistakes_leave_nothing(photographs, style_file, tmp_path):
+    for inputs, models, output, expected in (
+        ([photographs], [style_file], "page.pdf", "expected an --output that ends in .html"),
+        ([tmp_path / "none"], [style_file], "page.html", "no file or folder"),
+        ([photographs], [tmp_path / "none.keras"], "page.html", "no model"),
+    ):
+        with pytest.raises(OnestrokeError, match=expected):
+            make_gallery(inputs, models, tmp_path / output)
+        assert not {"page.html", "page.png"} & {file.name for file in tmp_path.iterdir()}
