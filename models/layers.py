@@ -35,8 +35,11 @@ class ReflectPadding(keras.layers.Layer):
         super().__init__(**kwargs)
         self.size = size
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Pads the height, then the width."""
+        if training:  # the same numbers, and a faster gradient
+            sides = (self.size, self.size)
+            return ops.pad(x, ((0, 0), sides, sides, (0, 0)), mode="reflect")
         for axis, cut in CUTS.items():
             before = [cut(x, k, k + 1) for k in range(self.size, 0, -1)]
             after = [cut(x, -k - 1, -k) for k in range(1, self.size + 1)]

@@ -121,7 +121,10 @@ def build_objective(
     targets = measure_styles(settings, vgg19, styles, identity=identity, folder=cache)
     layers = list(dict.fromkeys([*settings.content, *settings.style]))
     return Objective(
-        loss_network(layers, vgg19, pooling=settings.pooling, dtype=precision),
+        # Frozen, its weights need no 32-bit original.
+        loss_network(
+            layers, vgg19, pooling=settings.pooling, dtype=precision.removeprefix("mixed_")
+        ),
         targets,
         Weights(
             content=settings.content_weight,

@@ -276,7 +276,12 @@ def build_optimizer(settings: TrainSettings) -> keras.optimizers.Optimizer:
     )
     if settings.optimizer == "adam":
         return keras.optimizers.Adam(rate, global_clipnorm=settings.clip_norm)
-    return ConvolutionMuon(rate, adam_share=ADAM_SHARE, global_clipnorm=settings.clip_norm)
+    return ConvolutionMuon(
+        rate,
+        adam_share=ADAM_SHARE,
+        matrix_dtype="bfloat16" if settings.precision == "mixed_bfloat16" else "float32",
+        global_clipnorm=settings.clip_norm,
+    )
 
 
 def open_batches(settings: Settings, photographs: Photographs, stage: Stage) -> StyledBatches:

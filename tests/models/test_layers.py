@@ -25,9 +25,10 @@ def features() -> np.ndarray:
     return np.random.default_rng(0).normal(3, 10, (2, 7, 9, 5)).astype(np.float32)
 
 
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("size", [1, 2, 4])
-def test_reflect_padding_equals_numpy(features, size):
-    padded = ReflectPadding(size)(features)
+def test_reflect_padding_equals_numpy(features, size, training):
+    padded = ReflectPadding(size)(features, training=training)
     expected = np.pad(features, ((0, 0), (size, size), (size, size), (0, 0)), mode="reflect")
     np.testing.assert_array_equal(padded, expected)
 

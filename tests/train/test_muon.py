@@ -23,11 +23,12 @@ def step(variables, gradients, **options) -> list[np.ndarray]:
     return [old - variable.numpy() for old, variable in zip(before, variables, strict=True)]
 
 
-def test_every_direction_of_a_kernel_counts_about_alike(layer):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_every_direction_of_a_kernel_counts_about_alike(layer, dtype):
     random = np.random.default_rng(0)
     gradient = random.normal(size=(3, 3, 5, 6)).astype(np.float32)
     gradient[..., 0] *= 100  # one output that drowns the others
-    (taken,) = step([layer.kernel], [gradient])
+    (taken,) = step([layer.kernel], [gradient], matrix_dtype=dtype)
     left, _, right = np.linalg.svd(gradient.reshape(45, 6), full_matrices=False)
     inside = left.T @ taken.reshape(45, 6) @ right.T
     length = 0.1 * 0.2 * 45**0.5  # learning rate, Adam's usual step, the matrix' longer side
