@@ -16,7 +16,9 @@ from onestroke.errors import ModelError, SettingsError
 from onestroke.export import export, verify
 from onestroke.export.exporting import _write as exporting_write
 from onestroke.export.options import ExportOptions
+from onestroke.models.style_file import load_network
 from onestroke.models.transform import TransformNetwork
+from onestroke.stylize.loading import read_captions
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +35,37 @@ def onestroke_command(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def style_of(strength: float) -> dict[str, float]:
+    return {"wave": strength, "photograph": 1 - strength}
+
+
 @pytest.mark.parametrize("kind", ["saved_model", "tflite"])
 def test_an_export_paints_what_the_style_file_paints(
     kind, style_file: Path, photographs: dict, tmp_path: Path
 ) -> None:
+    network = load_network(style_file)
+    captions = {"wave": "Katsushika Hokusai, The Great Wave off Kanagawa, 1831"}
+    network.metadata = {"style_names": ["wave", "photograph"], "captions": captions}
+    file = tmp_path / "style.keras"
+    network.save(file)
     target = tmp_path / "new folder" / ("wave" if kind == "saved_model" else "wave.tflite")
-    report = export(style_file, target, ExportOptions(kind), photographs=photographs)
+    report = export(file, target, ExportOptions(kind), photographs=photographs)
     compared = ["tall", "tall as uint8", "wide", "wide as uint8"]
     if kind == "tflite":
         compared = ["tall", "wide"]
     assert [one.picture for one in report.differences] == compared
     assert report.worst.psnr >= report.bound == 80
-    exported, original = onestroke.load(target), onestroke.load(style_file)
-    assert exported.style_names == original.style_names == ("wave", "scream")
-    for style in ({"wave": 1}, {"wave": 1, "scream": 3}):
-        photograph = photographs["tall"]
-        both = [one(photograph, style=style).astype(int) for one in (exported, original)]
-        assert np.abs(both[0] - both[1]).max() <= 1
+    assert read_captions(target) == captions
+    exported, original = onestroke.load(target), onestroke.load(file)
+    assert exported.style_names == original.style_names == ("wave", "photograph")
+    for how in (
+        {"style": {"wave": 1}},
+        {"style": {"wave": 1, "photograph": 3}},
+        {"strength": 0.25},  # within the network, which has learnt to give photographs back
+    ):
+        painted = [one(photographs["tall"], **how).astype(int) for one in (exported, original)]
+        assert np.abs(painted[0] - painted[1]).max() <= 1
+    np.testing.assert_array_equal(painted[0], exported(photographs["tall"], style=style_of(0.25)))
     left = sorted(path.name for path in target.parent.iterdir())
     assert left == [target.name, f"{target.name}.json"]
     saved = json.loads((target.parent / f"{target.name}.json").read_text())

@@ -14,6 +14,7 @@ import yaml
 from PIL import Image
 
 from onestroke.command_line import main
+from onestroke.learning_commands import _each_style
 
 
 @pytest.fixture
@@ -129,6 +130,37 @@ def test_styles_are_listed_and_chosen(run, style_file, tmp_path):
     assert (status, is_one_line(error)) == (2, True)
     assert "received 'wawe'; did you mean wave?" in error
     assert not (tmp_path / "no.png").exists()
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_a_folder_of_paintings_is_added_to_a_known_network(
+    run, style_file, tiny_recipe, tmp_path, only
+):
+    paintings = tmp_path / "paintings"
+    paintings.mkdir()
+    for name in ("sea", "night"):
+        noise = np.random.default_rng(len(name)).integers(0, 256, (60, 50, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(paintings / f"{name}.png")
+    status, said, error = run(
+        *("train", "--config", tiny_recipe, "--init", style_file, "--style", paintings),
+        *("--run", tmp_path / "run", "--set", "train.steps=2", *(["--only"] if only else [])),
+    )
+    assert status == 0, error
+    assert "Training night, sea in " in said
+    assert "  night  " in said
+    _, said, _ = run("styles", "--model", tmp_path / "run")
+    assert said.split() == ([] if only else ["wave", "scream"]) + ["night", "sea"]
+
+
+def test_a_style_that_lags_is_seen():
+    before = {"style": 1.0, "style/sea": 1.0, "style/night": 1.0, "style/photograph": 1.0}
+    after = {"style": 0.3, "style/sea": 0.1, "style/night": 0.5, "style/photograph": 0.0}
+    assert _each_style(before, after) == [
+        "  sea    1.000 -> 0.100 (10%)",
+        "  night  1.000 -> 0.500 (50%)",
+    ]
+    after["style/storm"], before["style/storm"] = 0.12, 1.0
+    assert _each_style(before, after)[1].endswith("(50%), lags behind")
 
 
 def test_gallery(run, style_file, tmp_path):

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from onestroke.pictures import PictureError
-from onestroke.train.data import PhotographBatches, pipeline_rate
+from onestroke.train.data import PhotographBatches, StyledBatches, pipeline_rate
 from onestroke.train.sources import DataError, Photographs, open_source
 
 CROP = 16
@@ -561,6 +561,20 @@ def a_model(seen: list[np.ndarray]) -> keras.Model:
     model = Watcher()
     model.compile(optimizer="sgd", run_eagerly=True)
     return model
+
+
+def test_styles_take_turns_from_step_to_step() -> None:
+    options: dict[str, Any] = {"batch": 2, "crop": CROP, "seed": 0, "flip": False}
+    batches = StyledBatches(
+        FlatPictures(9), styles=3, first_step=0, last_step=6, scale=(1, 1), **options
+    )
+    seen = [batches[i]["style"] for i in range(6)]
+    np.testing.assert_array_equal(np.concatenate(seen), np.tile(np.eye(3), (4, 1)))
+    resumed = StyledBatches(
+        FlatPictures(9), styles=3, first_step=2, last_step=6, scale=(1, 1), **options
+    )
+    np.testing.assert_array_equal(resumed[0]["style"], seen[2])
+    np.testing.assert_array_equal(resumed[0]["image"], batches[2]["image"])
 
 
 def test_no_threads_are_left_behind(folder: Path) -> None:

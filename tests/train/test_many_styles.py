@@ -1,5 +1,6 @@
 """Several styles in one network: trained together, added to a known one, given back unchanged."""
 
+import json
 import shutil
 import threading
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 import onestroke
 from onestroke.errors import OnestrokeError
+from onestroke.learning_commands import evaluate
 from onestroke.models.style_file import load_network, read_config
 from onestroke.models.styles import copy_network, join_networks
 from onestroke.models.transform import TransformNetwork
@@ -120,6 +122,24 @@ def test_many_styles_stopped_and_resumed_equal_uninterrupted(known, tiny_values,
     two = load_network(train(settings, tmp_path / "whole").style_file)
     for mine, its in zip(values_of(one), values_of(two), strict=True):
         np.testing.assert_array_equal(mine, its)
+
+
+def test_each_style_is_evaluated_with_its_painting(known, tmp_path):
+    evaluate(
+        models=[str(known.parent)],
+        data=["bundled"],
+        report=tmp_path / "report",
+        sizes=[64],
+        iterations=1,
+        count=1,
+        timed=[0],
+    )
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    names = [f"{known.parent}:{name}" for name in ("stripes", "noise")]
+    assert [result["model"] for result in report["results"]] == names
+    one, two = (result["mean"] for result in report["results"])
+    assert one["style"] != two["style"]
+    assert one["colour"] != two["colour"]
 
 
 def test_another_file_to_begin_with_is_another_run(known, tiny_values, tmp_path):
