@@ -1,5 +1,6 @@
 """Real tiny trainings: what a run leaves behind, how it resumes, how it stops."""
 
+import functools
 import json
 import math
 import threading
@@ -31,11 +32,23 @@ def settings(tiny_recipe):
     return resolve(read_recipe(tiny_recipe))
 
 
+@pytest.fixture(scope="module")
+def once(tiny_values, tmp_path_factory):
+    """Trains with the recipe, changed, unless a test before has; gives what ``train`` gives."""
+
+    @functools.cache
+    def trained(**changes):
+        settings = resolve(check_settings(tiny_values))
+        return train(changed(settings, **changes), tmp_path_factory.mktemp("once") / "run")
+
+    return trained
+
+
 def changed(settings, **changes):
     values = settings.model_dump()
     for key, value in changes.items():
         section, name = key.split("__")
-        values[section][name] = value
+        values[section][name] = list(value) if isinstance(value, tuple) else value
     return check_settings(values)
 
 
@@ -76,11 +89,10 @@ def test_a_run_leaves_all_that_the_design_names(settings, tmp_path):
     assert trained.pictures["style"] == entries[-1]["validation_style"]
 
 
-def test_tensorboard_has_every_term_and_the_samples(settings, tmp_path):
+def test_tensorboard_has_every_term_and_the_samples(once):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    train(changed(settings, train__steps=2), tmp_path / "run")
-    events = EventAccumulator(str(tmp_path / "run" / "events"))
+    events = EventAccumulator(str(once(train__steps=2).style_file.parent / "events"))
     events.Reload()
     tags = set(events.Tags()["tensors"])
     assert {"loss", "content", "style", "variation", "learning_rate", "pictures_per_second"} <= tags
@@ -93,8 +105,8 @@ def test_the_loss_falls(settings, tmp_path):
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
 
 
-def test_the_style_file_describes_itself(settings, tmp_path):
-    trained = train(changed(settings, train__steps=2), tmp_path / "run")
+def test_the_style_file_describes_itself(once):
+    trained = once(train__steps=2)
     network = keras.saving.load_model(trained.style_file)
     metadata = network.metadata
     assert metadata["style_names"] == ["bundled"]
@@ -102,14 +114,15 @@ def test_the_style_file_describes_itself(settings, tmp_path):
     assert metadata["settings"]["train"]["steps"] == 2
     assert metadata["losses"]["pictures"]["style"] == trained.pictures["style"]
     assert metadata["onestroke"] == onestroke.__version__
-    assert str(tmp_path) not in json.dumps(metadata), "a private folder is in the style file"
+    private = str(trained.style_file.parent)
+    assert private not in json.dumps(metadata), "a private folder is in the style file"
 
 
-def test_equal_settings_give_equal_weights(settings, tmp_path):
-    short = changed(settings, train__steps=3)
-    train(short, tmp_path / "one")
-    train(short, tmp_path / "two")
-    one, two = final_arrays(tmp_path / "one"), final_arrays(tmp_path / "two")
+def test_equal_settings_give_equal_weights(settings, once, tmp_path):
+    short = changed(settings, train__steps=2)
+    train(short, tmp_path / "again")
+    one = final_arrays(once(train__steps=2).style_file.parent)
+    two = final_arrays(tmp_path / "again")
     assert all(np.array_equal(one[name], two[name]) for name in one)
     train(changed(short, train__seed=1), tmp_path / "three")
     three = final_arrays(tmp_path / "three")
@@ -117,8 +130,10 @@ def test_equal_settings_give_equal_weights(settings, tmp_path):
 
 
 # Six steps at 32 pixels are followed by two at 48: stopped before, at and after the change.
-@pytest.mark.parametrize(("crop", "last"), [([32], 3), ([32, 48], 3), ([32, 48], 5), ([32, 48], 6)])
-def test_stopped_and_resumed_equals_uninterrupted(settings, tmp_path, crop, last):
+@pytest.mark.parametrize(
+    ("crop", "last"), [((32,), 3), ((32, 48), 3), ((32, 48), 5), ((32, 48), 6)]
+)
+def test_stopped_and_resumed_equals_uninterrupted(settings, once, tmp_path, crop, last):
     settings = changed(settings, data__crop=crop)
     stop = threading.Event()
     stopped = train(
@@ -130,8 +145,8 @@ def test_stopped_and_resumed_equals_uninterrupted(settings, tmp_path, crop, last
     assert (stopped.step, stopped.style_file) == (last + 1, None)
     trained = train(settings, tmp_path / "stopped")
     assert trained.step == 8
-    train(settings, tmp_path / "whole")
-    one, two = final_arrays(tmp_path / "stopped"), final_arrays(tmp_path / "whole")
+    whole = once(data__crop=crop).style_file.parent
+    one, two = final_arrays(tmp_path / "stopped"), final_arrays(whole)
     assert one.keys() == two.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], two[name])
@@ -139,11 +154,11 @@ def test_stopped_and_resumed_equals_uninterrupted(settings, tmp_path, crop, last
     assert steps == list(range(1, 9))
 
 
-def test_a_finished_run_is_not_trained_again(settings, tmp_path):
-    short = changed(settings, train__steps=2)
-    first = train(short, tmp_path / "run")
+def test_a_finished_run_is_not_trained_again(settings, once):
+    first = once(train__steps=2)
     seen = []
-    assert train(short, tmp_path / "run", show=seen.append) == first
+    again = train(changed(settings, train__steps=2), first.style_file.parent, show=seen.append)
+    assert again == first
     assert not seen
 
 
@@ -172,10 +187,9 @@ def test_the_painting_is_read_at_its_size_with_its_aspect(settings, tmp_path):
 @pytest.mark.parametrize(
     ("precision", "tolerance"), [("mixed_bfloat16", 0.05), ("mixed_float16", 0.15)]
 )
-def test_16_bit_training_is_close_and_ships_32_bits(settings, tmp_path, precision, tolerance):
-    short = changed(settings, train__steps=4)
-    exact = train(short, tmp_path / "float32")
-    mixed = train(changed(short, train__precision=precision), tmp_path / precision)
+def test_16_bit_training_is_close_and_ships_32_bits(once, precision, tolerance):
+    exact = once(train__steps=4)
+    mixed = once(train__steps=4, train__precision=precision)
     assert mixed.pictures["loss"] == pytest.approx(exact.pictures["loss"], rel=tolerance)
     network = keras.saving.load_model(mixed.style_file)
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
@@ -287,14 +301,14 @@ def stop_at(step: int, settings, folder) -> RunFolder:
     return RunFolder(folder)
 
 
-def test_a_broken_checkpoint_falls_back_to_the_one_before(settings, tmp_path, caplog):
+def test_a_broken_checkpoint_falls_back_to_the_one_before(settings, once, tmp_path, caplog):
     run = stop_at(5, settings, tmp_path / "run")
     assert run.checkpoint_steps() == [4, 5]
     run.checkpoint_file(5).write_bytes(b"PK")
     assert train(settings, tmp_path / "run").step == 8
     assert "skipped a checkpoint: " in caplog.text
-    train(settings, tmp_path / "whole")
-    one, two = final_arrays(tmp_path / "run"), final_arrays(tmp_path / "whole")
+    whole = once(data__crop=(32,)).style_file.parent
+    one, two = final_arrays(tmp_path / "run"), final_arrays(whole)
     assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
