@@ -99,10 +99,12 @@ def export_page(
 def _describe(style_file: Path, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns what the picker offers of one model."""
     names = style_names(read_config(style_file))
+    identity = names.index(IDENTITY) if IDENTITY in names else None
+    shared = {"count": len(names), "identity": identity, "files": files}
     return [
-        {"name": name.replace("_", " "), "index": index, "count": len(names), "files": files}
+        {"name": name.replace("_", " "), "index": index, **shared}
         for index, name in enumerate(names)
-        if name != IDENTITY
+        if index != identity
     ]
 
 

@@ -2,8 +2,8 @@
 
 const element = (id) => document.getElementById(id);
 const [picture, hint, stage, status] = ['picture', 'hint', 'stage', 'status'].map(element);
-const [style, strength, detail, accelerator, compare] = [
-  'style', 'strength', 'detail', 'accelerator', 'compare',
+const [style, partner, blend, strength, detail, accelerator, compare] = [
+  'style', 'partner', 'blend', 'strength', 'detail', 'accelerator', 'compare',
 ].map(element);
 const [file, camera, download, controls] = ['file', 'camera', 'download', 'controls'].map(element);
 
@@ -13,9 +13,13 @@ let asked = 0;
 
 let styles = [];
 let source = null; // an ImageBitmap, the last one of the camera when it stops
-let shown = null; // {photograph, painted, name}: two canvases of one size, and the style's name
+// {photograph, painted, name, faded}: two canvases of one size, the style's name, and whether the
+// network has faded the paint itself.
+let shown = null;
 let stream = null;
 let newest = 0; // counts what was asked for; older answers are not shown
+let painting = false;
+let changed = false; // while painting
 let frames = []; // when the last pictures of the camera were painted
 
 painter.onmessage = ({ data }) => {
@@ -46,13 +50,42 @@ function say(text) {
 async function begin() {
   ({ styles } = await (await fetch('styles.json')).json());
   for (const [position, { name }] of styles.entries()) style.add(new Option(name, position));
-  fillDetails();
+  fillChoices();
   const gpu = await navigator.gpu?.requestAdapter().catch(() => null);
   if (gpu) accelerator.add(new Option('WebGPU', 'webgpu'));
   accelerator.add(new Option('WebAssembly', 'wasm'));
   controls.disabled = false;
   say('Ready.');
   if (source) await repaint(); // dropped while the page was loading
+}
+
+function fillChoices() {
+  fillPartners();
+  fillDetails();
+}
+
+// What the chosen style can be blended with: the other styles of its network.
+function fillPartners() {
+  const before = partner.value;
+  const { files, index } = styles[style.value];
+  const others = styles.filter((s) => s.files[0].file === files[0].file && s.index !== index);
+  const options = others.map((other) => new Option(other.name, other.index));
+  partner.replaceChildren(new Option('nothing', ''), ...options);
+  if (others.some((other) => String(other.index) === before)) partner.value = before;
+  for (const label of document.querySelectorAll('.blending')) label.hidden = !others.length;
+  blend.disabled = !partner.value;
+}
+
+// One weight for each style of the network. One that has learnt to give photographs back takes the
+// strength as a way between styles.
+function styleWeights() {
+  const { index, count, identity } = styles[style.value];
+  const weights = new Array(count).fill(0);
+  const [share, full] = [partner.value ? blend.value / 100 : 0, strength.value / 100];
+  weights[index] = 1 - share;
+  if (share) weights[partner.value] = share;
+  if (identity === null) return weights;
+  return weights.map((weight, k) => full * weight + (k === identity ? 1 - full : 0));
 }
 
 // One choice for each number of pixels; the shape follows the picture.
@@ -115,18 +148,19 @@ async function paint(image, width, height) {
   const fitted = fit(image, width, height, target);
   const { data } = fitted.context.getImageData(0, 0, target.width, target.height);
   const photograph = cut(new ImageData(data.slice(), target.width), fitted);
-  const { index, count, name } = styles[style.value];
+  const { identity, name } = styles[style.value];
+  const blended = partner.value ? `${name} and ${partner.selectedOptions[0].text}` : name;
   const answer = await ask({
     file: target.file,
     accelerator: accelerator.value,
     pixels: data,
     height: target.height,
     width: target.width,
-    style: { index, count },
+    style: styleWeights(),
   });
   if (turn !== newest) return null;
   const painted = cut(new ImageData(answer.pixels, target.width), fitted);
-  shown = { photograph, painted, name };
+  shown = { photograph, painted, name: blended, faded: identity !== null };
   show();
   return answer;
 }
@@ -139,7 +173,7 @@ function cut(pixels, { left, top, width, height }) {
 
 // What is left of `share` of the width is painted, the rest is the photograph.
 function draw(canvas, share) {
-  const { photograph, painted } = shown;
+  const { photograph, painted, faded } = shown;
   canvas.width = photograph.width;
   canvas.height = photograph.height;
   const context = canvas.getContext('2d');
@@ -148,7 +182,8 @@ function draw(canvas, share) {
   context.beginPath();
   context.rect(0, 0, canvas.width * share, canvas.height);
   context.clip();
-  context.globalAlpha = strength.value / 100;
+  const full = strength.value / 100;
+  context.globalAlpha = faded ? Math.ceil(full) : full; // without any paint, the photograph itself
   context.drawImage(painted, 0, 0);
   context.restore();
 }
@@ -164,8 +199,19 @@ function show() {
 const where = ({ accelerator: used, threads }) =>
   used === 'webgpu' ? 'WebGPU' : `WebAssembly, ${threads} thread${threads > 1 ? 's' : ''}`;
 
-// Paints the picture at hand, again whenever a setting changes.
+// Paints the picture at hand, again whenever a setting changes, and once for many changes.
 async function repaint() {
+  changed = true;
+  if (painting) return;
+  painting = true;
+  while (changed) {
+    changed = false;
+    await paintSource();
+  }
+  painting = false;
+}
+
+async function paintSource() {
   if (!source || stream || controls.disabled) return;
   document.body.setAttribute('aria-busy', 'true');
   say('Painting…');
@@ -175,7 +221,7 @@ async function repaint() {
   } catch (error) {
     say(`Could not paint: ${error.message}`);
   } finally {
-    document.body.removeAttribute('aria-busy');
+    if (!changed) document.body.removeAttribute('aria-busy');
   }
 }
 
@@ -276,10 +322,12 @@ async function save() {
 file.addEventListener('change', () => open(file.files[0]).then(() => (file.value = '')));
 camera.addEventListener('click', () => (stream ? stopCamera() : startCamera()));
 download.addEventListener('click', save);
-style.addEventListener('change', () => (fillDetails(), repaint()));
-detail.addEventListener('change', repaint);
-accelerator.addEventListener('change', repaint);
-for (const slider of [strength, compare]) slider.addEventListener('input', show);
+style.addEventListener('change', () => (fillChoices(), repaint()));
+partner.addEventListener('change', () => ((blend.disabled = !partner.value), repaint()));
+for (const choice of [detail, accelerator]) choice.addEventListener('change', repaint);
+blend.addEventListener('input', repaint);
+strength.addEventListener('input', () => (shown?.faded ? repaint() : show()));
+compare.addEventListener('input', show);
 
 // Anywhere on the page, or the browser would leave it and show the file.
 document.addEventListener('dragover', (event) => {

@@ -1,6 +1,7 @@
 // Paints in a worker, so that the page stays responsive.
 //
-// Asked with {id, file, accelerator, pixels, height, width, style}; pixels are RGBA bytes.
+// Asked with {id, file, accelerator, pixels, height, width, style}; pixels are RGBA bytes, style the
+// weight of each of the file's styles.
 // Answers {id, pixels, milliseconds, accelerator, threads}, or {id, error}.
 
 let runtime;
@@ -25,10 +26,8 @@ async function paint({ file, accelerator, pixels, height, width, style }) {
   const model = await load(litert, file, accelerator);
   const began = performance.now();
   const inputs = { image: imageTensor(litert, model, pixels, height, width) };
-  if (style.count > 1) {
-    const weights = new Float32Array(style.count);
-    weights[style.index] = 1;
-    inputs.style = new litert.Tensor(weights, [1, style.count]);
+  if (style.length > 1) {
+    inputs.style = new litert.Tensor(Float32Array.from(style), [1, style.length]);
   }
   let outputs = {};
   try {

@@ -24,6 +24,7 @@ from onestroke.export.options import ExportOptions
 from onestroke.export.serving import open_server
 from onestroke.export.verify import difference, fit
 from onestroke.export.web import PAGE, _file_names
+from onestroke.models.transform import TransformNetwork
 from onestroke.train.sources import open_source
 
 WEB = ExportOptions("web", "dynamic", (96, 128))
@@ -56,10 +57,8 @@ def test_the_folder_is_complete(
     folder = tmp_path / "page"
     reports = export_page([style_file], folder, WEB, photographs=photographs)
     styles = json.loads((folder / "styles.json").read_text())["styles"]
-    assert [(one["name"], one["index"], one["count"]) for one in styles] == [
-        ("wave", 0, 2),
-        ("scream", 1, 2),
-    ]
+    chosen = [[one[key] for key in ("name", "index", "count", "identity")] for one in styles]
+    assert chosen == [["wave", 0, 2, None], ["scream", 1, 2, None]]
     (file,) = styles[0]["files"]
     assert (file["height"], file["width"]) == (96, 128)
     assert [report.path for report in reports] == [str(folder / file["file"])]
@@ -218,10 +217,14 @@ def opened(folder: Path, *flags: str) -> Iterator[Any]:
 @pytest.fixture
 def page_folder(style_file: Path, photographs: dict, tmp_path: Path) -> Path:
     """A page whose files take 192 x 256 pixels; beside it a photograph of that size."""
+    return make_page(style_file, photographs, tmp_path)
+
+
+def make_page(style_file: Path, photographs: dict, place: Path) -> Path:
     size = (192, 256)
-    folder = tmp_path / "page"
+    folder = place / "page"
     export_page([style_file], folder, ExportOptions("web", "none", size), photographs=photographs)
-    Image.fromarray(fit(photographs["photograph"], size)).save(tmp_path / "photograph.png")
+    Image.fromarray(fit(photographs["photograph"], size)).save(place / "photograph.png")
     return folder
 
 
@@ -261,6 +264,40 @@ class TestInABrowser:
                 page.click("#download")
             saved = np.asarray(Image.open(download.value.path()).convert("RGB"))
             assert difference("saved", saved, second).largest <= 1
+
+    def test_styles_are_blended_and_strength_is_a_style(
+        self, photographs: dict, tmp_path: Path
+    ) -> None:
+        from playwright.sync_api import expect
+
+        network = TransformNetwork("mobile", 3)
+        network.metadata = {"style_names": ["wave", "the_scream", "photograph"]}
+        for variable in network.trainable_variables:
+            if variable.name == "shift":
+                variable.assign(np.random.default_rng(0).normal(0, 0.3, variable.shape))
+        network.save(tmp_path / "three.keras")
+        folder = make_page(tmp_path / "three.keras", photographs, tmp_path)
+        (file,) = (folder / "styles").glob("*.tflite")
+        stylizer = onestroke.load(file)
+        photograph = np.asarray(Image.open(tmp_path / "photograph.png"))
+        with opened(folder) as page:
+            assert page.locator("#style option").all_inner_texts() == ["wave", "the scream"]
+            page.set_input_files("#file", tmp_path / "photograph.png")
+
+            def shows(expected: np.ndarray) -> None:
+                expect(page.locator("#status")).to_contain_text("ms on WebAss", timeout=60_000)
+                expect(page.locator("body")).not_to_have_attribute("aria-busy", "true")
+                assert difference("page", screen(page), expected).largest <= 1
+
+            shows(stylizer(photograph))
+            page.select_option("#partner", label="the scream")
+            page.locator("#blend").fill("25")
+            both = {"wave": 0.75, "the_scream": 0.25}
+            shows(stylizer(photograph, style=both))
+            page.locator("#strength").fill("40")
+            shows(stylizer(photograph, style=both, strength=0.4))
+            page.locator("#strength").fill("0")
+            shows(photograph)
 
     def test_camera_shapes_and_mistakes(self, page_folder: Path) -> None:
         from playwright.sync_api import expect
