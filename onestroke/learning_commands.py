@@ -27,7 +27,7 @@ TIMED = [256, 512, 1024]
 
 def train(
     config: Annotated[
-        Path | None, typer.Option(help="Recipe, for example configs/quickstart.yaml.")
+        Path | None, typer.Option(help="Recipe: a file, or quickstart, cpu, mobile or coco.")
     ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Run folder; an existing run is resumed.")

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from onestroke import configs
 from onestroke.errors import SettingsError
 from onestroke.models.style_file import IDENTITY, find_style_file
 from onestroke.weights import parse_weights
@@ -267,7 +268,7 @@ def read_recipe(
     """Reads a recipe and applies what the command line changes.
 
     Args:
-        path: the recipe.
+        path: the recipe; of one in the package, its name is enough.
         overrides: changes of the form ``section.key=value``; the last word.
         styles: paintings instead of the recipe's, a style of each ``PATH``, or one that blends
             them if they come as ``PATH:WEIGHT``.
@@ -290,11 +291,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: the file is missing, no YAML, or without sections.
     """
+    bundled = {file.stem: file for file in Path(configs.__file__).parent.glob("*.yaml")}
+    if not path.exists():
+        path = bundled.get(str(path), path)
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(
-            f"expected a recipe such as configs/quickstart.yaml; cannot read {path} "
+            f"expected a recipe, a file or one of {', '.join(sorted(bundled))}; cannot read {path} "
             f"({error.strerror})"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -11,8 +11,9 @@ BUILD = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools
 ROOMS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
 DOORS = {"errors", "extras", "files", "machine", "pictures", "weights"}  # open to all rooms
 MAY_IMPORT = {
+    "configs": set(),
     "models": {"models", "errors"},
-    "train": {"models", "train", *DOORS},
+    "train": {"configs", "models", "train", *DOORS},
     "stylize": {"models", "stylize", *DOORS},
     "export": {"models", "stylize", "export", *DOORS},
 }

@@ -163,9 +163,19 @@ def test_missing_keys_are_named():
     assert message(check_settings, {"train": {}}) == "settings: train.steps is missing; add it"
 
 
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_of_the_package_go_by_name(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_recipe(Path(path.stem)) == read_recipe(path)
+    Path(path.stem).write_text("train: {steps: 3}")  # a file of that name comes first
+    assert read_recipe(Path(path.stem)).train.steps == 3
+
+
 def test_recipes_that_cannot_be_read(tmp_path):
     absent = tmp_path / "absent.yaml"
-    assert f"cannot read {absent} (No such file or directory)" in message(read_recipe, absent)
+    text = message(read_recipe, absent)
+    assert f"cannot read {absent} (No such file or directory)" in text
+    assert "a file or one of coco, cpu, " in text
     broken = tmp_path / "broken.yaml"
     broken.write_text("train: {steps: 4")
     assert f"expected YAML in {broken}; " in message(read_recipe, broken)
