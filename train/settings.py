@@ -217,7 +217,8 @@ class TrainSettings(Section):
         optimizer: ``muon``, see ``train.muon``, or ``adam``.
         learning_rate: at its height; Adam wants about a third of Muon's.
         warmup_steps: over which it rises from a tenth of that; half of all steps at most.
-        schedule: ``cosine`` falls to a hundredth at the last step; ``constant`` stays.
+        schedule: ``trapezoid`` falls in the last third, ``cosine`` all the time, both to a
+            hundredth; ``constant`` stays.
         clip_norm: largest norm of the whole gradient; None for no limit.
         precision: of the networks' arithmetic; weights and losses stay in 32 bits. ``auto`` is
             ``mixed_bfloat16`` on processors with matrix units for it (Intel AMX), else
@@ -232,7 +233,7 @@ class TrainSettings(Section):
     optimizer: Literal["muon", "adam"] = "muon"
     learning_rate: Positive = 3e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 50
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["trapezoid", "cosine", "constant"] = "trapezoid"
     clip_norm: Positive | None = None
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -29,6 +29,7 @@ from onestroke.train.muon import ConvolutionMuon
 from onestroke.train.nearest import nearest_blends
 from onestroke.train.objective import StyleTrainer, build_objective
 from onestroke.train.run import RunFolder
+from onestroke.train.schedule import Schedule
 from onestroke.train.settings import Settings, TrainSettings, resolve
 from onestroke.train.sources import Photographs
 from onestroke.train.stages import Stage, stages
@@ -37,10 +38,8 @@ from onestroke.train.validation import Validation
 
 logger = logging.getLogger("onestroke.train")
 
-WARMUP_FROM = 0.1  # of the learning rate, at the first step
 ADAM_SHARE = 1 / 3  # of Muon's learning rate, for what Muon leaves to Adam
 TRIED = 4  # photographs on which known styles are tried
-COSINE_TO = 0.01  # of the learning rate, at the last step
 
 
 @dataclass(frozen=True)
@@ -266,13 +265,11 @@ def build_network(preset: str, styles: int = 1, precision: str = "float32") -> T
 
 def build_optimizer(settings: TrainSettings) -> keras.optimizers.Optimizer:
     """Returns Muon, or Adam (Kingma and Ba 2015), with the learning rate's schedule."""
-    warmup = min(settings.warmup_steps, settings.steps // 2)
-    rate: Any = keras.optimizers.schedules.CosineDecay(
-        settings.learning_rate * WARMUP_FROM if warmup else settings.learning_rate,
-        decay_steps=max(1, settings.steps - warmup),
-        alpha=COSINE_TO if settings.schedule == "cosine" else 1.0,
-        warmup_target=settings.learning_rate if warmup else None,
-        warmup_steps=warmup,
+    rate = Schedule(
+        settings.learning_rate,
+        steps=settings.steps,
+        warmup_steps=min(settings.warmup_steps, settings.steps // 2),
+        shape=settings.schedule,
     )
     if settings.optimizer == "adam":
         return keras.optimizers.Adam(rate, global_clipnorm=settings.clip_norm)

@@ -17,6 +17,7 @@ from onestroke.models.vgg19_weights import load_vgg19_weights
 from onestroke.train.checkpoint import DivergedError, save_checkpoint
 from onestroke.train.ingredients import Style, read_styles, read_validation
 from onestroke.train.run import RunFolder
+from onestroke.train.schedule import Schedule
 from onestroke.train.settings import check_settings, read_recipe, resolve
 from onestroke.train.training import (
     build_network,
@@ -237,18 +238,18 @@ def test_weights_that_are_not_finite_are_never_saved(settings, tmp_path):
     assert not list(tmp_path.glob("*.npz"))
 
 
-def test_learning_rate_rises_and_falls(settings):
-    optimizer = build_optimizer(changed(settings, train__steps=100, train__warmup_steps=10).train)
-    rates = []
-    for step in (0, 10, 55, 100):
-        optimizer.iterations.assign(step)
-        rates.append(float(optimizer.learning_rate))
-    assert rates == pytest.approx([3e-4, 3e-3, 1.515e-3, 3e-5], rel=0.01)
-    constant = build_optimizer(
-        changed(settings, train__schedule="constant", train__warmup_steps=0).train
-    )
-    constant.iterations.assign(8)
-    assert float(constant.learning_rate) == pytest.approx(3e-3)
+@pytest.mark.parametrize(
+    ("schedule", "shares"),
+    [
+        ("trapezoid", [0.1, 0.55, 1, 1, 1, 0.5, 0.01]),
+        ("cosine", [0.1, 0.55, 1, 0.5, 0.2061, 0.0545, 0.01]),
+        ("constant", [0.1, 0.55, 1, 1, 1, 1, 1]),
+    ],
+)
+def test_learning_rate_rises_and_keeps_its_shape(schedule, shares):
+    rate = Schedule(3e-3, steps=100, warmup_steps=10, shape=schedule)
+    rates = [float(rate(step)) for step in (0, 5, 10, 55, 73, 86.5, 100)]
+    assert rates == pytest.approx([3e-3 * share for share in shares], rel=0.01)
 
 
 def test_the_gradient_is_clipped_where_asked(settings):
