@@ -7,7 +7,7 @@ import json
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,11 @@ def style_names(config: Mapping[str, Any]) -> tuple[str, ...]:
     """
     unnamed = [f"style{i}" for i in range(1, config["styles"] + 1)]
     return tuple(config["metadata"].get("style_names", unnamed))
+
+
+def painted_styles(names: Iterable[str]) -> list[str]:
+    """Returns the names of the paintings, without the identity's."""
+    return [name for name in names if name != IDENTITY]
 
 
 def _of_run(folder: Path) -> Path:

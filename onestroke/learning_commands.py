@@ -128,10 +128,11 @@ def _train(settings: "Settings", run: Path) -> None:
 
 def _each_style(before: "Mapping[str, float]", after: "Mapping[str, float]") -> list[str]:
     """Says how far each of several styles came, and which lag behind the others."""
-    from onestroke.models.style_file import IDENTITY
+    from onestroke.models.style_file import painted_styles
 
-    names = [key.removeprefix("style/") for key in after if key.startswith("style/")]
-    names = [name for name in names if name != IDENTITY and f"style/{name}" in before]
+    names = painted_styles(
+        key.removeprefix("style/") for key in after if key.startswith("style/") and key in before
+    )
     shares = {name: after[f"style/{name}"] / before[f"style/{name}"] for name in names}
     width = max(map(len, names), default=0)
     usual = statistics.median(shares.values()) if shares else 0.0
@@ -309,7 +310,7 @@ def evaluate(
 
 def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subject]":
     """Opens a model: each of its styles with its painting and what it was trained for."""
-    from onestroke.models.style_file import IDENTITY
+    from onestroke.models.style_file import painted_styles
     from onestroke.models.vgg19_weights import load_vgg19_weights
     from onestroke.stylize.loading import load, read_training
     from onestroke.train.evaluation import Subject
@@ -325,7 +326,7 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     settings: Settings = check_settings(apply_overrides(values, overrides), origin=model)
     stylizer = load(model)
     # Of a file that holds the styles of its base too, the settings know the new ones alone.
-    held = [name for name in stylizer.style_names if name != IDENTITY]
+    held = painted_styles(stylizer.style_names)
     names = held if styles else settings.style.all_names()[: len(settings.style.pictures)]
     if len(names) != len(settings.style.pictures):
         raise SettingsError(

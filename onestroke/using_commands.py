@@ -66,11 +66,11 @@ def styles(
     model: Annotated[Path, typer.Option(help="A style file, a run or an export.")],
 ) -> None:
     """List the styles of a model."""
-    from onestroke.models.style_file import IDENTITY
+    from onestroke.models.style_file import painted_styles
     from onestroke.stylize.loading import read_captions, read_style_names
 
     captions = read_captions(model)
-    names = [name for name in read_style_names(model) if name != IDENTITY]
+    names = painted_styles(read_style_names(model))
     width = max(map(len, names), default=0)
     for name in names:
         out.print(f"{name:{width}}  {captions.get(name, '')}".rstrip(), highlight=False)

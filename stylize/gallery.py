@@ -13,7 +13,7 @@ from PIL import Image
 from onestroke.errors import SettingsError
 from onestroke.files import check_writable, write_whole
 from onestroke.models.size import MINIMUM_SIDE
-from onestroke.models.style_file import IDENTITY
+from onestroke.models.style_file import painted_styles
 from onestroke.pictures import PictureError, find_pictures, read_picture, shrink
 from onestroke.stylize.loading import load, read_captions
 
@@ -86,11 +86,10 @@ def make_gallery(
     rows = [Row("", "", photographs)]
     for model, texts in zip(models, captions, strict=True):
         stylizer = load(model)
-        for name in stylizer.style_names:
-            if name != IDENTITY:
-                pictures = [stylizer(one, style={name: 1.0}) for one in photographs]
-                rows.append(Row(name, texts.get(name, ""), pictures))
-                report(name)
+        for name in painted_styles(stylizer.style_names):
+            pictures = [stylizer(one, style={name: 1.0}) for one in photographs]
+            rows.append(Row(name, texts.get(name, ""), pictures))
+            report(name)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_whole(output, lambda path: _write_page(path, rows))
     write_whole(sheet, lambda path: _sheet(rows).save(path))

@@ -44,7 +44,7 @@ def inner(features: Tensor) -> Tensor:
         int(side > 2) if isinstance(side, int) else ops.cast(side > 2, "int32")
         for side in (height, width)
     )
-    # Not by brackets, whose gradient took TensorFlow a seventh of a training step in 16 bits.
+    # Not by brackets, whose gradient is slow in TensorFlow in 16 bits.
     size = (batch, height - 2 * rows, width - 2 * columns, channels)
     return ops.slice(features, (0, rows, columns, 0), size)
 

@@ -209,7 +209,7 @@ class StyleTrainer(keras.Model):
         """Returns the mean loss of pictures ``y_pred`` painted from ``x``."""
         terms = self.terms(x, y_pred)
         # What repeats photographs has another measure of style, and would mix with the paintings'.
-        painted = 1 - self.objective.targets.of(x["style"]).identity
+        painted = 1 - ops.matmul(x["style"], self.objective.targets.identity)
         for mean in self.means:
             mean.update_state(terms[mean.name], None if mean.name == "loss" else painted)
         self.style_means.update_state(terms["style"], x["style"])

@@ -13,7 +13,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from onestroke.models.style_file import IDENTITY
+from onestroke.models.style_file import painted_styles
 from onestroke.train.objective import TERMS
 from onestroke.train.training import Progress
 
@@ -91,11 +91,10 @@ def describe(progress: Progress) -> str:
     """Says the latest figures in one line."""
     figures = progress.figures
     losses = [f"{k} {figures[k]:.3f}" for k in TERMS if k in figures]
-    styles = {k.removeprefix("style/"): v for k, v in figures.items() if k.startswith("style/")}
-    styles.pop(IDENTITY, None)  # has another measure
+    styles = painted_styles(k.removeprefix("style/") for k in figures if k.startswith("style/"))
     if styles:
-        farthest = max(styles, key=lambda name: styles[name])
-        losses.append(f"farthest {farthest} {styles[farthest]:.3f}")
+        farthest = max(styles, key=lambda name: figures[f"style/{name}"])
+        losses.append(f"farthest {farthest} {figures[f'style/{farthest}']:.3f}")
     if "pictures_per_second" in figures:
         losses.append(f"{figures['pictures_per_second']:.1f} pictures/s")
     return "  ".join(losses)

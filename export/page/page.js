@@ -66,12 +66,13 @@ function fillChoices() {
 
 // What the chosen style can be blended with: the other styles of its network.
 function fillPartners() {
-  const before = partner.value;
+  const before = partner.selectedOptions[0]?.text;
   const { files, index } = styles[style.value];
   const others = styles.filter((s) => s.files[0].file === files[0].file && s.index !== index);
   const options = others.map((other) => new Option(other.name, other.index));
   partner.replaceChildren(new Option('nothing', ''), ...options);
-  if (others.some((other) => String(other.index) === before)) partner.value = before;
+  const kept = options.find((option) => option.text === before);
+  if (kept) kept.selected = true;
   for (const label of document.querySelectorAll('.blending')) label.hidden = !others.length;
   blend.disabled = !partner.value;
 }
