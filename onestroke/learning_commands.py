@@ -1,6 +1,7 @@
 """The commands that learn: train a style, optimise one picture, evaluate both."""
 
 import json
+import shlex
 import statistics
 from functools import partial
 from pathlib import Path
@@ -124,6 +125,9 @@ def _train(settings: "Settings", run: Path) -> None:
         for line in _each_style(before, after):
             out.print(line, highlight=False)
     out.print(f"Style file: {trained.style_file}")
+    choice = shlex.join(["--model", str(run), "--style", settings.style.all_names()[0]])
+    out.print("Paint with it:")
+    out.print(f"  onestroke stylize PHOTO {choice} --output painted.jpg")
 
 
 def _each_style(before: "Mapping[str, float]", after: "Mapping[str, float]") -> list[str]:

@@ -89,6 +89,7 @@ def test_training_prints_plain_lines_where_there_is_no_terminal(trained):
     assert "step 3/3  loss " in printed
     assert "On photographs not trained on: style loss " in printed
     assert f"Style file: {trained / 'style.keras'}" in printed
+    assert f"onestroke stylize PHOTO --model {trained} --style bundled --output" in printed
     assert "oneDNN" not in printed, "TensorFlow's own messages are not silent"
 
 
