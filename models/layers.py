@@ -21,6 +21,10 @@ register = keras.saving.register_keras_serializable(package="onestroke")
 DEVIATION_SCALE = 1 / 64
 
 
+# Of what is usual, the part that a batch renews.
+USUAL_RATE = 0.02
+
+
 @register
 class ReflectPadding(keras.layers.Layer):
     """Mirrors ``size`` rows and columns at each border, without repeating the border itself.
@@ -250,15 +254,37 @@ def _as_picture(rows: Tensor) -> Tensor:
 class ConditionalInstanceNorm(ConditionalAffine):
     """Instance normalisation (Ulyanov et al. 2016), then the style's scale and shift.
 
+    One style may be the identity, for which the usual mean and deviation of all the pictures
+    replace the picture's own. Normalised by its own, it could not be given back: its light and
+    its contrasts are gone, and training smuggles them past the normalisation in white spots that
+    every style then has (Karras et al. 2020, "Analyzing and Improving the Image Quality of
+    StyleGAN", section 2).
+
     Args:
         styles: the number of rows of scale and shift.
         epsilon: added to the variance; larger than the usual 1e-5, since scaled it must not
             vanish in the 16-bit floats of a phone's GPU.
+        identity: the row of the identity, if there is one.
     """
 
-    def __init__(self, styles: int = 1, epsilon: float = 1e-3, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        styles: int = 1,
+        epsilon: float = 1e-3,
+        identity: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(styles, **kwargs)
         self.epsilon = epsilon
+        self.identity = identity
+
+    def build(self, x_shape: tuple, **others: Any) -> None:
+        """Creates the rows and, for an identity, what is usual."""
+        super().build(x_shape, **others)
+        if self.identity is not None:
+            options = {"shape": x_shape[-1:], "dtype": "float32", "trainable": False}
+            self.usual_mean = self.add_weight(**options, initializer="zeros", name="usual_mean")
+            self.usual_size = self.add_weight(**options, initializer="ones", name="usual_size")
 
     def moments(self, x: Tensor) -> Moments:
         """Returns mean and variance of each channel, ``(batch, 1, 1, channels)``.
@@ -272,19 +298,37 @@ class ConditionalInstanceNorm(ConditionalAffine):
         return mean, ops.mean(deviation * deviation, axis=(1, 2), keepdims=True)
 
     def call(
-        self, x: Tensor, style: Tensor | None = None, moments: Moments | None = None
+        self,
+        x: Tensor,
+        style: Tensor | None = None,
+        moments: Moments | None = None,
+        training: bool = False,
     ) -> Tensor:
         """Normalises by the picture's own moments, or by ``moments`` of a larger whole."""
         mean, variance = moments or self.moments(x)
         scale, shift = (ops.cast(row, "float32") for row in self.rows(style))
         deviation = (ops.cast(x, "float32") - mean) * DEVIATION_SCALE
-        epsilon = self.epsilon * DEVIATION_SCALE**2
-        normal = deviation * (ops.rsqrt(variance + epsilon) * scale) + shift
-        return ops.cast(normal, self.compute_dtype)
+        inverse = ops.rsqrt(variance + self.epsilon * DEVIATION_SCALE**2)
+        if self.identity is None:
+            factor = inverse * scale
+        else:
+            share = _as_picture(ops.cast(style, "float32")[:, self.identity, None])
+            if training:
+                self._learn_what_is_usual(mean, 1 / inverse / DEVIATION_SCALE, 1 - share)
+            plain = share * ops.cast(self.scale[self.identity], "float32")
+            factor = inverse * (scale - plain) + plain / self.usual_size / DEVIATION_SCALE
+            shift += (mean - self.usual_mean) * plain / self.usual_size
+        return ops.cast(deviation * factor + shift, self.compute_dtype)
+
+    def _learn_what_is_usual(self, mean: Tensor, size: Tensor, weight: Tensor) -> None:
+        """Moves the usual a little towards the paintings of a batch, ``weight`` of each."""
+        for usual, new in ((self.usual_mean, mean), (self.usual_size, size)):
+            change = ops.mean(weight * (new - usual), axis=(0, 1, 2))
+            usual.assign_add(USUAL_RATE * ops.stop_gradient(change))
 
     def get_config(self) -> dict:
         """Returns what rebuilds the layer."""
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {**super().get_config(), "epsilon": self.epsilon, "identity": self.identity}
 
 
 @register

@@ -20,9 +20,11 @@ def copy_network(source: TransformNetwork, target: TransformNetwork, blends: np.
             styles, source styles)``. A one-hot row copies a style bit for bit.
     """
     blends = np.asarray(blends, np.float32)
-    for its, mine in zip(source.variables, target.variables, strict=True):
-        values = keras.ops.convert_to_numpy(its)
-        mine.assign(blends @ values if is_row(its) else values)
+    known = _values_by_path(source)
+    for mine in target.variables:
+        if mine.path in known:  # else what is usual, of a first identity
+            values = known[mine.path]
+            mine.assign(blends @ values if is_row(mine) else values)
 
 
 def join_networks(
@@ -33,16 +35,26 @@ def join_networks(
     Raises:
         ValueError: their layers differ, so that the styles of one mean nothing to the other.
     """
-    joined = TransformNetwork(first.preset, first.styles + second.styles, metadata)
-    for mine, one, two in zip(joined.variables, first.variables, second.variables, strict=True):
-        values = [keras.ops.convert_to_numpy(variable) for variable in (one, two)]
-        if is_row(one):
+    identity = first.identity
+    if identity is None and second.identity is not None:
+        identity = first.styles + second.identity
+    styles = first.styles + second.styles
+    joined = TransformNetwork(first.preset, styles, metadata, identity=identity)
+    ours, theirs = _values_by_path(first), _values_by_path(second)
+    for mine in joined.variables:
+        # What is usual is known to the one with the identity, or to both alike.
+        values = [known[mine.path] for known in (ours, theirs) if mine.path in known]
+        if is_row(mine):
             mine.assign(np.concatenate(values))
-        elif np.array_equal(*values):
+        elif np.array_equal(values[0], values[-1]):
             mine.assign(values[0])
         else:
-            raise ValueError(f"expected networks of the same layers; {one.path} differs")
+            raise ValueError(f"expected networks of the same layers; {mine.path} differs")
     return joined
+
+
+def _values_by_path(network: TransformNetwork) -> dict[str, np.ndarray]:
+    return {v.path: keras.ops.convert_to_numpy(v) for v in network.variables}
 
 
 def learn_only_rows(network: TransformNetwork) -> None:

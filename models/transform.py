@@ -115,6 +115,7 @@ class Convolution:
         kernel: int,
         *,
         styles: int,
+        identity: int | None,
         name: str,
         stride: int = 1,
         upsample: bool = False,
@@ -128,7 +129,7 @@ class Convolution:
             else ReflectPadding(kernel // 2, name=f"{name}_padding")
         )
         self.convolution = kind(channels, kernel, strides=stride, use_bias=False, name=name)
-        self.norm = ConditionalInstanceNorm(styles, name=f"{name}_norm")
+        self.norm = ConditionalInstanceNorm(styles, identity=identity, name=f"{name}_norm")
         self.relu = keras.layers.ReLU(name=f"{name}_relu") if relu else None
 
     def __call__(self, x: Tensor, flow: "Flow") -> Tensor:
@@ -168,6 +169,7 @@ class TransformNetwork(keras.Model):
     Args:
         preset: ``"johnson"``, ``"half"`` or ``"mobile"``.
         styles: the number of styles it holds.
+        identity: the index of the one that gives photographs back, if one of several does.
         metadata: what a style file says of itself (style names, settings, losses reached); saved
             with the network.
 
@@ -177,23 +179,30 @@ class TransformNetwork(keras.Model):
     """
 
     def __init__(
-        self, preset: str = "johnson", styles: int = 1, metadata: dict | None = None, **kwargs: Any
+        self,
+        preset: str = "johnson",
+        styles: int = 1,
+        metadata: dict | None = None,
+        *,
+        identity: int | None = None,
+        **kwargs: Any,
     ) -> None:
         if preset not in PRESETS:
             raise ModelError(f"expected a preset of {', '.join(PRESETS)}; got {preset!r}")
         size = PRESETS[preset]
+        rows = {"styles": styles, "identity": identity}
         self.rescaling = keras.layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")
         self.down = [
-            Convolution(s.channels, s.kernel, styles=styles, stride=s.scale, name=f"down{i}")
+            Convolution(s.channels, s.kernel, stride=s.scale, name=f"down{i}", **rows)
             for i, s in enumerate(size.down, 1)
         ]
         width = size.down[-1].channels
         self.residual = [
-            _residual(width, styles=styles, name=f"residual{i}") for i in range(1, size.blocks + 1)
+            _residual(width, name=f"residual{i}", **rows) for i in range(1, size.blocks + 1)
         ]
         *inner, last = size.up
         self.up = [
-            Convolution(s.channels, s.kernel, styles=styles, upsample=s.scale > 1, name=f"up{i}")
+            Convolution(s.channels, s.kernel, upsample=s.scale > 1, name=f"up{i}", **rows)
             for i, s in enumerate(inner, 1)
         ]
         self.last_padding = ReflectPadding(last.kernel // 2, name="last_padding")
@@ -218,6 +227,7 @@ class TransformNetwork(keras.Model):
         super().__init__(inputs=image if style is None else inputs, outputs=painted, **kwargs)
         self.preset = preset
         self.styles = styles
+        self.identity = identity
         self.metadata = metadata or {}
 
     def paint(self, image: Tensor, flow: Flow) -> Tensor:
@@ -263,6 +273,7 @@ class TransformNetwork(keras.Model):
             "architecture": ARCHITECTURE,
             "preset": self.preset,
             "styles": self.styles,
+            "identity": self.identity,
             "metadata": self.metadata,
         }
 
@@ -279,9 +290,9 @@ class TransformNetwork(keras.Model):
         return cls(**config)
 
 
-def _residual(width: int, *, styles: int, name: str) -> list[Convolution]:
+def _residual(width: int, *, name: str, **rows: Any) -> list[Convolution]:
     """Returns the convolutions of one residual block; their sum with the input is its output."""
     return [
-        Convolution(width, 3, styles=styles, name=f"{name}a"),
-        Convolution(width, 3, styles=styles, relu=False, name=f"{name}b"),
+        Convolution(width, 3, name=f"{name}a", **rows),
+        Convolution(width, 3, relu=False, name=f"{name}b", **rows),
     ]

@@ -6,7 +6,6 @@ import numpy as np
 from keras import ops
 from scipy.optimize import nnls
 
-from onestroke.models.style_file import IDENTITY, style_names
 from onestroke.models.transform import TransformNetwork
 from onestroke.train.losses import gram_matrix, inner
 from onestroke.train.objective import Objective
@@ -30,12 +29,15 @@ def nearest_blends(
         ``(new styles, known styles)``, rows that add up to 1.
     """
     layers = objective.weights.style_layers
-    names = style_names(network.get_config())
-    known = [_grams_of_style(network, i, objective, photographs) for i in range(network.styles)]
+    # The identity's rows are not for normalised features, so they are no part of a painting's.
+    painted = [i for i in range(network.styles) if i != network.identity]
+    known = [_grams_of_style(network, i, objective, photographs) for i in painted]
     blends = []
     for i, is_identity in enumerate(ops.convert_to_numpy(objective.targets.identity)):
-        weights = np.array([name == IDENTITY for name in names], np.float64)
-        if not is_identity:
+        weights = np.zeros(network.styles)
+        if is_identity and network.identity is not None:
+            weights[network.identity] = 1
+        elif not is_identity:
             wanted = {
                 name: ops.convert_to_numpy(objective.targets.grams[name][i]) for name in layers
             }
@@ -43,8 +45,8 @@ def nearest_blends(
             columns = [_flatten(grams, scale) for grams in known]
             # The triangle of a decomposition asks the same of a few numbers, not of a million.
             _, triangle = np.linalg.qr(np.stack([*columns, _flatten(wanted, scale)], axis=1))
-            weights, _ = nnls(triangle[:, :-1], triangle[:, -1])
-        blends.append(weights if weights.any() else np.ones(len(names)))
+            weights[painted], _ = nnls(triangle[:, :-1], triangle[:, -1])
+        blends.append(weights if weights.any() else np.ones(network.styles))
     return np.stack([blend / blend.sum() for blend in blends])
 
 

@@ -91,11 +91,13 @@ class Objective:
             "style": weighted_mean(layers, weights.style_layers),
             "variation": variation_loss(pictures, targets.variation),
         }
+        loss = sum(getattr(weights, name) * value for name, value in terms.items())
         if style is not None and photographs is not None:
             repeated = reproduction_loss(pictures, photographs)
+            # By the weight of style it would hold the paintings up.
+            loss += targets.identity * (weights.content * terms["content"] + repeated - loss)
             terms["style"] += targets.identity * (repeated - terms["style"])
             terms["variation"] *= 1 - targets.identity
-        loss = sum(getattr(weights, name) * value for name, value in terms.items())
         return {"loss": loss, **terms, **{f"style_{name}": v for name, v in layers.items()}}
 
 

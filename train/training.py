@@ -11,7 +11,7 @@ import keras
 
 from onestroke.errors import ModelError, OnestrokeError
 from onestroke.files import write_whole
-from onestroke.models.style_file import load_network, style_names
+from onestroke.models.style_file import IDENTITY, load_network, style_names
 from onestroke.models.styles import copy_network, join_networks, learn_only_rows
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19_weights import Vgg19Weights
@@ -233,7 +233,12 @@ def build_trainer(
     keras.utils.set_random_seed(settings.train.seed)
     precision = settings.train.precision
     names = settings.style.all_names()
-    network = build_network(settings.network.preset, len(names), precision)
+    network = build_network(
+        settings.network.preset,
+        len(names),
+        precision,
+        identity=names.index(IDENTITY) if IDENTITY in names else None,
+    )
     objective = build_objective(
         settings.loss,
         weights,
@@ -253,12 +258,14 @@ def build_trainer(
     return trainer
 
 
-def build_network(preset: str, styles: int = 1, precision: str = "float32") -> TransformNetwork:
+def build_network(
+    preset: str, styles: int = 1, precision: str = "float32", *, identity: int | None = None
+) -> TransformNetwork:
     """Builds a network whose layers compute in ``precision``, a Keras dtype policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return TransformNetwork(preset, styles)
+        return TransformNetwork(preset, styles, identity=identity)
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -332,7 +339,7 @@ def _without_folder(source: str) -> str:
 
 def _in_32_bits(network: TransformNetwork, metadata: dict[str, Any]) -> TransformNetwork:
     """Returns the network as it is shipped, whatever precision trained it."""
-    shipped = TransformNetwork(network.preset, network.styles, metadata)
+    shipped = TransformNetwork(network.preset, network.styles, metadata, identity=network.identity)
     shipped.set_weights(network.get_weights())
     return shipped
 

@@ -270,8 +270,8 @@ class TestInABrowser:
     ) -> None:
         from playwright.sync_api import expect
 
-        network = TransformNetwork("mobile", 3)
-        network.metadata = {"style_names": ["wave", "the_scream", "photograph"]}
+        metadata = {"style_names": ["wave", "the_scream", "photograph"]}
+        network = TransformNetwork("mobile", 3, metadata, identity=2)
         for variable in network.trainable_variables:
             if variable.name == "shift":
                 variable.assign(np.random.default_rng(0).normal(0, 0.3, variable.shape))

@@ -156,6 +156,48 @@ def test_style_weights_blend_the_rows(features):
     )
 
 
+def norm_with_identity(features) -> ConditionalInstanceNorm:
+    random = np.random.default_rng(1)
+    layer = ConditionalInstanceNorm(styles=3, identity=1)
+    layer.build(features.shape)
+    for variable in layer.variables:
+        variable.assign(random.uniform(0.5, 2, variable.shape))
+    return layer
+
+
+def test_the_identity_is_not_normalised_by_the_picture(features):
+    layer, plain = norm_with_identity(features), ConditionalInstanceNorm(styles=3)
+    plain.build(features.shape)
+    plain.scale.assign(layer.scale)
+    plain.shift.assign(layer.shift)
+
+    def apply(norm, *weights, **others):
+        return np.asarray(norm(features, style=np.float32([weights] * 2), **others))
+
+    mean, size, scale, shift = (
+        np.asarray(v) for v in (layer.usual_mean, layer.usual_size, layer.scale, layer.shift)
+    )
+    expected = (features - mean) / size * scale[1] + shift[1]
+    for moments in (None, layer.moments(features[:, 1:])):
+        np.testing.assert_allclose(apply(layer, 0, 1, 0, moments=moments), expected, atol=1e-4)
+    painted = apply(layer, 1, 0, 0)
+    np.testing.assert_array_equal(painted, apply(plain, 1, 0, 0))
+    np.testing.assert_allclose(apply(layer, 0.5, 0.5, 0), (expected + painted) / 2, atol=1e-4)
+
+
+def test_what_is_usual_is_learnt_from_the_paintings(features):
+    layer = norm_with_identity(features)
+    before = [np.array(v) for v in (layer.usual_mean, layer.usual_size)]
+    layer(features, style=np.float32([[0, 1, 0]] * 2), training=True)
+    layer(features, style=np.float32([[1, 0, 0]] * 2))
+    for usual, value in zip((layer.usual_mean, layer.usual_size), before, strict=True):
+        np.testing.assert_array_equal(usual, value)
+    for _ in range(400):
+        layer(features, style=np.float32([[0, 1, 0], [0.5, 0, 0.5]]), training=True)
+    np.testing.assert_allclose(layer.usual_mean, features[1].mean(axis=(0, 1)), rtol=0.05, atol=0.1)
+    np.testing.assert_allclose(layer.usual_size, features[1].std(axis=(0, 1)), rtol=0.05)
+
+
 def test_crop_keeps_the_top_left(features):
     cropped = CropLike()(features, np.zeros((2, 6, 4, 3), np.float32))
     np.testing.assert_array_equal(cropped, features[:, :6, :4])

@@ -82,6 +82,24 @@ def test_styles_select_and_blend():
     assert first.mean() < paint(0.5, 0.5).mean() < second.mean()
 
 
+def test_only_the_identity_sees_the_light_of_a_photograph(tmp_path):
+    """Normalised, a picture of half the contrast is the same picture."""
+    network = TransformNetwork("mobile", styles=2, identity=1)
+    photograph = np.kron(picture(4, 4), np.ones((1, 8, 8, 1), np.float32))
+
+    def paint(image: np.ndarray, *weights: float) -> np.ndarray:
+        return np.asarray(network({"image": image, "style": np.array([weights], np.float32)}))
+
+    darker = photograph / 2
+    assert np.abs(paint(darker, 1, 0) - paint(photograph, 1, 0)).mean() < 1
+    assert np.abs(paint(darker, 0, 1) - paint(photograph, 0, 1)).mean() > 5
+    before = paint(photograph, 0.5, 0.5)
+    network.save(tmp_path / "style.keras")
+    network = keras.saving.load_model(tmp_path / "style.keras")
+    assert network.identity == 1
+    np.testing.assert_array_equal(paint(photograph, 0.5, 0.5), before)
+
+
 def test_one_style_is_many_with_one_row(mobile):
     """Fewer parameters by nothing but the rows, and the same code path."""
     rows = sum(v.shape[-1] for v in mobile.trainable_variables if v.name in ("scale", "shift"))

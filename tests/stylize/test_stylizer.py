@@ -49,8 +49,8 @@ def test_strength_fades_from_the_photograph(stylizer, photograph):
 
 
 def test_strength_is_a_way_between_styles_where_one_gives_photographs_back(style_file, photograph):
-    network = load_network(style_file)
-    network.metadata = {"style_names": ["wave", "photograph"]}
+    network = TransformNetwork("mobile", 2, {"style_names": ["wave", "photograph"]}, identity=1)
+    network.set_weights(load_network(style_file).get_weights())
     stylizer = Stylizer(NetworkPainter(network))
     for strength, style in (
         (0.25, {"wave": 1, "photograph": 3}),

@@ -216,6 +216,26 @@ def test_rows_are_copied_blended_and_joined():
         join_networks(source, two_styles_with_other_layers(), {})
 
 
+def test_what_is_usual_travels_with_the_identity():
+    known = TransformNetwork("mobile", 2, identity=1)
+    for variable in known.variables:
+        variable.assign(np.random.default_rng(0).normal(1, 0.3, variable.shape))
+    new = TransformNetwork("mobile", 1)
+    copy_network(known, new, np.array([[1, 0]]))
+    joined = join_networks(known, new, {})
+    assert (joined.styles, joined.identity) == (3, 1)
+    photograph = np.random.default_rng(2).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
+    for weights in ([1, 0], [0, 1], [0.5, 0.5]):
+        ours, theirs = (
+            network({"image": photograph, "style": np.float32([style])})
+            for network, style in ((known, weights), (joined, [*weights, 0]))
+        )
+        np.testing.assert_array_equal(ours, theirs)
+    first = TransformNetwork("mobile", 2, identity=1)
+    copy_network(new, first, np.ones((2, 1)))
+    assert join_networks(new, first, {}).identity == 2
+
+
 def two_styles_with_other_layers():
     network = two_styles()
     network.variables[0].assign(network.variables[0] + 1)
@@ -233,6 +253,8 @@ def test_the_identity_is_measured_by_the_photograph():
     terms = objective.terms(wanted, pictures, np.float32([[0, 1], [1, 0]]), photographs)
     expected = 81 / photographs[0].var(axis=(0, 1)).mean()
     assert float(terms["style"][0]) == pytest.approx(expected, rel=0.1)
+    content = LOSS.content_weight * float(terms["content"][0])
+    assert float(terms["loss"][0]) == pytest.approx(content + float(terms["style"][0]), rel=1e-4)
     assert float(terms["variation"][0]) == 0
     assert float(terms["variation"][1]) > 0
     mean_of_layers = (terms["style_relu1_1"][1] + terms["style_relu2_1"][1]) / 2
