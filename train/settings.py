@@ -118,7 +118,7 @@ class StyleSettings(Section):
             is the package's own.
         names: of the styles, in the same order; the files' names if none are given.
         captions: what to say of a style, by its name: the painting, its painter, the year.
-        identity: whether one more style, ``photograph``, gives photographs back unchanged, so
+        identity: whether one more style, ``photograph``, gives photographs back, so
             that strength is a way between two styles of the network.
         size: short side in pixels at which the loss network sees them, aspect kept. Larger
             gives larger strokes.
