@@ -3,12 +3,13 @@
 import base64
 import html
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from onestroke.errors import SettingsError
 from onestroke.files import check_writable, write_whole
@@ -18,6 +19,8 @@ from onestroke.pictures import PictureError, find_pictures, read_picture, shrink
 from onestroke.stylize.loading import load, read_captions
 
 GAP = 8  # pixels between the pictures of the sheet
+LABEL = 20  # pixels of a name above them
+SHAPE = 3 / 2  # width over height that the sheet comes near
 MOST = 64  # photographs
 QUALITY = 88  # of the JPEG files in the page
 
@@ -142,14 +145,30 @@ def _as_link(picture: np.ndarray) -> str:
 
 
 def _sheet(rows: Sequence[Row]) -> Image.Image:
-    """Sets a row of pictures for every style under the photographs."""
-    widths = [picture.shape[1] for picture in rows[0].pictures]
-    height = max(picture.shape[0] for picture in rows[0].pictures)
-    size = (sum(widths) + GAP * (len(widths) - 1), (height + GAP) * len(rows) - GAP)
+    """Sets the styles, each a row of pictures under its name, into columns."""
+    blocks = [_block(row) for row in rows]
+    width, height = (side + GAP for side in blocks[0].size)
+
+    def farness(columns: int) -> float:
+        shape = columns * width / (math.ceil(len(blocks) / columns) * height)
+        return abs(math.log(shape / SHAPE))
+
+    columns = min(range(1, len(blocks) + 1), key=farness)
+    size = (columns * width - GAP, math.ceil(len(blocks) / columns) * height - GAP)
     sheet = Image.new("RGB", size, "white")
-    for i, row in enumerate(rows):
-        left = 0
-        for picture, width in zip(row.pictures, widths, strict=True):
-            sheet.paste(Image.fromarray(picture), (left, i * (height + GAP)))
-            left += width + GAP
+    for i, block in enumerate(blocks):
+        sheet.paste(block, (i % columns * width, i // columns * height))
     return sheet
+
+
+def _block(row: Row) -> Image.Image:
+    widths = [picture.shape[1] for picture in row.pictures]
+    height = max(picture.shape[0] for picture in row.pictures)
+    block = Image.new("RGB", (sum(widths) + GAP * (len(widths) - 1), LABEL + height), "white")
+    font = ImageFont.load_default(LABEL * 0.7)
+    ImageDraw.Draw(block).text((0, 0), row.name or "photographs", "black", font)
+    left = 0
+    for picture, width in zip(row.pictures, widths, strict=True):
+        block.paste(Image.fromarray(picture), (left, LABEL))
+        left += width + GAP
+    return block

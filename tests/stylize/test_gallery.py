@@ -11,7 +11,7 @@ from PIL import Image
 import onestroke
 from onestroke.errors import OnestrokeError
 from onestroke.models.style_file import load_network
-from onestroke.stylize.gallery import GAP, make_gallery
+from onestroke.stylize.gallery import GAP, LABEL, make_gallery
 
 
 @pytest.fixture
@@ -39,11 +39,15 @@ def test_every_style_is_on_the_page_and_on_the_sheet(photographs, style_file, tm
     assert "http" not in text, "the page asks for nothing"
 
     pixels = np.asarray(Image.open(sheet))
-    assert pixels.shape == (3 * 64 + 2 * GAP, 60 + GAP + 32, 3)
+    width, height = 60 + GAP + 32, LABEL + 64
+    assert pixels.shape == (2 * height + GAP, 2 * width + GAP, 3), "two columns of two"
     photograph = np.asarray(Image.open(photographs / "a.png"))
-    np.testing.assert_array_equal(pixels[:40, :60], photograph)
+    np.testing.assert_array_equal(pixels[LABEL:][:40, :60], photograph)
     painted = onestroke.load(style_file)(photograph, style={"scream": 1})
-    np.testing.assert_array_equal(pixels[2 * (64 + GAP) :][:40, :60], painted)
+    last = pixels[height + GAP :]
+    np.testing.assert_array_equal(last[LABEL:][:40, :60], painted)
+    assert last[:LABEL, :width].min() < 100, "its name stands above it"
+    assert (last[:, width:] == 255).all()
 
 
 def test_names_and_captions_are_no_html(photographs, style_file, tmp_path):
