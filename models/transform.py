@@ -190,7 +190,7 @@ class TransformNetwork(keras.Model):
         if preset not in PRESETS:
             raise ModelError(f"expected a preset of {', '.join(PRESETS)}; got {preset!r}")
         size = PRESETS[preset]
-        rows = {"styles": styles, "identity": identity}
+        rows: dict[str, Any] = {"styles": styles, "identity": identity}
         self.rescaling = keras.layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")
         self.down = [
             Convolution(s.channels, s.kernel, stride=s.scale, name=f"down{i}", **rows)
