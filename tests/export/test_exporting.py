@@ -17,6 +17,7 @@ from onestroke.export import export, verify
 from onestroke.export.exporting import _write as exporting_write
 from onestroke.export.options import ExportOptions
 from onestroke.models.style_file import load_network
+from onestroke.models.styles import copy_network
 from onestroke.models.transform import TransformNetwork
 from onestroke.stylize.loading import read_captions
 
@@ -46,7 +47,7 @@ def test_an_export_paints_what_the_style_file_paints(
     captions = {"wave": "Katsushika Hokusai, The Great Wave off Kanagawa, 1831"}
     metadata = {"style_names": ["wave", "photograph"], "captions": captions}
     network = TransformNetwork("mobile", 2, metadata, identity=1)
-    network.set_weights(load_network(style_file).get_weights())
+    copy_network(load_network(style_file), network, np.eye(2))
     file = tmp_path / "style.keras"
     network.save(file)
     target = tmp_path / "new folder" / ("wave" if kind == "saved_model" else "wave.tflite")
