@@ -51,8 +51,9 @@ def export(
         overwrite: replace what is at ``path``.
 
     Raises:
-        SettingsError: an option is wrong, or there is something at ``path``.
-        ModelError: the model is missing or broken, or a package is not installed.
+        SettingsError: an option is wrong, a package is not installed, or there is something at
+            ``path``.
+        ModelError: the model is missing or broken.
         VerificationError: a photograph's PSNR is under the bound; nothing is left at ``path``.
     """
     path = Path(path).expanduser().resolve()

@@ -1,15 +1,15 @@
 """LiteRT.js, which runs TFLite files in browsers: fetched by npm once, then kept."""
 
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from onestroke.errors import ModelError
-from onestroke.files import check_writable, write_whole
+from onestroke.errors import ModelError, SettingsError
+from onestroke.files import cache_folder, check_writable, write_whole
 
 VERSION = "2.5.3"
+FOLDER = f"litertjs-{VERSION}"  # in the user's cache
 NOTICE = f"""LiteRT.js {VERSION}, Copyright Google LLC, https://github.com/google-ai-edge/LiteRT,
 under the Apache License, Version 2.0: http://www.apache.org/licenses/LICENSE-2.0.
 Changed: core/index.js imports the second package by its place in this folder.
@@ -22,10 +22,14 @@ def find_runtime() -> Path:
 
     Raises:
         ModelError: npm is not installed, or cannot fetch them.
-        SettingsError: the folder for them cannot be written.
+        SettingsError: there is no folder for them, or it cannot be written.
     """
-    folder = _cache() / f"litertjs-{VERSION}"
-    if not is_fetched():
+    folder = cache_folder(FOLDER)
+    if folder is None:
+        raise SettingsError(
+            f"expected a home folder for LiteRT.js {VERSION}; set XDG_CACHE_HOME to a folder"
+        )
+    if not _is_whole(folder):
         check_writable(folder.parent)
         folder.parent.mkdir(parents=True, exist_ok=True)
         write_whole(folder, _fetch)
@@ -34,12 +38,13 @@ def find_runtime() -> Path:
 
 def is_fetched() -> bool:
     """Whether a page can be exported without a network."""
-    packages = _cache() / f"litertjs-{VERSION}" / "node_modules" / "@litertjs"
+    folder = cache_folder(FOLDER)
+    return folder is not None and _is_whole(folder)
+
+
+def _is_whole(folder: Path) -> bool:
+    packages = folder / "node_modules" / "@litertjs"
     return all((packages / name / "dist" / "index.js").is_file() for name in PACKAGES)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onestroke"
 
 
 def _fetch(folder: Path) -> None:

@@ -6,7 +6,6 @@ styles.json                                  what there is to choose from
 styles/                                      TFLite files of fixed sizes, each with its report
 """
 
-import itertools
 import json
 import re
 import shutil
@@ -22,8 +21,14 @@ from onestroke.export.exporting import PAGE_MARK, check_pictures, check_target, 
 from onestroke.export.options import ExportOptions
 from onestroke.export.runtime import copy_runtime, find_runtime
 from onestroke.extras import check_tflite
-from onestroke.files import write_whole
-from onestroke.models.style_file import IDENTITY, find_style_file, read_config, style_names
+from onestroke.files import numbered, write_whole
+from onestroke.models.style_file import (
+    find_style_file,
+    identity_index,
+    read_config,
+    style_names,
+    told_apart,
+)
 
 if TYPE_CHECKING:
     from onestroke.export.verify import Report
@@ -55,9 +60,9 @@ def export_page(
         overwrite: replace the page that is at ``folder``.
 
     Raises:
-        SettingsError: an option is wrong, or there is something at ``folder``.
-        ModelError: a model is missing or broken, a package is not installed, or the browser's
-            runtime cannot be fetched.
+        SettingsError: an option is wrong, a package is not installed, or there is something at
+            ``folder``.
+        ModelError: a model is missing or broken, or the browser's runtime cannot be fetched.
         VerificationError: a photograph's PSNR is under the bound; nothing is left at ``folder``.
     """
     folder = Path(folder).expanduser().resolve()
@@ -74,7 +79,12 @@ def export_page(
         shutil.copytree(PAGE, temporary)
         copy_runtime(runtime, temporary / "litert")
         styles: list[dict[str, Any]] = []
-        for style_file, name in zip(style_files, _file_names(style_files), strict=True):
+        file_names = _file_names(style_files)
+        names = [style_names(read_config(file)) for file in style_files]
+        titles = told_apart(names, file_names)
+        for style_file, name, its, labels in zip(
+            style_files, file_names, names, titles, strict=True
+        ):
             files = []
             for height, width in sizes:
                 file = f"styles/{name}_{height}x{width}.tflite"
@@ -87,7 +97,7 @@ def export_page(
                 )
                 reports.append(replace(report, path=str(folder / file)))
                 files.append({"file": file, "height": height, "width": width})
-            styles += _describe(style_file, files)
+            styles += _describe(its, labels, files)
         content = {"onestroke": __version__, "styles": styles}
         (temporary / PAGE_MARK).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -96,24 +106,22 @@ def export_page(
     return reports
 
 
-def _describe(style_file: Path, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _describe(
+    names: Sequence[str], titles: Sequence[str], files: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """Returns what the picker offers of one model."""
-    names = style_names(read_config(style_file))
-    identity = names.index(IDENTITY) if IDENTITY in names else None
+    identity = identity_index(names)
     shared = {"count": len(names), "identity": identity, "files": files}
     return [
-        {"name": name.replace("_", " "), "index": index, **shared}
-        for index, name in enumerate(names)
+        {"name": title.replace("_", " "), "index": index, **shared}
+        for index, title in enumerate(titles)
         if index != identity
     ]
 
 
 def _file_names(style_files: Sequence[Path]) -> list[str]:
     """Names that stand in an address without escapes, numbered where they would be alike."""
-    names: list[str] = []
-    for file in style_files:
-        title = file.parent.name if file.stem == "style" else file.stem
-        name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "style"
-        candidates = itertools.chain([name], (f"{name}-{k}" for k in itertools.count(2)))
-        names.append(next(one for one in candidates if one not in names))
-    return names
+    titles = (file.parent.name if file.stem == "style" else file.stem for file in style_files)
+    return numbered(
+        re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "style" for title in titles
+    )

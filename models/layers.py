@@ -20,9 +20,7 @@ register = keras.saving.register_keras_serializable(package="onestroke")
 # 65,504 of a 16-bit float. Divided by 64 first, it stays below 4,600.
 DEVIATION_SCALE = 1 / 64
 
-
-# Of what is usual, the part that a batch renews.
-USUAL_RATE = 0.02
+MOMENTUM = 0.98  # of the moving moments, the part that a batch leaves
 
 
 @register
@@ -254,11 +252,11 @@ def _as_picture(rows: Tensor) -> Tensor:
 class ConditionalInstanceNorm(ConditionalAffine):
     """Instance normalisation (Ulyanov et al. 2016), then the style's scale and shift.
 
-    One style may be the identity, for which the usual mean and deviation of all the pictures
-    replace the picture's own. Normalised by its own, it could not be given back: its light and
-    its contrasts are gone, and training smuggles them past the normalisation in white spots that
-    every style then has (Karras et al. 2020, "Analyzing and Improving the Image Quality of
-    StyleGAN", section 2).
+    One style may be the identity, for which the moving mean and deviation of the paintings in
+    training replace the picture's own. Normalised by its own, it could not be given back: its
+    light and its contrasts are gone, and training smuggles them past the normalisation in white
+    spots that every style then has (Karras et al. 2020, "Analyzing and Improving the Image Quality
+    of StyleGAN", section 2).
 
     Args:
         styles: the number of rows of scale and shift.
@@ -279,12 +277,14 @@ class ConditionalInstanceNorm(ConditionalAffine):
         self.identity = identity
 
     def build(self, x_shape: tuple, **others: Any) -> None:
-        """Creates the rows and, for an identity, what is usual."""
+        """Creates the rows and, for an identity, the moving moments."""
         super().build(x_shape, **others)
         if self.identity is not None:
             options = {"shape": x_shape[-1:], "dtype": "float32", "trainable": False}
-            self.usual_mean = self.add_weight(**options, initializer="zeros", name="usual_mean")
-            self.usual_size = self.add_weight(**options, initializer="ones", name="usual_size")
+            self.moving_mean = self.add_weight(**options, initializer="zeros", name="moving_mean")
+            self.moving_deviation = self.add_weight(
+                **options, initializer="ones", name="moving_deviation"
+            )
 
     def moments(self, x: Tensor) -> Moments:
         """Returns mean and variance of each channel, ``(batch, 1, 1, channels)``.
@@ -304,7 +304,18 @@ class ConditionalInstanceNorm(ConditionalAffine):
         moments: Moments | None = None,
         training: bool = False,
     ) -> Tensor:
-        """Normalises by the picture's own moments, or by ``moments`` of a larger whole."""
+        """Normalises by the picture's own moments, or by ``moments`` of a larger whole.
+
+        Where ``a`` is the identity's share of a blend of scales and shifts: ``(scale - a *
+        scale_identity) * (x - mean) / deviation + a * scale_identity * (x - moving_mean) /
+        moving_deviation + shift``.
+
+        Args:
+            x: features, ``(batch, height, width, channels)``.
+            style: the weight of each style, ``(batch, styles)``; may be left out if there is one.
+            moments: from ``moments``.
+            training: whether the moving moments follow those of the paintings in the batch.
+        """
         mean, variance = moments or self.moments(x)
         scale, shift = (ops.cast(row, "float32") for row in self.rows(style))
         deviation = (ops.cast(x, "float32") - mean) * DEVIATION_SCALE
@@ -314,17 +325,17 @@ class ConditionalInstanceNorm(ConditionalAffine):
         else:
             share = _as_picture(ops.cast(style, "float32")[:, self.identity, None])
             if training:
-                self._learn_what_is_usual(mean, 1 / inverse / DEVIATION_SCALE, 1 - share)
+                self._move_moments(mean, 1 / inverse / DEVIATION_SCALE, 1 - share)
             plain = share * ops.cast(self.scale[self.identity], "float32")
-            factor = inverse * (scale - plain) + plain / self.usual_size / DEVIATION_SCALE
-            shift += (mean - self.usual_mean) * plain / self.usual_size
+            factor = inverse * (scale - plain) + plain / self.moving_deviation / DEVIATION_SCALE
+            shift += (mean - self.moving_mean) * plain / self.moving_deviation
         return ops.cast(deviation * factor + shift, self.compute_dtype)
 
-    def _learn_what_is_usual(self, mean: Tensor, size: Tensor, weight: Tensor) -> None:
-        """Moves the usual a little towards the paintings of a batch, ``weight`` of each."""
-        for usual, new in ((self.usual_mean, mean), (self.usual_size, size)):
-            change = ops.mean(weight * (new - usual), axis=(0, 1, 2))
-            usual.assign_add(USUAL_RATE * ops.stop_gradient(change))
+    def _move_moments(self, mean: Tensor, deviation: Tensor, weight: Tensor) -> None:
+        """Moves the moments a little towards those of a batch, ``weight`` of each picture."""
+        for moving, new in ((self.moving_mean, mean), (self.moving_deviation, deviation)):
+            change = ops.mean(weight * (new - moving), axis=(0, 1, 2))
+            moving.assign_add((1 - MOMENTUM) * ops.stop_gradient(change))
 
     def get_config(self) -> dict:
         """Returns what rebuilds the layer."""

@@ -7,7 +7,8 @@ import json
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from onestroke.models.transform import TransformNetwork
 
 IDENTITY = "photograph"  # the style that gives photographs back, in networks that have one
+ARCHITECTURE = 3  # counts up when layers change in a way that their weights do not show
 REGISTERED_NAME = "onestroke>TransformNetwork"
 _EXPECTED = "expected a .keras style file that `onestroke train` wrote, or a run folder"
 _MENDING = "copy it again, or train it again with `onestroke train`"
@@ -52,16 +54,14 @@ def load_network(path: Path) -> "TransformNetwork":
             return keras.models.load_model(path, compile=False)
     # Keras meets broken archives with whatever breaks first: ValueError, TypeError, KeyError, …
     except Exception as error:
-        raise ModelError(
-            f"{path} is broken, or from another version of onestroke; {_MENDING}"
-        ) from error
+        raise ModelError(f"{path} is broken; {_MENDING}") from error
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """Returns preset, number of styles and metadata of a style file; starts no TensorFlow.
 
     Raises:
-        ModelError: the file is missing, broken, or of another kind.
+        ModelError: the file is missing, broken, of another kind or another version's.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -76,7 +76,10 @@ def read_config(path: Path) -> dict[str, Any]:
     name = model.get("registered_name") if isinstance(model, dict) else None
     if name != REGISTERED_NAME:
         raise ModelError(f"{path} is a Keras model, but not of ours ({name}); {_EXPECTED}")
-    return model.get("config", {})
+    config = model.get("config")
+    if not isinstance(config, dict) or config.get("architecture") != ARCHITECTURE:
+        raise ModelError(f"{path} is from another version of onestroke; train it again")
+    return config
 
 
 def style_names(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -92,6 +95,20 @@ def style_names(config: Mapping[str, Any]) -> tuple[str, ...]:
 def painted_styles(names: Iterable[str]) -> list[str]:
     """Returns the names of the paintings, without the identity's."""
     return [name for name in names if name != IDENTITY]
+
+
+def identity_index(names: Sequence[str]) -> int | None:
+    """Returns the place of the identity, None if there is none."""
+    return names.index(IDENTITY) if IDENTITY in names else None
+
+
+def told_apart(names: Sequence[Sequence[str]], models: Sequence[str]) -> list[list[str]]:
+    """Returns the names of several models' styles; one that comes again names its model too."""
+    everywhere = Counter(name for each in names for name in each)
+    return [
+        [f"{name} ({model})" if everywhere[name] > 1 else name for name in each]
+        for each, model in zip(names, models, strict=True)
+    ]
 
 
 def _of_run(folder: Path) -> Path:

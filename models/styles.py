@@ -8,6 +8,7 @@ import numpy as np
 from onestroke.models.transform import TransformNetwork
 
 ROWS = ("scale", "shift")
+MOVING = ("moving_mean", "moving_deviation")  # only networks with an identity have them
 
 
 def copy_network(source: TransformNetwork, target: TransformNetwork, blends: np.ndarray) -> None:
@@ -22,9 +23,10 @@ def copy_network(source: TransformNetwork, target: TransformNetwork, blends: np.
     blends = np.asarray(blends, np.float32)
     known = _values_by_path(source)
     for mine in target.variables:
-        if mine.path in known:  # else what is usual, of a first identity
-            values = known[mine.path]
-            mine.assign(blends @ values if is_row(mine) else values)
+        if mine.name in MOVING and source.identity is None:
+            continue  # yet to be learnt
+        values = known[mine.path]
+        mine.assign(blends @ values if is_row(mine) else values)
 
 
 def join_networks(
@@ -40,10 +42,13 @@ def join_networks(
         identity = first.styles + second.identity
     styles = first.styles + second.styles
     joined = TransformNetwork(first.preset, styles, metadata, identity=identity)
-    ours, theirs = _values_by_path(first), _values_by_path(second)
+    known = [(network, _values_by_path(network)) for network in (first, second)]
     for mine in joined.variables:
-        # What is usual is known to the one with the identity, or to both alike.
-        values = [known[mine.path] for known in (ours, theirs) if mine.path in known]
+        values = [
+            its[mine.path]
+            for network, its in known
+            if mine.name not in MOVING or network.identity is not None
+        ]
         if is_row(mine):
             mine.assign(np.concatenate(values))
         elif np.array_equal(values[0], values[-1]):

@@ -31,6 +31,7 @@ from onestroke.models.layers import (
     equal_pixels,
     register,
 )
+from onestroke.models.style_file import ARCHITECTURE
 
 
 @dataclass(frozen=True)
@@ -158,10 +159,6 @@ class Flow:
         return None if self.unused is None else next(self.unused)
 
 
-# Counts up when the layers change in a way that the weights of a style file do not show.
-ARCHITECTURE = 3
-
-
 @register
 class TransformNetwork(keras.Model):
     """Repaints a picture in one forward pass.
@@ -279,15 +276,8 @@ class TransformNetwork(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "TransformNetwork":
-        """Rebuilds the network, without its weights.
-
-        Raises:
-            ModelError: the weights belong to the layers of another version.
-        """
-        config = dict(config)
-        if config.pop("architecture", None) != ARCHITECTURE:
-            raise ModelError("expected a network of this version of onestroke; train it again")
-        return cls(**config)
+        """Rebuilds the network, without its weights."""
+        return cls(**{key: value for key, value in config.items() if key != "architecture"})
 
 
 def _residual(width: int, *, name: str, **rows: Any) -> list[Convolution]:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from onestroke.errors import SettingsError
+from onestroke.models.layers import Tensor
 from onestroke.models.vgg19_weights import DEPTHS, WIDTHS, Vgg19Weights
 
 LAYERS = tuple(
@@ -19,10 +21,25 @@ LAYERS = tuple(
 POOLINGS = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}
 
 
+class EdgePadding(keras.layers.Layer):
+    """Repeats the outermost rows and columns of ``(batch, height, width, channels)`` once."""
+
+    def call(self, x: Tensor) -> Tensor:
+        """Returns two rows and two columns more."""
+        return ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """Adds two to height and width where they are known."""
+        return (shape[0], *(side and side + 2 for side in shape[1:3]), shape[3])
+
+
 def loss_network(
     layers: Sequence[str], weights: Vgg19Weights, *, pooling: str = "max", dtype: Any = "float32"
 ) -> keras.Model:
     """Builds VGG19 up to the deepest layer asked for.
+
+    Departure: its convolutions see the outermost pixels repeated beyond the border, not zeros.
+    Zeros are a frame that no painting has, and networks answer with a frame of their own.
 
     Args:
         layers: names of features, for example ``["relu1_1", "relu4_2"]``.
@@ -52,9 +69,8 @@ def loss_network(
         block, layer = block_and_layer(name)
         if block > 1 and layer == 1:
             x = POOLINGS[pooling](2, name=f"pool{block - 1}", dtype=dtype)(x)
-        x = keras.layers.Conv2D(
-            WIDTHS[block - 1], 3, padding="same", activation="relu", name=name, dtype=dtype
-        )(x)
+        x = EdgePadding(name=f"padding{block}_{layer}", dtype=dtype)(x)
+        x = keras.layers.Conv2D(WIDTHS[block - 1], 3, activation="relu", name=name, dtype=dtype)(x)
         if name in layers:
             features[name] = x
     network = keras.Model(image, {name: features[name] for name in layers}, name="vgg19")

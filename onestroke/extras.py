@@ -6,7 +6,8 @@ from importlib.util import find_spec
 from onestroke.errors import SettingsError
 
 PLOT = ("matplotlib",)
-TFLITE = ("ai_edge_litert", "ai_edge_quantizer")
+RUN_TFLITE = ("ai_edge_litert",)
+WRITE_TFLITE = (*RUN_TFLITE, "ai_edge_quantizer")
 
 
 def check_plots() -> None:
@@ -14,9 +15,9 @@ def check_plots() -> None:
     _check("plots", PLOT, "plot")
 
 
-def check_tflite() -> None:
-    """Raises a SettingsError unless TFLite files can be written and run."""
-    _check("TFLite files", TFLITE, "export")
+def check_tflite(*, write: bool = True) -> None:
+    """Raises a SettingsError unless TFLite files can be run and, if asked for, written."""
+    _check("TFLite files", WRITE_TFLITE if write else RUN_TFLITE, "export")
 
 
 def _check(purpose: str, packages: Sequence[str], extra: str) -> None:

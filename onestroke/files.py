@@ -1,13 +1,21 @@
 """Writing files and folders that others never see half-written."""
 
+import itertools
 import os
 import shutil
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from onestroke.errors import SettingsError
 
 UNFINISHED = ".unfinished."
+
+# What numpy meets in an .npz file that is missing, cut short, or of other arrays.
+BROKEN_ARRAYS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -29,6 +37,17 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         if temporary.is_dir():
             shutil.rmtree(temporary)
         temporary.unlink(missing_ok=True)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Writes arrays, by name, into an .npz file; its folder is made if it does not exist."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, write)
 
 
 def _replace_folder(new: Path, path: Path) -> None:
@@ -64,6 +83,24 @@ def check_writable(folder: Path) -> None:
         raise SettingsError(f"cannot write into {folder}: {place} is a file; choose another output")
     if not os.access(place, os.W_OK):
         raise SettingsError(f"cannot write into {folder}: no permission; choose another output")
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """Returns names for files; one that comes again has a number after it, the next free one."""
+    apart: list[str] = []
+    for name in names:
+        candidates = itertools.chain([name], (f"{name}-{k}" for k in itertools.count(2)))
+        apart.append(next(candidate for candidate in candidates if candidate not in apart))
+    return apart
+
+
+def cache_folder(name: str) -> Path | None:
+    """Returns the user's folder for what can be had again; None for a user without a home."""
+    try:
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return Path(caches) / "onestroke" / name
 
 
 def is_unfinished(path: Path) -> bool:

@@ -1,8 +1,10 @@
 """The commands that learn: train a style, optimise one picture, evaluate both."""
 
+import hashlib
 import json
 import shlex
 import statistics
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +15,13 @@ from onestroke.errors import SettingsError
 from onestroke.terminal import INTERRUPTED, out, quiet_tensorflow, stop_at_interrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
 
     from onestroke.train.evaluation import Subject
+    from onestroke.train.progress import Progress
     from onestroke.train.settings import Settings
-    from onestroke.train.training import Progress
 
 LAGS = 2.0  # times the usual share of the photographs' style loss
 EVALUATED = [256, 512]  # sides of pictures, in pixels
@@ -31,7 +33,8 @@ def train(
         Path | None, typer.Option(help="Recipe: a file, or quickstart, cpu, mobile or coco.")
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Run folder; an existing run is resumed.")
+        Path | None,
+        typer.Option(help="Run folder, else runs/RECIPE; an existing run is resumed."),
     ] = None,
     style: Annotated[
         list[str] | None,
@@ -154,7 +157,9 @@ def optimize(
         list[str] | None,
         typer.Option(metavar="PATH[:WEIGHT]", help="Painting; several are blended by weight."),
     ] = None,
-    size: Annotated[int | None, typer.Option(help="Long side of the result, in pixels.")] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Long side of the result, in pixels; else 512.")
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(help="Where to begin: photograph, noise, a picture, or a model to paint one."),
@@ -166,8 +171,11 @@ def optimize(
         Path | None, typer.Option(help="A recipe: sections style, loss and optimize.")
     ] = None,
     frames: Annotated[
-        Path | None, typer.Option(help="A folder for the pictures on the way and their losses.")
+        Path | None, typer.Option(help="A folder for the pictures on the way and all losses.")
     ] = None,
+    frame_every: Annotated[
+        int, typer.Option(min=1, help="Iterations from one of them to the next.")
+    ] = 25,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes one setting."),
@@ -175,59 +183,59 @@ def optimize(
 ) -> None:
     """Optimise one picture (Gatys et al.): slower and finer than a network; resumes if killed."""
     from onestroke.files import UNFINISHED, check_writable
-    from onestroke.pictures import Picture, check_suffix, resize, write_picture
+    from onestroke.pictures import Picture, check_suffix, resize, to_bytes, write_picture
     from onestroke.stylize.colour import keep_colours
-    from onestroke.train.frames import Frames
     from onestroke.train.ingredients import gather_picture
     from onestroke.train.picture_settings import read_picture_settings
 
     check_suffix(output)
     check_writable(output.parent)
-    if output.resolve() == content.resolve():
-        raise SettingsError(f"expected another --output than the photograph itself; got {output}")
+    if frames:
+        check_writable(frames)
     changes = [f"optimize.size={size}"] if size is not None else []
     changes += [f"optimize.start={json.dumps(start)}"] if start is not None else []
     settings = read_picture_settings(config, style or [], [*changes, *(overrides or [])])
+    read = [content, *map(Path, settings.style.pictures), Path(settings.optimize.start)]
+    if output.resolve() in (path.resolve() for path in read):
+        raise SettingsError(f"expected another --output than a picture that is read; got {output}")
     ingredients = gather_picture(content, settings)
     with quiet_tensorflow():
+        from onestroke.train.frames import Frames
         from onestroke.train.optimization import Optimization
         from onestroke.train.progress import display
 
         optimization = Optimization(
             ingredients,
             settings,
-            start=_first_picture(settings.optimize.start, ingredients.photograph),
+            paint_start=_open_start(settings.optimize.start),
             state_file=output.with_name(f"{UNFINISHED}{output.name}.npz"),
         )
     if optimization.iteration:
         out.print(f"Resuming at iteration {optimization.iteration} of {optimization.iterations}.")
-    kept = Frames(frames) if frames else None
+    kept = Frames(frames, frame_every, optimization.iteration) if frames else None
     shown = display(out, "iteration")
 
-    def show(progress: "Progress") -> None:
+    def show(progress: "Progress", picture: "np.ndarray") -> None:
         shown(progress)
         if kept:
-            kept.note(progress)
-
-    def keep(iteration: int, picture: "np.ndarray") -> None:
-        if kept:
-            kept.keep(iteration, picture)
+            kept.note(progress, picture)
 
     try:
         with stop_at_interrupt() as stop:
-            result = optimization.run(show=show, keep=keep, stop=stop)
+            result = optimization.run(show=show, stop=stop)
     finally:
         shown.close()
     if not result.finished:
         out.print(f"Stopped and saved at iteration {result.iterations}. The same command goes on.")
         raise typer.Exit(INTERRUPTED)
-    picture = result.picture
+    picture, photograph = result.picture, ingredients.photograph
     if preserve_color:
-        photograph = resize(ingredients.photograph, picture.shape[:2])
-        picture = keep_colours(photograph, picture).round().astype("uint8")
-    write_picture(output, Picture(picture))
+        own = resize(photograph.pixels, picture.shape[:2])
+        picture = to_bytes(keep_colours(own, picture))
+    alpha = None if photograph.alpha is None else resize(photograph.alpha, picture.shape[:2])
+    write_picture(output, Picture(picture, alpha))
     optimization.forget_state()
-    before, after = result.photograph, result.terms
+    before, after = result.photograph_terms, result.picture_terms
     out.print(
         f"Style loss {before['style']:.3f} -> {after['style']:.3f} "
         f"({after['style'] / before['style']:.0%}), content loss {after['content']:.3f}."
@@ -235,16 +243,18 @@ def optimize(
     out.print(f"Picture: {output}")
 
 
-def _first_picture(start: str, photograph: "np.ndarray") -> "np.ndarray | None":
-    """Reads the picture to begin with, or lets a model paint it."""
+def _open_start(start: str) -> "Callable[[np.ndarray], np.ndarray] | None":
+    """Opens the picture to begin with, or the model that paints it."""
     from onestroke.pictures import SUFFIXES, read_picture
     from onestroke.stylize.loading import load
+    from onestroke.train.picture_settings import STARTS
 
-    if start in ("photograph", "noise"):
+    if start in STARTS:
         return None
     if start.lower().endswith(SUFFIXES):
-        return read_picture(start).pixels
-    return load(start)(photograph)
+        picture = read_picture(start).pixels
+        return lambda photograph: picture
+    return load(start)
 
 
 def evaluate(
@@ -259,14 +269,16 @@ def evaluate(
         typer.Option(metavar="PATH[:WEIGHT]", help="The painting, unless a run folder tells it."),
     ] = None,
     sizes: Annotated[
-        list[int] | None, typer.Option("--size", min=64, help="Sides of the square pictures.")
+        list[int] | None,
+        typer.Option("--size", min=64, help="Sides of the square pictures; else 256 and 512."),
     ] = None,
     iterations: Annotated[
         int, typer.Option("--baseline-iterations", min=1, help="Of each optimisation.")
     ] = 100,
     count: Annotated[int, typer.Option(min=1, help="Photographs, from all over the source.")] = 8,
     timed: Annotated[
-        list[int] | None, typer.Option("--time-size", min=0, help="Sides to time; 0 for none.")
+        list[int] | None,
+        typer.Option("--time-size", min=0, help="Sides to time, else those of --size; 0 for none."),
     ] = None,
     overrides: Annotated[
         list[str] | None,
@@ -287,11 +299,13 @@ def evaluate(
             for model in models
             for subject in _subjects(model, style or [], overrides or [])
         ]
-        from onestroke.machine import describe_machine
+        from onestroke.machine import describe_gpus, describe_machine
         from onestroke.train.baseline import Baselines
         from onestroke.train.evaluation import evaluate as evaluate_subjects
         from onestroke.train.evaluation import measure_speed
         from onestroke.train.report import as_tables, write_report
+    first = next(iter(photographs.values()))
+    speeds = measure_speed(subjects, first, [side for side in timed or sizes or TIMED if side])
     results = evaluate_subjects(
         subjects,
         photographs,
@@ -299,10 +313,10 @@ def evaluate(
         sizes=sizes or EVALUATED,
         show=out.print,
     )
-    first = next(iter(photographs.values()))
-    speeds = measure_speed(subjects, first, [side for side in timed or TIMED if side])
     about = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **describe_machine(("tensorflow", "keras", "scipy", "numpy")),
+        "gpus": describe_gpus(),
         "photographs": data,
         "models": [subject.describe() for subject in subjects],
     }
@@ -316,9 +330,9 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     """Opens a model: each of its styles with its painting and what it was trained for."""
     from onestroke.models.style_file import painted_styles
     from onestroke.models.vgg19_weights import load_vgg19_weights
-    from onestroke.stylize.loading import load, read_training
+    from onestroke.stylize.loading import find_model, load, read_training
     from onestroke.train.evaluation import Subject
-    from onestroke.train.ingredients import read_styles
+    from onestroke.train.ingredients import find_paintings, read_styles
     from onestroke.train.run import RunFolder
     from onestroke.train.settings import apply_overrides, check_settings, replace_styles
 
@@ -326,9 +340,10 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     # A run knows where its paintings are; files that travel keep their names alone.
     values = run.settings().model_dump(mode="json") if run.exists else dict(read_training(model))
     if styles:
-        values["style"] = {**values["style"], **replace_styles(styles)}
+        values["style"] = {**values["style"], **replace_styles(find_paintings(styles))}
     settings: Settings = check_settings(apply_overrides(values, overrides), origin=model)
-    stylizer = load(model)
+    stylizer, file = load(model), find_model(model)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
     # Of a file that holds the styles of its base too, the settings know the new ones alone.
     held = painted_styles(stylizer.style_names)
     names = held if styles else settings.style.all_names()[: len(settings.style.pictures)]
@@ -353,6 +368,7 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
             style=style,
             about={"pictures": blend, "size": settings.style.size},
             vgg19=vgg19,
+            sha256=sha256,
         )
         for name, blend, style in paintings
     ]

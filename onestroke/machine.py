@@ -24,6 +24,14 @@ def describe_machine(packages: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def describe_gpus() -> list[str]:
+    """Returns the names of the GPUs that TensorFlow sees."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(gpu).get("device_name", "") for gpu in gpus]
+
+
 def _processor() -> str:
     with contextlib.suppress(OSError):
         found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())

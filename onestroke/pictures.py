@@ -24,6 +24,9 @@ MAX_PIXELS = 200_000_000
 """The largest cameras and phones write 16320x12240; a file that unpacks to more is either a mosaic
 or a decompression bomb, and would need over a gigabyte to open."""
 
+BT601_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""How much red, green and blue add to the luma of a pixel (ITU-R BT.601)."""
+
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """What a folder is searched for; a file's kind is then known by its content, not its name."""
 
@@ -205,6 +208,11 @@ def find_pictures(source: Path | str) -> list[Path]:
     if not found:
         raise PictureError(missing)
     return sorted(found, key=os.fspath)
+
+
+def to_bytes(pixels: np.ndarray) -> np.ndarray:
+    """Round floats in [0, 255] to uint8."""
+    return np.clip(np.round(pixels), 0, 255).astype(np.uint8)
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -77,7 +77,9 @@ def styles(
 
 
 def gallery(
-    inputs: Annotated[list[Path], typer.Argument(metavar="PHOTO…", help="Pictures or folders.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO…", help="Pictures or folders; 64 at most.")
+    ],
     models: Annotated[
         list[Path], typer.Option("--model", help="What to show; several one after another.")
     ],
@@ -260,7 +262,7 @@ def _benchmark_models(
 
 def info(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL|RUN", help="Style file, run folder or export.")
+        Path, typer.Argument(metavar="MODEL|RUN", help="Style file, run folder, or exported model.")
     ],
 ) -> None:
     """Say what a style file, a run or an export is: settings, weights, losses reached."""

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-BT601_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""How much red, green and blue add to the luma of a pixel (ITU-R BT.601)."""
+from onestroke.pictures import BT601_LUMA
 
 
 def keep_colours(photograph: np.ndarray, painted: np.ndarray) -> np.ndarray:

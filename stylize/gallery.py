@@ -14,14 +14,14 @@ from PIL import Image, ImageDraw, ImageFont
 from onestroke.errors import SettingsError
 from onestroke.files import check_writable, write_whole
 from onestroke.models.size import MINIMUM_SIDE
-from onestroke.models.style_file import painted_styles
+from onestroke.models.style_file import painted_styles, told_apart
 from onestroke.pictures import PictureError, find_pictures, read_picture, shrink
-from onestroke.stylize.loading import load, read_captions
+from onestroke.stylize.loading import load, read_captions, read_style_names
 
 GAP = 8  # pixels between the pictures of the sheet
 LABEL = 20  # pixels of a name above them
-SHAPE = 3 / 2  # width over height that the sheet comes near
-MOST = 64  # photographs
+ASPECT = 3 / 2  # width over height that the sheet comes near
+MAX_PHOTOGRAPHS = 64  # photographs
 QUALITY = 88  # of the JPEG files in the page
 
 PAGE = """<!doctype html>
@@ -86,13 +86,15 @@ def make_gallery(
     _check(paths, output, sheet)
     captions = [read_captions(model) for model in models]
     photographs = [_read(path, size) for path in paths]
+    names = [painted_styles(read_style_names(model)) for model in models]
+    titles = told_apart(names, [Path(model).name for model in models])
     rows = [Row("", "", photographs)]
-    for model, texts in zip(models, captions, strict=True):
+    for model, styles, labels, texts in zip(models, names, titles, captions, strict=True):
         stylizer = load(model)
-        for name in painted_styles(stylizer.style_names):
-            pictures = [stylizer(one, style={name: 1.0}) for one in photographs]
-            rows.append(Row(name, texts.get(name, ""), pictures))
-            report(name)
+        for name, title in zip(styles, labels, strict=True):
+            pictures = [stylizer(photograph, style={name: 1.0}) for photograph in photographs]
+            rows.append(Row(title, texts.get(name, ""), pictures))
+            report(title)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_whole(output, lambda path: _write_page(path, rows))
     write_whole(sheet, lambda path: _sheet(rows).save(path))
@@ -101,9 +103,9 @@ def make_gallery(
 
 def _check(paths: Sequence[Path], output: Path, sheet: Path) -> None:
     """Raises a SettingsError for photographs that are too many, or would be overwritten."""
-    if len(paths) > MOST:
+    if len(paths) > MAX_PHOTOGRAPHS:
         raise SettingsError(
-            f"expected {MOST} photographs or fewer; received {len(paths)}; name a few"
+            f"expected {MAX_PHOTOGRAPHS} photographs or fewer; received {len(paths)}; name a few"
         )
     for file in (output, sheet):
         check_writable(file.parent)
@@ -151,7 +153,7 @@ def _sheet(rows: Sequence[Row]) -> Image.Image:
 
     def farness(columns: int) -> float:
         shape = columns * width / (math.ceil(len(blocks) / columns) * height)
-        return abs(math.log(shape / SHAPE))
+        return abs(math.log(shape / ASPECT))
 
     columns = min(range(1, len(blocks) + 1), key=farness)
     size = (columns * width - GAP, math.ceil(len(blocks) / columns) * height - GAP)

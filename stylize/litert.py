@@ -35,7 +35,8 @@ class LiteRtPainter:
         threads: how many compute; one for each core unless said otherwise.
 
     Raises:
-        ModelError: ai-edge-litert is not installed, or the file is broken or not of ours.
+        ModelError: the file is broken or not of ours.
+        SettingsError: ai-edge-litert is not installed.
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
@@ -124,14 +125,14 @@ def read_description(path: Path) -> Mapping[str, Any]:
     """Returns what ``onestroke export`` wrote into a TFLite file.
 
     Raises:
-        ModelError: the file is missing or broken, another program wrote it, or the packages for
-            TFLite files are not installed.
+        ModelError: the file is missing or broken, or another program wrote it.
+        SettingsError: ai-edge-litert is not installed.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot open {path}: {error.strerror}") from error
-    check_tflite()
+    check_tflite(write=False)
     from ai_edge_litert import schema_py_generated as schema
 
     broken = f"{path} is no TFLite file that `onestroke export` wrote, or a broken one"

@@ -70,8 +70,11 @@ def read_description(folder: Path) -> Mapping[str, Any]:
         ModelError: another program wrote the SavedModel, or the folder is broken.
     """
     try:
-        return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        if "style_names" not in description:
+            raise ValueError("no style_names")
+        return description
+    except (OSError, ValueError, TypeError) as error:
         raise ModelError(
             f"{folder} is no SavedModel that `onestroke export` wrote, or a broken one; "
             "export it again"

@@ -2,19 +2,21 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from onestroke.files import write_whole
-from onestroke.train.descent import Descent, PictureLoss, Terms, descend_by_lbfgs
-from onestroke.train.validation import to_bytes
-
-STARTS = ("noise", "photograph")
-NOISE_SEED = 0
+from onestroke.files import BROKEN_ARRAYS, write_arrays
+from onestroke.pictures import to_bytes
+from onestroke.train.descent import (
+    Descent,
+    PictureLoss,
+    Terms,
+    descend_by_lbfgs,
+    first_picture,
+)
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,17 @@ class Curve:
     """How one optimisation went.
 
     Attributes:
-        terms: the loss and its terms after each iteration.
+        terms: the loss and its terms of the first picture, then after each iteration.
         picture: the last one, ``(height, width, 3)`` uint8 RGB.
     """
 
     terms: Sequence[Terms]
     picture: np.ndarray
+
+    @property
+    def iterations(self) -> int:
+        """How many were done."""
+        return len(self.terms) - 1
 
 
 class Baselines:
@@ -60,34 +67,26 @@ class Baselines:
         curve = _read(file)
         if curve is None:
             curve = self._optimize(loss, photograph, start)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(file, lambda temporary: _write(temporary, curve))
+            write_arrays(file, {"curve": json.dumps(curve.terms), "picture": curve.picture})
         return curve
 
     def _optimize(self, loss: PictureLoss, photograph: np.ndarray, start: str) -> Curve:
-        first = photograph.astype(np.float64)
-        if start == "noise":
-            first = np.random.default_rng(NOISE_SEED).uniform(0, 255, photograph.shape)
-        descent = Descent(first)
-        curve: list[Terms] = []
+        content = loss.content_of(photograph)
+        descent = Descent(first_picture(start, photograph))
+        curve = [loss(descent.picture, content)[0]]
 
         def after(terms: Terms, picture: np.ndarray) -> bool:
             curve.append(terms)
             return True
 
-        descend_by_lbfgs(loss, loss.content_of(photograph), descent, self.iterations, after)
+        descend_by_lbfgs(loss, content, descent, self.iterations, after)
         return Curve(curve, to_bytes(descent.picture))
-
-
-def _write(path: Path, curve: Curve) -> None:
-    with path.open("wb") as file:
-        np.savez(file, terms=json.dumps(curve.terms), picture=curve.picture)
 
 
 def _read(path: Path) -> Curve | None:
     """Returns a remembered optimisation; None if there is none, or a broken one."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Curve(json.loads(str(arrays["terms"])), arrays["picture"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return Curve(json.loads(str(arrays["curve"])), arrays["picture"])
+    except BROKEN_ARRAYS:
         return None

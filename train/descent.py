@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
-from onestroke.train.losses import Tensor
+from onestroke.models.layers import Tensor
 from onestroke.train.objective import Objective
 
 HISTORY = 10  # pairs of steps from which L-BFGS takes the curvature
@@ -40,23 +40,36 @@ class PictureLoss:
         return self.objective.content_network(np.asarray(photograph, np.float32)[None])
 
     def __call__(
-        self, picture: np.ndarray, wanted: Mapping[str, Tensor]
+        self, picture: np.ndarray, content: Mapping[str, Tensor]
     ) -> tuple[Terms, np.ndarray]:
         """Returns the terms of the loss, and the gradient of the loss by the pixels.
 
         Args:
             picture: ``(height, width, 3)`` RGB in [0, 255].
-            wanted: from ``content_of``, of a photograph of the same size.
+            content: from ``content_of``, of a photograph of the same size.
         """
         batch = tf.constant(picture[None], tf.float32)
-        terms, gradient = self._compiled(batch, wanted)
+        terms, gradient = self._compiled(batch, content)
         return {name: float(term[0]) for name, term in terms.items()}, gradient[0].numpy()
 
-    def _terms_and_gradient(self, batch: Tensor, wanted: Mapping[str, Tensor]) -> Any:
+    def _terms_and_gradient(self, batch: Tensor, content: Mapping[str, Tensor]) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(batch)
-            terms = self.objective.terms(wanted, batch)
+            terms = self.objective.terms(content, batch)
         return terms, tape.gradient(terms["loss"], batch)
+
+
+def first_picture(start: str, photograph: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Returns where to start, float64 RGB in [0, 255]: the photograph, or noise of its size.
+
+    Args:
+        start: one of ``STARTS``.
+        photograph: ``(height, width, 3)`` in [0, 255].
+        seed: of the noise.
+    """
+    if start == "noise":
+        return np.random.default_rng(seed).uniform(0, 255, photograph.shape)
+    return photograph.astype(np.float64)
 
 
 @dataclass
@@ -74,7 +87,7 @@ class Descent:
 
 def descend_by_lbfgs(
     loss: PictureLoss,
-    wanted: Mapping[str, Tensor],
+    content: Mapping[str, Tensor],
     descent: Descent,
     iterations: int,
     after: AfterIteration,
@@ -83,7 +96,7 @@ def descend_by_lbfgs(
 
     Args:
         loss: of a picture.
-        wanted: the content, from ``PictureLoss.content_of``.
+        content: what to keep, from ``PictureLoss.content_of``.
         descent: where to start; holds the result.
         iterations: how many at most; fewer where no step makes the loss smaller.
         after: called after each.
@@ -95,7 +108,7 @@ def descend_by_lbfgs(
 
     def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
         nonlocal latest
-        latest, gradient = loss(flat.reshape(shape), wanted)
+        latest, gradient = loss(flat.reshape(shape), content)
         return scale * latest["loss"], scale * gradient.ravel().astype(np.float64)
 
     def callback(intermediate_result: Any) -> None:
@@ -124,7 +137,7 @@ def descend_by_lbfgs(
 
 def descend_by_adam(
     loss: PictureLoss,
-    wanted: Mapping[str, Tensor],
+    content: Mapping[str, Tensor],
     descent: Descent,
     iterations: int,
     after: AfterIteration,
@@ -135,7 +148,7 @@ def descend_by_adam(
 
     Args:
         loss: of a picture.
-        wanted: the content, from ``PictureLoss.content_of``.
+        content: what to keep, from ``PictureLoss.content_of``.
         descent: where to start; holds the result and the optimizer's variables.
         iterations: how many.
         after: called after each, with the terms of the picture before it.
@@ -148,7 +161,7 @@ def descend_by_adam(
         if f"adam{i}" in descent.memory:
             remembered.assign(descent.memory[f"adam{i}"])
     for _ in range(iterations):
-        terms, gradient = loss(variable.numpy(), wanted)
+        terms, gradient = loss(variable.numpy(), content)
         optimizer.apply([tf.constant(gradient)], [variable])
         variable.assign(tf.clip_by_value(variable.value, 0.0, 255.0))
         descent.picture = variable.numpy().astype(np.float64)

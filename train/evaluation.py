@@ -14,14 +14,22 @@ from typing import Any
 
 import numpy as np
 
+from onestroke.models.layers import Tensor
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.pictures import resize
-from onestroke.train.baseline import STARTS, Baselines, Curve
-from onestroke.train.descent import Descent, PictureLoss, Terms, descend_by_lbfgs
+from onestroke.train.baseline import Baselines, Curve
+from onestroke.train.descent import (
+    Descent,
+    PictureLoss,
+    Terms,
+    descend_by_lbfgs,
+    first_picture,
+)
 from onestroke.train.ingredients import Style
-from onestroke.train.losses import Tensor
 from onestroke.train.objective import build_objective
+from onestroke.train.picture_settings import STARTS
 from onestroke.train.quality import (
+    Colours,
     border_difference,
     clipped_share,
     colour_distance,
@@ -45,6 +53,7 @@ class Subject:
         style: the painting, as the loss network sees it.
         about: what a report says of the painting.
         vgg19: weights of the loss network.
+        sha256: of the network's file; None for a folder.
     """
 
     name: str
@@ -53,11 +62,13 @@ class Subject:
     style: Style
     about: Mapping[str, Any]
     vgg19: Vgg19Weights
+    sha256: str | None = None
 
     def describe(self) -> dict[str, Any]:
         """Returns what a report says of the network."""
         return {
             "name": self.name,
+            "sha256": self.sha256,
             "loss": self.loss.model_dump(mode="json", exclude={"vgg19"}),
             "style": self.about,
             "vgg19": {"source": self.vgg19.source, "sha256": self.vgg19.sha256},
@@ -85,7 +96,8 @@ class Result:
         model: the network's name.
         size: side of the square pictures, in pixels.
         names: of the photographs.
-        painting: its own figures.
+        painting: the qualities of the painting itself; of several, their mean by weight.
+        paintings: of the style, ``(height, width, 3)`` uint8 RGB.
         photographs: the photographs themselves.
         pictures: what the network made of them, in the same order.
         curves: by start, how the optimisation of each photograph went.
@@ -95,6 +107,7 @@ class Result:
     size: int
     names: Sequence[str]
     painting: Mapping[str, float]
+    paintings: Sequence[np.ndarray]
     photographs: Sequence[Measured]
     pictures: Sequence[Measured]
     curves: Mapping[str, Sequence[Curve]]
@@ -102,7 +115,7 @@ class Result:
     def overtaken(self, start: str) -> list[int | None]:
         """Returns for each photograph the first iteration at least as good as the network's.
 
-        None where the optimisation ended before.
+        0 where the optimisation begins with as good a picture, None where it ended before.
         """
         return [
             _first_below([terms["loss"] for terms in curve.terms], painted.figures["loss"])
@@ -111,14 +124,14 @@ class Result:
 
     def median_overtaken(self, start: str) -> float | None:
         """Returns the median of ``overtaken``; None where half of them ended before."""
-        found = self.overtaken(start)
-        middle = statistics.median(float("inf") if k is None else k for k in found)
+        iterations = self.overtaken(start)
+        middle = statistics.median(float("inf") if k is None else k for k in iterations)
         return None if middle == float("inf") else middle
 
     def mean(self, key: str, of: str = "pictures") -> float:
         """Returns the mean of a figure over the pictures or the photographs."""
         measured: Sequence[Measured] = getattr(self, of)
-        return float(np.mean([one.figures[key] for one in measured]))
+        return float(np.mean([picture.figures[key] for picture in measured]))
 
     def style_share(self) -> float:
         """Returns the style loss of the pictures as a share of the photographs'."""
@@ -165,12 +178,19 @@ def evaluate(
         sizes: sides of the squares, in pixels.
         show: is told what is being done.
     """
+    squares = {
+        size: {name: middle_square(p, size) for name, p in photographs.items()} for size in sizes
+    }
+    # All are painted first: what cannot paint a size says so before the hours of optimisation.
+    painted = [
+        (size, subject, [subject.paint(square) for square in squares[size].values()])
+        for size in sizes
+        for subject in subjects
+    ]
     results = []
-    for size in sizes:
-        squares = {name: middle_square(p, size) for name, p in photographs.items()}
-        for subject in subjects:
-            show(f"{subject.name} at {size} x {size}")
-            results.append(_evaluate(subject, size, squares, baselines, show))
+    for size, subject, pictures in painted:
+        show(f"{subject.name} at {size} x {size}")
+        results.append(_evaluate(subject, size, squares[size], pictures, baselines, show))
     return results
 
 
@@ -204,27 +224,33 @@ def _evaluate(
     subject: Subject,
     size: int,
     squares: Mapping[str, np.ndarray],
+    painted: Sequence[np.ndarray],
     baselines: Baselines,
     show: Callable[[str], object],
 ) -> Result:
     loss = _picture_loss(subject)
     key = _fingerprint(subject)
-    colours = np.concatenate([painting.reshape(-1, 1, 3) for painting in subject.style.pictures])
+    style = subject.style
+    colours = Colours.of(style.pictures, style.shares)
     photographs, pictures = [], []
     curves: dict[str, list[Curve]] = {start: [] for start in STARTS}
-    for name, photograph in squares.items():
-        wanted = loss.content_of(photograph)
-        photographs.append(_measure(photograph, loss, wanted, colours))
-        pictures.append(_measure(subject.paint(photograph), loss, wanted, colours))
+    for (name, photograph), picture in zip(squares.items(), painted, strict=True):
+        content = loss.content_of(photograph)
+        photographs.append(_measure(photograph, loss, content, colours))
+        pictures.append(_measure(picture, loss, content, colours))
         for start in STARTS:
             show(f"  {name}, optimised from {start}")
             curves[start].append(baselines.find(loss, key, photograph, start))
-    painting = subject.style.pictures[0]
+    own = [_qualities(painting, colours) for painting in style.pictures]
     return Result(
         model=subject.name,
         size=size,
         names=list(squares),
-        painting=_qualities(painting, colours),
+        painting={
+            key: float(np.average([qualities[key] for qualities in own], weights=style.shares))
+            for key in own[0]
+        },
+        paintings=style.pictures,
         photographs=photographs,
         pictures=pictures,
         curves=curves,
@@ -243,8 +269,8 @@ def _speed(subject: Subject, photograph: np.ndarray) -> Speed:
         passes.append(time.perf_counter() - ends[-1])
         return True
 
-    begun = Descent(photograph.astype(np.float64))
-    descend_by_lbfgs(loss, loss.content_of(photograph), begun, WARMUP + TIMED, after)
+    descent = Descent(first_picture("noise", photograph))
+    descend_by_lbfgs(loss, loss.content_of(photograph), descent, WARMUP + TIMED, after)
     iterations = np.diff(ends) - passes[:-1]
     return Speed(
         subject.name,
@@ -269,19 +295,19 @@ def _fingerprint(subject: Subject) -> str:
 
 
 def _measure(
-    picture: np.ndarray, loss: PictureLoss, wanted: Mapping[str, Tensor], colours: np.ndarray
+    picture: np.ndarray, loss: PictureLoss, content: Mapping[str, Tensor], colours: Colours
 ) -> Measured:
-    return Measured(picture, {**loss(picture, wanted)[0], **_qualities(picture, colours)})
+    return Measured(picture, {**loss(picture, content)[0], **_qualities(picture, colours)})
 
 
-def _qualities(picture: np.ndarray, colours: np.ndarray) -> dict[str, float]:
+def _qualities(picture: np.ndarray, colours: Colours) -> dict[str, float]:
     return {
         "grid": grid_energy(picture),
         "clipped": clipped_share(picture),
         "border": border_difference(picture),
-        "colour": colour_distance(picture, colours),
+        "colour": colour_distance(Colours.of([picture]), colours),
     }
 
 
 def _first_below(losses: Sequence[float], goal: float) -> int | None:
-    return next((k for k, loss in enumerate(losses, 1) if loss <= goal), None)
+    return next((k for k, loss in enumerate(losses) if loss <= goal), None)

@@ -11,6 +11,7 @@ from onestroke.models.size import MINIMUM_SIDE
 from onestroke.models.style_file import find_style_file, read_config, style_names
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.pictures import (
+    Picture,
     PictureError,
     find_pictures,
     read_picture,
@@ -100,12 +101,12 @@ class PictureIngredients:
     """What goes into the optimisation of one picture.
 
     Attributes:
-        photograph: the content, ``(height, width, 3)`` uint8 RGB.
+        photograph: the content.
         paintings: the style pictures in the size of their files, in the settings' order.
         vgg19: weights of the loss network.
     """
 
-    photograph: np.ndarray
+    photograph: Picture
     paintings: list[np.ndarray]
     vgg19: Vgg19Weights
 
@@ -116,12 +117,12 @@ def gather_picture(content: Path, settings: PictureSettings) -> PictureIngredien
     Raises:
         OnestrokeError: a file is missing, broken, too small or of another kind.
     """
-    photograph = read_picture(content).pixels
-    coarsest = level_sizes(photograph.shape[:2], settings.optimize)[0]
-    if min(coarsest) < MINIMUM_SIDE:
+    photograph = read_picture(content)
+    height, width = level_sizes(photograph.pixels.shape[:2], settings.optimize)[0]
+    if min(height, width) < MINIMUM_SIDE:
         raise PictureError(
             f"expected a photograph that keeps {MINIMUM_SIDE} pixels a side; {content} would be "
-            f"{coarsest[1]} x {coarsest[0]} at first; choose a larger --size or crop it"
+            f"{width} x {height}; choose a larger --size or crop it"
         )
     return PictureIngredients(
         photograph=photograph,
@@ -130,17 +131,22 @@ def gather_picture(content: Path, settings: PictureSettings) -> PictureIngredien
     )
 
 
-def level_sizes(size: tuple[int, int], how: OptimizeSettings) -> list[tuple[int, int]]:
+def level_sizes(size: tuple[int, int], options: OptimizeSettings) -> list[tuple[int, int]]:
     """Returns the (height, width) of an optimised picture from coarse to fine, doubling each time.
 
     Args:
         size: (height, width) of the photograph.
-        how: tells the long sides of the coarsest and the finest.
+        options: tell the long sides of the coarsest and the finest.
     """
-    sides = [how.size]
-    while sides[0] > how.coarsest:
-        sides.insert(0, -(-sides[0] // 2))
-    return [size_of_long_side(size, side) for side in sides]
+    long_side = options.size
+    sizes = [size_of_long_side(size, long_side)]
+    while long_side > options.coarsest:
+        long_side = -(-long_side // 2)
+        smaller = size_of_long_side(size, long_side)
+        if min(smaller) < MINIMUM_SIDE:
+            break
+        sizes.insert(0, smaller)
+    return sizes
 
 
 def find_paintings(styles: Sequence[str]) -> list[str]:

@@ -7,12 +7,12 @@ one number for each picture.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 from keras import ops
 
-Tensor = Any  # a tensor of whichever Keras backend runs
+from onestroke.models.layers import Tensor
+
 FLAT = 1.0  # squared pixel values: for a photograph of one colour
 TINY = 1e-8  # for features that are all zero; VGG19's biases keep even a black picture's above
 
@@ -31,22 +31,6 @@ def gram_matrix(features: Tensor) -> Tensor:
         flat = ops.cast(flat, "float32")  # features reach thousands, and their products overflow
     products = ops.matmul(ops.transpose(flat, (0, 2, 1)), flat)
     return ops.cast(products, "float32") / ops.cast(height * width, "float32")
-
-
-def inner(features: Tensor) -> Tensor:
-    """Cuts off the outermost positions, where features are possible.
-
-    VGG19 pads with zeros, so that these see a black frame which no painting has; at relu5_1 they
-    are a third of a training picture. A network answers with a frame of its own.
-    """
-    batch, height, width, channels = ops.shape(features)
-    rows, columns = (
-        int(side > 2) if isinstance(side, int) else ops.cast(side > 2, "int32")
-        for side in (height, width)
-    )
-    # Not by brackets, whose gradient is slow in TensorFlow in 16 bits.
-    size = (batch, height - 2 * rows, width - 2 * columns, channels)
-    return ops.slice(features, (0, rows, columns, 0), size)
 
 
 def relative_error(actual: Tensor, target: Tensor) -> Tensor:
@@ -81,15 +65,15 @@ def content_loss(
 def style_losses(actual: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Style reconstruction loss of each layer (Johnson et al. 2016, eq. 4).
 
-    Departures: divided by the energy of the painting's Gram matrix instead of its size, and taken
-    of the ``inner`` features. What photographs have is divided out in ``train.targets``.
+    Departure: divided by the energy of the painting's Gram matrix instead of its size. What
+    photographs have is divided out in ``train.targets``.
 
     Args:
         actual: features of the pictures.
-        grams: Gram matrices of the painting's inner features, ``(1, channels, channels)``, or of
-            a painting for each picture, by layer.
+        grams: Gram matrices of the painting's features, ``(1, channels, channels)``, or of a
+            painting for each picture, by layer.
     """
-    return {name: relative_error(gram_matrix(inner(actual[name])), grams[name]) for name in grams}
+    return {name: relative_error(gram_matrix(actual[name]), grams[name]) for name in grams}
 
 
 def variation(picture: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from onestroke.train.losses import Tensor
+from onestroke.models.layers import Tensor
 
 LAST = "last"  # the layer that makes pixels; as the last of any network, left to Adam
 

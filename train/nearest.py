@@ -7,7 +7,7 @@ from keras import ops
 from scipy.optimize import nnls
 
 from onestroke.models.transform import TransformNetwork
-from onestroke.train.losses import gram_matrix, inner
+from onestroke.train.losses import gram_matrix
 from onestroke.train.objective import Objective
 
 
@@ -61,7 +61,7 @@ def _grams_of_style(
         painted = network(network.as_input(image, style))
         features = objective.loss_network(painted)
         for name in objective.weights.style_layers:
-            gram = ops.convert_to_numpy(gram_matrix(inner(features[name])))[0]
+            gram = ops.convert_to_numpy(gram_matrix(features[name]))[0]
             sums[name] = sums.get(name, 0) + gram / len(photographs)
     return sums
 

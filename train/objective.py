@@ -13,12 +13,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from onestroke.models.layers import Tensor
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.train.ingredients import Style
 from onestroke.train.losses import (
-    Tensor,
     content_loss,
     reproduction_loss,
     style_losses,

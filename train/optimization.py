@@ -13,16 +13,28 @@ import keras
 import numpy as np
 from keras import ops
 
+from onestroke.models.layers import Tensor
 from onestroke.models.size import MINIMUM_SIDE
-from onestroke.pictures import resize, size_of_short_side
-from onestroke.train.descent import Descent, PictureLoss, Terms, descend_by_adam, descend_by_lbfgs
+from onestroke.pictures import (
+    PictureError,
+    resize,
+    size_of_long_side,
+    size_of_short_side,
+    to_bytes,
+)
+from onestroke.train.descent import (
+    Descent,
+    PictureLoss,
+    Terms,
+    descend_by_adam,
+    descend_by_lbfgs,
+    first_picture,
+)
 from onestroke.train.ingredients import PictureIngredients, Style, level_sizes
-from onestroke.train.losses import Tensor
 from onestroke.train.objective import Objective, build_objective
-from onestroke.train.picture_settings import OptimizeSettings, PictureSettings
+from onestroke.train.picture_settings import STARTS, PictureSettings
+from onestroke.train.progress import Progress
 from onestroke.train.state import State, fingerprint, load_state, save_state
-from onestroke.train.training import Progress
-from onestroke.train.validation import to_bytes
 
 ADAM_FALLS_TO = 0.05  # of the learning rate, at the last iteration of a size
 
@@ -35,15 +47,15 @@ class Optimized:
         picture: ``(height, width, 3)`` uint8 RGB.
         finished: False if it was stopped before its end.
         iterations: in all, over all sizes.
-        photograph: the loss and its terms of the photograph itself, at the last size.
-        terms: the same of the picture.
+        photograph_terms: the loss and its terms of the photograph itself, at the last size.
+        picture_terms: the same of the picture.
     """
 
     picture: np.ndarray
     finished: bool
     iterations: int
-    photograph: Terms
-    terms: Terms
+    photograph_terms: Terms
+    picture_terms: Terms
 
 
 class Optimization:
@@ -55,12 +67,15 @@ class Optimization:
     Args:
         ingredients: photograph, paintings and the loss network's weights.
         settings: see ``train.picture_settings``.
-        start: the picture to begin with where the settings name one.
+        paint_start: what the settings name as start if it is neither noise nor the photograph:
+            from the photograph at its coarsest to the picture to begin with, both ``(height,
+            width, 3)`` uint8.
         state_file: holds what resumes the optimisation; None for nowhere.
 
     Raises:
         SettingsError: the state file is of other settings or pictures.
         ModelError: the state file is broken.
+        PictureError: the picture to begin with has other proportions than the photograph.
     """
 
     def __init__(
@@ -68,56 +83,52 @@ class Optimization:
         ingredients: PictureIngredients,
         settings: PictureSettings,
         *,
-        start: np.ndarray | None = None,
+        paint_start: Callable[[np.ndarray], np.ndarray] | None = None,
         state_file: Path | None = None,
     ) -> None:
-        self.photograph = photograph = ingredients.photograph
+        self.photograph = photograph = ingredients.photograph.pixels
         self.ingredients = ingredients
         self.settings = settings
-        self.how = settings.optimize
-        self.sizes = level_sizes(photograph.shape[:2], self.how)
+        self.sizes = level_sizes(photograph.shape[:2], settings.optimize)
         self.state_file = state_file
-        self.fingerprint = fingerprint(settings, photograph, *ingredients.paintings)
+        self.fingerprint = fingerprint(settings, ingredients)
         if state_file and state_file.exists():
             self.state = load_state(state_file, self.fingerprint)
         else:
-            first = _first_picture(resize(photograph, self.sizes[0]), self.how, start)
-            self.state = State(0, 0, Descent(first))
+            self.state = State(0, 0, Descent(self._first_picture(paint_start)))
 
     @property
     def iteration(self) -> int:
         """Iterations done, at all sizes together."""
-        return self.state.level * self.how.iterations + self.state.iteration
+        return self.state.level * self.settings.optimize.iterations + self.state.iteration
 
     @property
     def iterations(self) -> int:
         """Iterations of the whole, at all sizes together."""
-        return len(self.sizes) * self.how.iterations
+        return len(self.sizes) * self.settings.optimize.iterations
 
     def run(
         self,
         *,
-        show: Callable[[Progress], None] = lambda progress: None,
-        keep: Callable[[int, np.ndarray], None] = lambda iteration, picture: None,
+        show: Callable[[Progress, np.ndarray], None] = lambda progress, picture: None,
         stop: threading.Event | None = None,
     ) -> Optimized:
         """Goes on to the end, or until it is stopped.
 
         Args:
-            show: called after every iteration.
-            keep: called with the picture, ``(height, width, 3)`` uint8, whenever a state is saved.
+            show: called after every iteration, with the picture, ``(height, width, 3)`` floats in
+                [0, 255].
             stop: when set, the iteration under way is finished, saved, and what there is returned.
         """
         stop = stop or threading.Event()
         while True:
             size = self.sizes[self.state.level]
-            content = resize(self.photograph, size)
+            photograph = resize(self.photograph, size)
             loss = PictureLoss(self._objective(max(size) / max(self.sizes[-1])))
-            wanted = loss.content_of(content)
-            while self.state.iteration < self.how.iterations and not stop.is_set():
-                self._descend(loss, wanted, show, stop)
+            content = loss.content_of(photograph)
+            while self.state.iteration < self.settings.optimize.iterations and not stop.is_set():
+                self._descend(loss, content, show, stop)
                 self._save()
-                keep(self.iteration, to_bytes(self.state.descent.picture))
             if stop.is_set() or self.state.level + 1 == len(self.sizes):
                 break
             larger = enlarge(self.state.descent.picture, self.sizes[self.state.level + 1])
@@ -127,8 +138,8 @@ class Optimization:
             picture,
             finished=self.iteration == self.iterations,
             iterations=self.iteration,
-            photograph=loss(content, wanted)[0],
-            terms=loss(picture, wanted)[0],
+            photograph_terms=loss(photograph, content)[0],
+            picture_terms=loss(picture, content)[0],
         )
 
     def forget_state(self) -> None:
@@ -136,10 +147,28 @@ class Optimization:
         if self.state_file:
             self.state_file.unlink(missing_ok=True)
 
+    def _first_picture(self, paint_start: Callable[[np.ndarray], np.ndarray] | None) -> np.ndarray:
+        photograph = resize(self.photograph, self.sizes[0])
+        start = self.settings.optimize.start
+        if start in STARTS:
+            return first_picture(start, photograph, self.settings.optimize.seed)
+        if paint_start is None:
+            raise ValueError(f"expected what paints the start, {start}; received none")
+        painted = paint_start(photograph)
+        (height, width), expected = painted.shape[:2], photograph.shape[:2]
+        scaled = size_of_long_side((height, width), max(expected))
+        if np.abs(np.subtract(scaled, expected)).max() > 1:
+            raise PictureError(
+                f"expected a start of the photograph's proportions, {expected[1]} x {expected[0]}; "
+                f"{start} is {width} x {height}; crop it"
+            )
+        return resize(painted, expected).astype(np.float64)
+
     def _objective(self, share: float) -> Objective:
         """Returns what to make small where the picture has ``share`` of its full size."""
         style = self.settings.style
-        short_side = max(MINIMUM_SIDE, round((style.size or self.how.size) * share))
+        short_side = style.size or self.settings.optimize.size
+        short_side = max(MINIMUM_SIDE, round(short_side * share))
         paintings = [
             resize(painting, size_of_short_side(painting.shape[:2], short_side))
             for painting in self.ingredients.paintings
@@ -150,30 +179,30 @@ class Optimization:
     def _descend(
         self,
         loss: PictureLoss,
-        wanted: Mapping[str, Tensor],
-        show: Callable[[Progress], None],
+        content: Mapping[str, Tensor],
+        show: Callable[[Progress, np.ndarray], None],
         stop: threading.Event,
     ) -> None:
         """Goes on to the next iteration at which the state is saved."""
-        state = self.state
+        options, state = self.settings.optimize, self.state
         begun = state.iteration
-        left = self.how.iterations - begun
-        count = min(self.how.save_every - begun % self.how.save_every, left)
+        left = options.iterations - begun
+        count = min(options.save_every - begun % options.save_every, left)
 
         def after(terms: Terms, picture: np.ndarray) -> bool:
             state.iteration += 1
-            show(Progress(self.iteration, self.iterations, terms))
+            show(Progress(self.iteration, self.iterations, terms), picture)
             return not stop.is_set()
 
-        if self.how.method == "l-bfgs":
-            descend_by_lbfgs(loss, wanted, state.descent, count, after)
+        if options.method == "l-bfgs":
+            descend_by_lbfgs(loss, content, state.descent, count, after)
             if state.iteration < begun + count and not stop.is_set():
-                state.iteration = self.how.iterations  # no step makes the loss smaller
+                state.iteration = options.iterations  # no step makes the loss smaller
         else:
             rate = keras.optimizers.schedules.CosineDecay(
-                self.how.learning_rate, self.how.iterations, alpha=ADAM_FALLS_TO
+                options.learning_rate, options.iterations, alpha=ADAM_FALLS_TO
             )
-            descend_by_adam(loss, wanted, state.descent, count, after, learning_rate=rate)
+            descend_by_adam(loss, content, state.descent, count, after, learning_rate=rate)
 
     def _save(self) -> None:
         if self.state_file:
@@ -185,15 +214,3 @@ def enlarge(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     batch = ops.convert_to_tensor(picture[None], "float32")
     larger = ops.image.resize(batch, size, interpolation="bicubic")
     return np.clip(ops.convert_to_numpy(larger)[0], 0, 255).astype(np.float64)
-
-
-def _first_picture(
-    content: np.ndarray, how: OptimizeSettings, start: np.ndarray | None
-) -> np.ndarray:
-    if how.start == "noise":
-        return np.random.default_rng(how.seed).uniform(0, 255, content.shape)
-    if how.start == "photograph":
-        return content.astype(np.float64)
-    if start is None:
-        raise ValueError(f"expected the picture {how.start} as start; received none")
-    return resize(start, content.shape[:2]).astype(np.float64)

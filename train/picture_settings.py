@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from onestroke.errors import SettingsError
 from onestroke.train.settings import (
     LayerWeights,
     LossSettings,
@@ -21,7 +22,10 @@ from onestroke.train.settings import (
     check_settings,
     parse_styles,
     read_yaml,
+    replace_in,
 )
+
+STARTS = ("noise", "photograph")  # of an optimisation, besides pictures and models
 
 
 class PictureStyle(Section):
@@ -37,7 +41,7 @@ class PictureStyle(Section):
     size: Annotated[int, Field(ge=32, le=8192)] | None = None
 
 
-class PictureLoss(LossSettings):
+class PictureLossSettings(LossSettings):
     """What counts in one picture: more of the style, and its large forms, than a network learns.
 
     Attributes:
@@ -69,7 +73,7 @@ class OptimizeSettings(Section):
         iterations: at each size, from coarse to fine.
         coarsest: long side in pixels above which half the size comes before; what it gives,
             enlarged, is where the next one starts.
-        start: ``photograph``, ``noise``, or the path of a picture.
+        start: ``photograph``, ``noise``, the path of a picture, or a model to paint one.
         method: ``l-bfgs`` as in the paper, or ``adam``.
         learning_rate: of Adam, in pixel values a step, at its height.
         seed: of the noise.
@@ -91,7 +95,7 @@ class PictureSettings(Section):
     """A whole optimisation."""
 
     style: PictureStyle
-    loss: PictureLoss = PictureLoss()
+    loss: PictureLossSettings = PictureLossSettings()
     optimize: OptimizeSettings = OptimizeSettings()
 
 
@@ -111,15 +115,15 @@ def read_picture_settings(
     """
     values: dict[str, Any] = read_yaml(recipe) if recipe else {}
     if styles:
-        values = values | {
-            "style": (values.get("style") or {}) | {"pictures": parse_styles(styles)}
-        }
+        values = replace_in(values, "style", {"pictures": parse_styles(styles)})
     values = apply_overrides(values, overrides)
+    if "style" not in values:
+        raise SettingsError("expected a painting; name it with --style PATH")
     settings = check_settings(values, origin=str(recipe or "settings"), schema=PictureSettings)
     absolute = settings.model_dump(mode="json")
     pictures = settings.style.pictures
     absolute["style"]["pictures"] = {as_absolute(name): share for name, share in pictures.items()}
     absolute["loss"]["vgg19"] = as_absolute(settings.loss.vgg19)
-    if settings.optimize.start not in ("photograph", "noise"):
+    if settings.optimize.start not in STARTS:
         absolute["optimize"]["start"] = as_absolute(settings.optimize.start)
     return check_settings(absolute, schema=PictureSettings)

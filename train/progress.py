@@ -1,5 +1,7 @@
 """Shows how a training or an optimisation goes: a bar on a terminal, plain lines elsewhere."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from rich.console import Console
@@ -15,9 +17,23 @@ from rich.progress import (
 
 from onestroke.models.style_file import painted_styles
 from onestroke.train.objective import TERMS
-from onestroke.train.training import Progress
 
 LINES = 20  # plain lines for a long run, so that a log stays readable
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training or an optimisation stands.
+
+    Attributes:
+        step: steps or iterations done.
+        steps: of the whole.
+        figures: the latest losses, learning rate and pictures per second, by name.
+    """
+
+    step: int
+    steps: int
+    figures: Mapping[str, float]
 
 
 class Display(Protocol):

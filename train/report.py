@@ -1,6 +1,7 @@
 """Writes down an evaluation: a table, a JSON file, plots, and pictures to look at."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rich.table import Table
 
-from onestroke.files import write_whole
-from onestroke.train.baseline import STARTS
+from onestroke.files import numbered, write_whole
 from onestroke.train.evaluation import ITERATIONS_REPLACED, Result, Speed
+from onestroke.train.picture_settings import STARTS
 
-SHOWN = 6  # photographs on a contact sheet
+SHOWN = 8  # photographs on a contact sheet
+QUALITIES = {"grid": ".4f", "clipped": ".1%", "border": ".1f", "colour": ".1f"}
+PLOTTED = ("loss", "content", "style")
 LABEL = 22  # pixels above each picture
-COLOURS = ("#b3402e", "#3c6e8f", "#6a8f3c", "#8f6a3c", "#6a3c8f", "#333333")
+COLOURS = ("#b3402e", "#3c6e8f", "#6a8f3c")  # of the network, then of each start
 
 
 def write_report(
@@ -33,13 +36,32 @@ def write_report(
         speeds: the times; may be empty.
         about: machine, versions, models and weights.
     """
-    record = {**about, "results": [_record(r) for r in results], "speeds": _speeds(speeds)}
+    files = _file_names(results)
+    record = {
+        **about,
+        "results": [{**_record(r), **files[r.model, r.size]} for r in results],
+        "speeds": _speeds(speeds),
+    }
     text = json.dumps(record, indent=1) + "\n"
     write_whole(folder / "report.json", lambda path: path.write_text(text, encoding="utf-8"))
     for result in results:
-        name = f"{Path(result.model).name}_{result.size}"
-        write_whole(folder / f"curves_{name}.png", partial(_plot, result))
-        write_whole(folder / f"pictures_{name}.jpg", partial(_sheet, result))
+        names = files[result.model, result.size]
+        write_whole(folder / names["curves"], partial(_plot, result))
+        write_whole(folder / names["pictures"], partial(_sheet, result))
+
+
+def _file_names(results: Sequence[Result]) -> dict[tuple[str, int], dict[str, str]]:
+    """Returns the names of each result's files: its model's last part, with a number if taken."""
+    models = list(dict.fromkeys(result.model for result in results))
+    names = numbered(re.sub(r"[^\w.-]+", "_", Path(model).name) or "network" for model in models)
+    stems = dict(zip(models, names, strict=True))
+    return {
+        (r.model, r.size): {
+            "curves": f"curves_{stems[r.model]}_{r.size}.png",
+            "pictures": f"pictures_{stems[r.model]}_{r.size}.jpg",
+        }
+        for r in results
+    }
 
 
 def as_tables(results: Sequence[Result], speeds: Sequence[Speed]) -> list[Table]:
@@ -56,35 +78,31 @@ def as_tables(results: Sequence[Result], speeds: Sequence[Speed]) -> list[Table]
         losses.add_column(name, justify="left" if name == "network" else "right")
     for name in (*head, "grid", "clipped", "border", "colour distance"):
         qualities.add_column(name, justify="left" if name == "network" else "right")
-    for one in results:
+    for result in results:
         losses.add_row(
-            one.model,
-            str(one.size),
-            f"{one.mean('loss'):.3f}",
-            f"{one.mean('content'):.3f}",
-            f"{one.mean('style'):.3f} ({one.style_share():.0%})",
-            *(_iterations(one, start) for start in STARTS),
+            result.model,
+            str(result.size),
+            f"{result.mean('loss'):.3f}",
+            f"{result.mean('content'):.3f}",
+            f"{result.mean('style'):.3f} ({result.style_share():.0%})",
+            *(_iterations(result, start) for start in STARTS),
         )
         qualities.add_row(
-            one.model,
-            str(one.size),
-            *(
-                f"{shown.format(one.mean(key, 'photographs'))} -> {shown.format(one.mean(key))} "
-                f"({shown.format(one.painting[key])})"
-                for key, shown in (
-                    ("grid", "{:.4f}"),
-                    ("clipped", "{:.1%}"),
-                    ("border", "{:.1f}"),
-                    ("colour", "{:.1f}"),
-                )
-            ),
+            result.model,
+            str(result.size),
+            *(_quality(result, key, form) for key, form in QUALITIES.items()),
         )
     return [losses, qualities, *([_speed_table(speeds)] if speeds else [])]
 
 
+def _quality(result: Result, key: str, form: str) -> str:
+    before, after = result.mean(key, "photographs"), result.mean(key)
+    return f"{before:{form}} -> {after:{form}} ({result.painting[key]:{form}})"
+
+
 def _iterations(result: Result, start: str) -> str:
     median = result.median_overtaken(start)
-    ended = max(len(curve.terms) for curve in result.curves[start])
+    ended = max(curve.iterations for curve in result.curves[start])
     return f"> {ended}" if median is None else f"{median:g}"
 
 
@@ -92,13 +110,13 @@ def _speed_table(speeds: Sequence[Speed]) -> Table:
     table = Table(caption=f"one pass against {ITERATIONS_REPLACED} iterations, medians, in turn")
     for name in ("network", "size", "pass, ms", "iteration, ms", "ratio"):
         table.add_column(name, justify="left" if name == "network" else "right")
-    for one in speeds:
+    for speed in speeds:
         table.add_row(
-            one.model,
-            str(one.size),
-            f"{1000 * np.median(one.passes):.0f}",
-            f"{1000 * np.median(one.iterations):.0f}",
-            f"{one.ratio:.0f}",
+            speed.model,
+            str(speed.size),
+            f"{1000 * np.median(speed.passes):.0f}",
+            f"{1000 * np.median(speed.iterations):.0f}",
+            f"{speed.ratio:.0f}",
         )
     return table
 
@@ -132,60 +150,68 @@ def _record(result: Result) -> dict[str, Any]:
 def _speeds(speeds: Sequence[Speed]) -> list[dict[str, Any]]:
     return [
         {
-            "model": one.model,
-            "size": one.size,
-            "passes": list(one.passes),
-            "iterations": list(one.iterations),
-            "ratio": one.ratio,
+            "model": speed.model,
+            "size": speed.size,
+            "passes": list(speed.passes),
+            "iterations": list(speed.iterations),
+            "ratio": speed.ratio,
+            "iterations_replaced": ITERATIONS_REPLACED,
         }
-        for one in speeds
+        for speed in speeds
     ]
 
 
 def _plot(result: Result, path: Path) -> None:
-    """Draws the mean loss of the optimisations by iteration, and the network's as a line."""
+    """Draws the optimisations by iteration, means over the photographs, and the network's lines."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    panel = figure.subplots()
-    for start, colour in zip(STARTS, COLOURS[1:], strict=False):
-        losses = [[terms["loss"] for terms in curve.terms] for curve in result.curves[start]]
-        shortest = min(map(len, losses))
-        mean = np.mean([loss[:shortest] for loss in losses], axis=0)
-        panel.plot(np.arange(1, shortest + 1), mean, color=colour, label=f"optimised, from {start}")
-    for value, label, style in (
-        (result.mean("loss"), f"one pass of {result.model}", "-"),
-        (result.mean("loss", "photographs"), "the photographs themselves", ":"),
-    ):
-        panel.axhline(value, color=COLOURS[0], linestyle=style, label=label)
-    panel.set_yscale("log")
-    panel.set_xlabel("L-BFGS iterations")
-    panel.set_ylabel("loss")
-    panel.set_title(f"{len(result.names)} photographs, {result.size} x {result.size}", fontsize=10)
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.legend(frameon=False)
+    figure = Figure(figsize=(13, 4.5), layout="constrained")
+    for panel, key in zip(figure.subplots(1, len(PLOTTED)), PLOTTED, strict=True):
+        for start, colour in zip(STARTS, COLOURS[1:], strict=True):
+            terms = [[its[key] for its in curve.terms] for curve in result.curves[start]]
+            shortest = min(map(len, terms))
+            mean = np.mean([its[:shortest] for its in terms], axis=0)
+            panel.plot(mean, color=colour, label=f"optimised, from {start}")
+            median = result.median_overtaken(start)
+            if key == "loss" and median is not None:
+                panel.axvline(median, color=colour, linestyle=":", label=f"overtaken at {median:g}")
+        for of, label, line in (
+            ("pictures", f"one pass of {result.model}", "-"),
+            ("photographs", "the photographs themselves", "--"),
+        ):
+            panel.axhline(result.mean(key, of), color=COLOURS[0], linestyle=line, label=label)
+        panel.set_yscale("log")
+        panel.set_xlabel("L-BFGS iterations")
+        panel.set_title(key, fontsize=10)
+        panel.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].legend(frameon=False, fontsize=8)
+    figure.suptitle(f"{len(result.names)} photographs, {result.size} x {result.size}", fontsize=10)
     figure.savefig(path, dpi=130)
 
 
 def _sheet(result: Result, path: Path) -> None:
-    """Sets photographs, the network's pictures and the optimisations side by side."""
-    columns = [
-        ("photograph", [one.picture for one in result.photographs]),
-        ("one pass", [one.picture for one in result.pictures]),
-        *(
-            (
-                f"{len(result.curves[s][0].terms)} iterations, from {s}",
-                [curve.picture for curve in result.curves[s]],
-            )
-            for s in STARTS
-        ),
-    ]
-    rows = min(SHOWN, len(result.names))
+    """Sets the painting, photographs, the network's pictures and the optimisations side by side."""
     side = result.size
-    sheet = Image.new("RGB", (len(columns) * side, LABEL + rows * side), "white")
+    rows = min(SHOWN, len(result.names))
+    sheet = Image.new("RGB", ((2 + 1 + len(STARTS)) * side, rows * (LABEL + side)), "white")
     draw = ImageDraw.Draw(sheet)
-    for column, (label, pictures) in enumerate(columns):
-        draw.text((column * side + 6, 4), label, fill="black", font=ImageFont.load_default(13))
-        for row in range(rows):
-            sheet.paste(Image.fromarray(pictures[row]), (column * side, LABEL + row * side))
-    sheet.save(path, quality=90)
+    font = ImageFont.load_default(13)
+
+    def place(row: int, column: int, label: str, picture: np.ndarray) -> None:
+        left, top = column * side, row * (LABEL + side)
+        draw.text((left + 6, top + 4), label, fill="black", font=font)
+        image = Image.fromarray(picture)
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        sheet.paste(image, (left, top + LABEL))
+
+    for row, painting in enumerate(result.paintings[:rows]):
+        place(row, 0, "painting", painting)
+    for row, name in enumerate(result.names[:rows]):
+        photograph, painted = result.photographs[row], result.pictures[row]
+        place(row, 1, f"{name}: loss {photograph.figures['loss']:.3f}", photograph.picture)
+        place(row, 2, f"one pass: {painted.figures['loss']:.3f}", painted.picture)
+        for column, start in enumerate(STARTS, 3):
+            curve = result.curves[start][row]
+            label = f"{curve.iterations} iterations from {start}: {curve.terms[-1]['loss']:.3f}"
+            place(row, column, label, curve.picture)
+    sheet.save(path, quality=92, subsampling=0)  # no chroma subsampling, which would blur a grid

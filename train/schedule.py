@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from onestroke.train.losses import Tensor
+from onestroke.models.layers import Tensor
 
 WARMUP_FROM = 0.1  # of the height, at the first step
 LOWEST = 0.01  # of the height, at the last step

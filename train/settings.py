@@ -5,7 +5,6 @@ A recipe is a YAML file with the sections ``network``, ``style``, ``loss``, ``da
 weights.
 """
 
-import copy
 import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -128,7 +127,7 @@ class StyleSettings(Section):
     names: list[str] = []
     captions: dict[str, str] = {}
     identity: bool = False
-    size: Annotated[int, Field(ge=32, le=4096)] = 256
+    size: Annotated[int, Field(ge=32, le=4096)] = 768
 
     @model_validator(mode="after")
     def _check_names(self) -> "StyleSettings":
@@ -203,8 +202,8 @@ class DataSettings(Section):
     validation: Sources = Field(default_factory=lambda: ["bundled"])
     validation_count: Annotated[int, Field(ge=1)] = 64
     validation_size: Annotated[int, Field(ge=32, le=4096)] = 512
-    crop: Crops = Field(default_factory=lambda: [256])
-    batch: Annotated[int, Field(ge=1, le=1024)] = 4
+    crop: Crops = Field(default_factory=lambda: [128, 192])
+    batch: Annotated[int, Field(ge=1, le=1024)] = 2
     scale: Annotated[tuple[Share, Share], AfterValidator(_in_order)] = (0.5, 1.0)
     flip: bool = True
 
@@ -217,12 +216,12 @@ class TrainSettings(Section):
         optimizer: ``muon``, see ``train.muon``, or ``adam``.
         learning_rate: at its height; Adam wants about a third of Muon's.
         warmup_steps: over which it rises from a tenth of that; half of all steps at most.
-        schedule: ``trapezoid`` falls in the last third, ``cosine`` all the time, both to a
+        schedule: ``trapezoid`` falls over the last 30 %, ``cosine`` all the time, both to a
             hundredth; ``constant`` stays.
         clip_norm: largest norm of the whole gradient; None for no limit.
         precision: of the networks' arithmetic; weights and losses stay in 32 bits. ``auto`` is
-            ``mixed_bfloat16`` on processors with matrix units for it (Intel AMX), else
-            ``float32``.
+            ``mixed_bfloat16`` on processors that multiply such numbers (Intel's AMX, AVX-512's
+            BF16), else ``float32``.
         seed: of the initial weights, the order of the photographs, the crops.
         log_every: steps between two lines of ``metrics.jsonl``.
         checkpoint_every: steps between two checkpoints.
@@ -280,9 +279,9 @@ def read_recipe(
     """
     recipe = read_yaml(path)
     if styles:
-        recipe["style"] = (recipe.get("style") or {}) | replace_styles(styles)
+        recipe = replace_in(recipe, "style", replace_styles(styles))
     if sources:
-        recipe["data"] = (recipe.get("data") or {}) | {"source": list(sources)}
+        recipe = replace_in(recipe, "data", {"source": list(sources)})
     return check_settings(apply_overrides(recipe, overrides), origin=str(path))
 
 
@@ -293,7 +292,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         SettingsError: the file is missing, no YAML, or without sections.
     """
     bundled = {file.stem: file for file in Path(configs.__file__).parent.glob("*.yaml")}
-    if not path.exists():
+    if not path.is_file():  # a folder may have the name of a recipe
         path = bundled.get(str(path), path)
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -316,10 +315,21 @@ def apply_overrides(recipe: dict[str, Any], overrides: Sequence[str]) -> dict[st
     Raises:
         SettingsError: an override has another form.
     """
-    recipe = copy.deepcopy(recipe)
     for override in overrides:
-        _apply(recipe, override)
+        recipe = _apply(recipe, override)
     return recipe
+
+
+def replace_in(recipe: dict[str, Any], section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the recipe with other values in a section, which may be missing.
+
+    Raises:
+        SettingsError: the section is no mapping.
+    """
+    entries = recipe.get(section) or {}
+    if not isinstance(entries, dict):
+        raise SettingsError(f"expected section {section!r} to hold keys; got {entries!r}")
+    return {**recipe, section: {**entries, **values}}
 
 
 def check_settings(
@@ -340,7 +350,7 @@ def check_settings(
         raise SettingsError(f"{origin}: {_explain(error, schema)}") from error
 
 
-def _apply(recipe: dict, override: str) -> None:
+def _apply(recipe: dict[str, Any], override: str) -> dict[str, Any]:
     key, equals, text = override.partition("=")
     section, dot, name = key.partition(".")
     if not (equals and dot and section and name):
@@ -349,10 +359,7 @@ def _apply(recipe: dict, override: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SettingsError(f"expected a YAML value in --set {override}") from error
-    entries = recipe.setdefault(section, {})
-    if not isinstance(entries, dict):
-        raise SettingsError(f"expected section {section!r} to hold keys; got {entries!r}")
-    entries[name] = value
+    return replace_in(recipe, section, {name: value})
 
 
 def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
@@ -402,7 +409,7 @@ def resolve(settings: Settings) -> Settings:
         digest = hashlib.sha256(find_style_file(init).read_bytes()).hexdigest()
         values["network"] |= {"init": init, "init_sha256": digest}
     if values["train"]["precision"] == "auto":
-        values["train"]["precision"] = "mixed_bfloat16" if _has_matrix_units() else "float32"
+        values["train"]["precision"] = "mixed_bfloat16" if _multiplies_bfloat16() else "float32"
     return check_settings(values)
 
 
@@ -443,9 +450,10 @@ def as_absolute(source: str) -> str:
     return str(Path(source).expanduser().resolve())
 
 
-def _has_matrix_units() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware (AMX), as Linux says."""
+def _multiplies_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 numbers in hardware, as Linux says."""
     try:
-        return " amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     except OSError:
         return False
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags)

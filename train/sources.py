@@ -88,8 +88,8 @@ def read_some(source: str | Sequence[str], count: int, short_side: int) -> dict[
         By name, ``(height, width, 3)`` uint8 RGB.
     """
     photographs = open_source(source, split="validation")
-    step = max(1, len(photographs) // count)
-    chosen = range(0, len(photographs), step)[:count]
+    count = min(count, len(photographs))
+    chosen = [i * len(photographs) // count for i in range(count)]
     return {photographs.name(i): photographs.read(i, shrink_to=short_side) for i in chosen}
 
 

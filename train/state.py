@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from onestroke.errors import ModelError, SettingsError
-from onestroke.files import write_whole
+from onestroke.files import BROKEN_ARRAYS, write_arrays
 from onestroke.train.descent import Descent
+from onestroke.train.ingredients import PictureIngredients
 from onestroke.train.picture_settings import PictureSettings
 from onestroke.train.targets import MEASURED_AS
 
@@ -30,10 +30,11 @@ class State:
     descent: Descent
 
 
-def fingerprint(settings: PictureSettings, *pictures: np.ndarray) -> str:
-    """Returns a text that is the same for the same settings and pictures alone."""
+def fingerprint(settings: PictureSettings, ingredients: PictureIngredients) -> str:
+    """Returns a text that is the same for the same settings, pictures and weights alone."""
     digest = hashlib.sha256(f"{MEASURED_AS} {settings.model_dump_json()}".encode())
-    for picture in pictures:
+    digest.update(ingredients.vgg19.sha256.encode())
+    for picture in (ingredients.photograph.pixels, *ingredients.paintings):
         digest.update(str(picture.shape).encode() + picture.tobytes())
     return digest.hexdigest()
 
@@ -43,13 +44,7 @@ def save_state(path: Path, state: State, fingerprint: str) -> None:
     header = {"fingerprint": fingerprint, "level": state.level, "iteration": state.iteration}
     arrays = {"header": np.array(json.dumps(header)), "picture": state.descent.picture}
     arrays |= {f"memory.{name}": array for name, array in state.descent.memory.items()}
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub mistakes the names
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, write)
+    write_arrays(path, arrays)
 
 
 def load_state(path: Path, fingerprint: str) -> State:
@@ -69,7 +64,7 @@ def load_state(path: Path, fingerprint: str) -> State:
             }
             state = State(header["level"], header["iteration"], Descent(arrays["picture"], memory))
             found = header["fingerprint"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN_ARRAYS as error:
         raise ModelError(
             f"expected the state of an optimisation; {path} is broken ({error}); delete it to "
             "begin anew"

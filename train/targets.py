@@ -2,35 +2,34 @@
 
 A painting's distance is the style loss that photographs have in themselves, by the median of the
 package's own. Divided by it, a style loss of 1 is a photograph's and 0 the painting's, whichever
-painting: without it, the weak Gram matrices of a pale painting (Monet's Impression, Sunrise: 13)
+painting: without it, the weak Gram matrices of a pale painting (Monet's Impression, Sunrise: 12)
 would outweigh everything else.
 """
 
+import contextlib
 import hashlib
-import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from onestroke.files import write_whole
+from onestroke.files import BROKEN_ARRAYS, write_arrays
+from onestroke.models.layers import Tensor
 from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.pictures import shrink
 from onestroke.train.ingredients import Style
-from onestroke.train.losses import Tensor, gram_matrix, inner, relative_error, variation
+from onestroke.train.losses import gram_matrix, relative_error, variation
 from onestroke.train.settings import LossSettings
 from onestroke.train.sources import open_source
 
 PHOTOGRAPH_SIDE = 256  # long side in pixels of the photographs that tell a painting's distance
-MEASURED_AS = 2  # counts up when the measure changes
+MEASURED_AS = 3  # counts up when the measure changes
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,7 @@ class Targets:
     """What the style loss needs to know of each style, computed once before training.
 
     Attributes:
-        grams: Gram matrices of each style layer's inner features, ``(styles, channels,
-            channels)``.
+        grams: Gram matrices of each style layer's features, ``(styles, channels, channels)``.
         distance: style loss of a typical photograph before it is divided by this, ``(styles,)``.
         variation: mean square differences of neighbouring pixels, ``(styles,)``.
         identity: ``(styles,)``, 1 for the style that gives photographs back, 0 for paintings.
@@ -86,7 +84,8 @@ def measure_styles(
         if arrays is None:
             arrays = ruler.measure(style)
             if file:
-                _remember(file, arrays)
+                with contextlib.suppress(OSError):  # then it costs only time
+                    write_arrays(file, arrays)
         measured.append(arrays)
     if identity:  # not used, but numbers they must be
         measured.append(measured[0])
@@ -109,15 +108,6 @@ def typical_photographs() -> list[np.ndarray]:
     source = open_source(["bundled"], split="train")
     read = (source.read(i, PHOTOGRAPH_SIDE) for i in range(len(source)))
     return [shrink(photograph, PHOTOGRAPH_SIDE) for photograph in read]
-
-
-def cache_folder() -> Path | None:
-    """Returns the user's folder for what can be computed again; None for a user without one."""
-    try:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:  # no home
-        return None
-    return Path(home) / "onestroke" / "styles"
 
 
 class _Ruler:
@@ -168,9 +158,7 @@ class _Ruler:
 
     def _grams(self, picture: np.ndarray) -> dict[str, np.ndarray]:
         features = self.network(np.asarray(picture, np.float32)[None])
-        return {
-            name: ops.convert_to_numpy(gram_matrix(inner(features[name]))) for name in self.layers
-        }
+        return {name: ops.convert_to_numpy(gram_matrix(features[name])) for name in self.layers}
 
 
 def _fingerprint(style: Style, settings: LossSettings, vgg19: Vgg19Weights) -> str:
@@ -183,24 +171,10 @@ def _fingerprint(style: Style, settings: LossSettings, vgg19: Vgg19Weights) -> s
     return digest.hexdigest()[:32]
 
 
-def _remember(file: Path, arrays: dict[str, Any]) -> None:
-    """Writes a measure; a folder that cannot be written costs only time."""
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as opened:
-            np.savez(opened, **arrays)
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, write)
-    except OSError:
-        return
-
-
 def _read(file: Path, names: Sequence[str]) -> dict[str, np.ndarray] | None:
     """Returns a remembered measure; None if there is none, or a broken one."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except BROKEN_ARRAYS:
         return None

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 
 from onestroke.errors import ModelError, OnestrokeError
-from onestroke.files import write_whole
-from onestroke.models.style_file import IDENTITY, load_network, style_names
+from onestroke.files import cache_folder, write_whole
+from onestroke.models.style_file import identity_index, load_network, style_names
 from onestroke.models.styles import copy_network, join_networks, learn_only_rows
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19_weights import Vgg19Weights
@@ -28,33 +28,19 @@ from onestroke.train.ingredients import Ingredients, Style, gather
 from onestroke.train.muon import ConvolutionMuon
 from onestroke.train.nearest import nearest_blends
 from onestroke.train.objective import StyleTrainer, build_objective
+from onestroke.train.progress import Progress
 from onestroke.train.run import RunFolder
 from onestroke.train.schedule import Schedule
 from onestroke.train.settings import Settings, TrainSettings, resolve
 from onestroke.train.sources import Photographs
 from onestroke.train.stages import Stage, stages
-from onestroke.train.targets import cache_folder, typical_photographs
+from onestroke.train.targets import typical_photographs
 from onestroke.train.validation import Validation
 
 logger = logging.getLogger("onestroke.train")
 
 ADAM_SHARE = 1 / 3  # of Muon's learning rate, for what Muon leaves to Adam
 TRIED = 4  # photographs on which known styles are tried
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training stands, for whoever shows it.
-
-    Attributes:
-        step: steps taken.
-        steps: steps of the whole run.
-        figures: the latest losses, learning rate and pictures per second, by name.
-    """
-
-    step: int
-    steps: int
-    figures: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -234,10 +220,7 @@ def build_trainer(
     precision = settings.train.precision
     names = settings.style.all_names()
     network = build_network(
-        settings.network.preset,
-        len(names),
-        precision,
-        identity=names.index(IDENTITY) if IDENTITY in names else None,
+        settings.network.preset, len(names), precision, identity=identity_index(names)
     )
     objective = build_objective(
         settings.loss,
@@ -245,7 +228,7 @@ def build_trainer(
         styles,
         identity=settings.style.identity,
         precision=precision,
-        cache=cache_folder(),
+        cache=cache_folder("styles"),
     )
     if known is not None:
         blends = nearest_blends(known, objective, typical_photographs()[:TRIED])

@@ -7,6 +7,7 @@ from keras import ops
 from PIL import Image
 
 from onestroke.models.style_file import IDENTITY
+from onestroke.pictures import to_bytes
 from onestroke.train.objective import StyleTrainer
 
 PER_ROW = 4  # of a contact sheet
@@ -61,11 +62,6 @@ class Validation:
             f"style/{name}": _rounded([its["style"] for other, its in pairs if other == name])
             for name in dict.fromkeys(self.names)
         }
-
-
-def to_bytes(picture: np.ndarray) -> np.ndarray:
-    """Rounds ``(height, width, 3)`` floats in [0, 255] to uint8."""
-    return np.clip(np.round(picture), 0, 255).astype(np.uint8)
 
 
 def contact_sheet(above: Sequence[np.ndarray], below: Sequence[np.ndarray]) -> Image.Image:

@@ -10,6 +10,7 @@ const [file, camera, download, controls] = ['file', 'camera', 'download', 'contr
 const painter = new Worker('painter.js');
 const waiting = new Map();
 let asked = 0;
+let broken = null; // why the painter cannot start
 
 let styles = [];
 let source = null; // an ImageBitmap, the last one of the camera when it stops
@@ -28,12 +29,14 @@ painter.onmessage = ({ data }) => {
   data.error ? reject(new Error(data.error)) : resolve(data);
 };
 painter.onerror = (event) => {
-  for (const { reject } of waiting.values()) reject(new Error('the painter cannot start'));
+  broken = new Error('the painter cannot start');
+  for (const { reject } of waiting.values()) reject(broken);
   waiting.clear();
   event.preventDefault();
 };
 
 function ask(question) {
+  if (broken) return Promise.reject(broken);
   return new Promise((resolve, reject) => {
     asked += 1;
     waiting.set(asked, { resolve, reject });
@@ -253,6 +256,7 @@ async function startCamera() {
   camera.disabled = true; // until the browser has asked for permission
   let mine;
   try {
+    if (!navigator.mediaDevices) throw new Error('browsers give it to HTTPS and localhost alone');
     mine = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
   } catch (error) {
     say(`No camera: ${error.message}`);

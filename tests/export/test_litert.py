@@ -224,7 +224,7 @@ def test_a_missing_package(
     resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "style.tflite").write_bytes(describe_inside(resizable, DESCRIPTION))
-    monkeypatch.setattr("onestroke.extras.TFLITE", ("ai_edge_lite", "ai_edge_quantizer"))
+    monkeypatch.setattr("onestroke.extras.RUN_TFLITE", ("ai_edge_lite",))
     with pytest.raises(SettingsError, match=r"need ai-edge-lite; pip install 'onestroke\[export"):
         LiteRtPainter(tmp_path / "style.tflite")
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onestroke.errors import ModelError
 from onestroke.export.saved_model import write_saved_model
 from onestroke.models.style_file import load_network
 from onestroke.models.transform import TransformNetwork
-from onestroke.stylize.saved_model import DESCRIPTION
+from onestroke.stylize.saved_model import DESCRIPTION, read_description
 
 # What a server does: TensorFlow, and nothing of ours.
 SERVER = """
@@ -85,3 +86,11 @@ def test_without_a_style_the_first_one_is_painted(
         fed = {signature.inputs["image"].name: batch}
         served = session.run(signature.outputs["styled"].name, fed)
     assert np.abs(served - expected).max() <= 0.51
+
+
+@pytest.mark.parametrize("content", ["{}", "3", "no JSON"])
+def test_folders_of_other_programs(tmp_path: Path, content: str) -> None:
+    (tmp_path / DESCRIPTION).parent.mkdir()
+    (tmp_path / DESCRIPTION).write_text(content)
+    with pytest.raises(ModelError, match="is no SavedModel that `onestroke export` wrote"):
+        read_description(tmp_path)

@@ -93,6 +93,8 @@ def test_pages_take_several_models_of_different_names(
     styles = json.loads((folder / "styles.json").read_text())["styles"]
     assert styles[-1]["files"][0]["file"] == "styles/night-sky_96x128.tflite"
     assert len(styles) == 4
+    apart = ["wave", "scream"]
+    assert [s["name"] for s in styles[2:]] == [f"{name} (night-sky)" for name in apart]
     export_page([other, other], tmp_path / "again", WEB, photographs=photographs)
     files = sorted(path.name for path in (tmp_path / "again" / "styles").glob("*.tflite"))
     assert files == ["night-sky-2_96x128.tflite", "night-sky_96x128.tflite"]
@@ -121,6 +123,17 @@ def test_without_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match=r"which npm fetches; install npm \(it comes with Node.js"):
         runtime.find_runtime()
     assert list((tmp_path / "onestroke").iterdir()) == []
+
+
+def test_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", nobody)
+    assert not runtime.is_fetched()
+    with pytest.raises(SettingsError, match="set XDG_CACHE_HOME to a folder"):
+        runtime.find_runtime()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for npm")

@@ -175,7 +175,7 @@ def test_the_identity_is_not_normalised_by_the_picture(features):
         return np.asarray(norm(features, style=np.float32([weights] * 2), **others))
 
     mean, size, scale, shift = (
-        np.asarray(v) for v in (layer.usual_mean, layer.usual_size, layer.scale, layer.shift)
+        np.asarray(v) for v in (layer.moving_mean, layer.moving_deviation, layer.scale, layer.shift)
     )
     expected = (features - mean) / size * scale[1] + shift[1]
     for moments in (None, layer.moments(features[:, 1:])):
@@ -185,17 +185,19 @@ def test_the_identity_is_not_normalised_by_the_picture(features):
     np.testing.assert_allclose(apply(layer, 0.5, 0.5, 0), (expected + painted) / 2, atol=1e-4)
 
 
-def test_what_is_usual_is_learnt_from_the_paintings(features):
+def test_the_moving_moments_are_those_of_the_paintings(features):
     layer = norm_with_identity(features)
-    before = [np.array(v) for v in (layer.usual_mean, layer.usual_size)]
+    before = [np.array(v) for v in (layer.moving_mean, layer.moving_deviation)]
     layer(features, style=np.float32([[0, 1, 0]] * 2), training=True)
     layer(features, style=np.float32([[1, 0, 0]] * 2))
-    for usual, value in zip((layer.usual_mean, layer.usual_size), before, strict=True):
-        np.testing.assert_array_equal(usual, value)
+    for moving, value in zip((layer.moving_mean, layer.moving_deviation), before, strict=True):
+        np.testing.assert_array_equal(moving, value)
     for _ in range(400):
         layer(features, style=np.float32([[0, 1, 0], [0.5, 0, 0.5]]), training=True)
-    np.testing.assert_allclose(layer.usual_mean, features[1].mean(axis=(0, 1)), rtol=0.05, atol=0.1)
-    np.testing.assert_allclose(layer.usual_size, features[1].std(axis=(0, 1)), rtol=0.05)
+    np.testing.assert_allclose(
+        layer.moving_mean, features[1].mean(axis=(0, 1)), rtol=0.05, atol=0.1
+    )
+    np.testing.assert_allclose(layer.moving_deviation, features[1].std(axis=(0, 1)), rtol=0.05)
 
 
 def test_crop_keeps_the_top_left(features):

@@ -11,7 +11,7 @@ from keras import ops
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.models import vgg19_weights
-from onestroke.models.vgg19 import LAYERS, block_and_layer, loss_network
+from onestroke.models.vgg19 import LAYERS, loss_network
 from onestroke.models.vgg19_weights import (
     BUNDLED,
     DEPTHS,
@@ -61,16 +61,29 @@ def test_bundled_weights_are_the_released_ones(bundled):
 
 
 def test_features_equal_keras_own_vgg19(features, picture):
-    """An independent construction: keras.applications with its own preprocessing."""
+    """An independent construction: keras.applications, layer by layer, with edges repeated."""
     reference = keras.applications.VGG19(include_top=False, weights=None)
     for (block, layer), arrays in keras_arrays().items():
         reference.get_layer(f"block{block}_conv{layer}").set_weights(arrays)
     x = keras.applications.vgg19.preprocess_input(picture.copy())
-    for name in DEEPEST:
-        block, layer = block_and_layer(name)
-        output = reference.get_layer(f"block{block}_conv{layer}").output
-        expected = keras.Model(reference.input, output)(x)
-        np.testing.assert_allclose(features[name], expected, rtol=1e-4, atol=1e-2)
+    for layer in reference.layers[1:]:
+        if isinstance(layer, keras.layers.MaxPooling2D):
+            x = layer(x)
+            continue
+        layer.padding = "valid"
+        x = layer(np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge"))
+        name = layer.name.replace("block", "relu").replace("_conv", "_")
+        if name in DEEPEST:
+            np.testing.assert_allclose(features[name], x, rtol=1e-4, atol=1e-2)
+
+
+def test_a_flat_picture_has_flat_features(bundled):
+    """Nothing beyond the border is seen, down to a single position."""
+    flat = loss_network(["relu5_1"], bundled)(np.full((1, 80, 48, 3), 90, np.float32))["relu5_1"]
+    assert flat.shape[1:3] == (5, 3)
+    np.testing.assert_allclose(flat, np.broadcast_to(flat[:, :1, :1], flat.shape), rtol=1e-4)
+    single = loss_network(["relu5_1"], bundled)(np.full((1, 16, 16, 3), 90, np.float32))
+    np.testing.assert_allclose(single["relu5_1"], flat[:, :1, :1], rtol=1e-4)
 
 
 def test_nothing_is_computed_beyond_the_deepest_layer(bundled):

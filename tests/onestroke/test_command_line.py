@@ -15,6 +15,8 @@ from PIL import Image
 
 from onestroke.command_line import main
 from onestroke.learning_commands import _each_style
+from onestroke.pictures import read_picture, resize
+from onestroke.stylize.loading import load
 
 
 @pytest.fixture
@@ -330,10 +332,12 @@ def photograph(tmp_path) -> Path:
 
 def test_optimize_writes_one_picture_and_the_way_to_it(run, photograph, tmp_path):
     goal, frames = tmp_path / "out" / "painted.jpg", tmp_path / "frames"
-    few = ["--set", "optimize.iterations=4", "--set", "optimize.save_every=2"]
+    frames.mkdir()
+    (frames / "iteration_000009.png").write_text("of another optimisation")
+    (frames / "losses.jsonl").write_text("of another optimisation\n")
     status, said, error = run(
-        "optimize", photograph, "--style", "bundled", "--output", goal,
-        "--size", 48, "--frames", frames, *few, *TINY_LOSS,
+        "optimize", photograph, "--style", "bundled", "--output", goal, "--size", 48,
+        "--frames", frames, "--frame-every", 3, "--set", "optimize.iterations=4", *TINY_LOSS,
     )  # fmt: skip
     assert (status, error) == (0, "")
     assert "iteration 4/4  loss " in said
@@ -342,24 +346,52 @@ def test_optimize_writes_one_picture_and_the_way_to_it(run, photograph, tmp_path
     with Image.open(goal) as picture:
         assert picture.size == (48, 36)
     assert [file.name for file in goal.parent.iterdir()] == ["painted.jpg"]
-    pictures = ["iteration_000002.png", "iteration_000004.png"]
+    pictures = ["iteration_000003.png", "iteration_000004.png"]
     assert sorted(file.name for file in frames.iterdir()) == [*pictures, "losses.jsonl"]
     losses = [json.loads(line) for line in (frames / "losses.jsonl").read_text().splitlines()]
     assert [entry["iteration"] for entry in losses] == [1, 2, 3, 4]
     assert losses[-1]["style"] < losses[0]["style"]
 
 
+HARDLY = [  # moves a pixel by less than rounding does
+    "--set", "optimize.iterations=1", "--set", "optimize.method=adam",
+    "--set", "optimize.learning_rate=0.001",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("start", ["noise", "picture", "model"])
 def test_optimize_begins_where_it_is_told(run, photograph, trained, tmp_path, start):
-    place = {"picture": photograph, "model": trained}.get(start, start)
+    green = np.full((48, 64, 3), (20, 200, 30), np.uint8)
+    Image.fromarray(green).save(tmp_path / "green.png")
+    place = {"picture": tmp_path / "green.png", "model": trained}.get(start, start)
     goal = tmp_path / "painted.png"
     status, _, error = run(
         "optimize", photograph, "--style", "bundled", "--output", goal, "--start", place,
-        "--size", 32, "--preserve-color", "--set", "optimize.iterations=1", *TINY_LOSS,
+        "--size", 32, *HARDLY, *TINY_LOSS,
     )  # fmt: skip
     assert (status, error) == (0, "")
-    with Image.open(goal) as picture:
-        assert picture.size == (32, 24)
+    painted = read_picture(goal).pixels
+    assert painted.shape == (24, 32, 3)
+    if start == "noise":
+        assert painted.std() > 65
+    else:
+        content = resize(read_picture(photograph).pixels, (24, 32))
+        expected = green[:24, :32] if start == "picture" else load(trained)(content)
+        assert np.abs(painted.astype(int) - expected).max() <= 1
+
+
+def test_optimize_keeps_colours_and_transparency(run, tmp_path):
+    gray = np.linspace(0, 255, 30 * 40).reshape(30, 40, 1).repeat(4, -1).astype(np.uint8)
+    Image.fromarray(gray).save(tmp_path / "photo.png")
+    status, _, error = run(
+        "optimize", tmp_path / "photo.png", "--style", "bundled", "--preserve-color",
+        "--output", tmp_path / "painted.png", "--size", 40, "--start", "noise",
+        *HARDLY, *TINY_LOSS,
+    )  # fmt: skip
+    assert (status, error) == (0, "")
+    painted = read_picture(tmp_path / "painted.png")
+    assert np.ptp(painted.pixels.astype(int), axis=-1).max() <= 1  # gray, as the photograph is
+    np.testing.assert_array_equal(painted.alpha, gray[..., 3])
 
 
 def test_an_interrupted_optimisation_goes_on(photograph, tmp_path):
@@ -389,7 +421,7 @@ def test_an_interrupted_optimisation_goes_on(photograph, tmp_path):
     ("arguments", "expected"),
     [
         (["none.png", "--style", "bundled"], "no picture none.png; check the path"),
-        (["photo.png"], "style is missing; add it"),
+        (["photo.png"], "expected a painting; name it with --style PATH"),
         (["photo.png", "--style", "none.jpg"], "none.jpg; check the path"),
         (["photo.png", "--style", "bundled:0"], "with a weight above 0; got bundled:0"),
         (["photo.png", "--style", "bundled", "--size", "9"], "optimize.size: input should be"),
@@ -413,13 +445,21 @@ def test_optimize_wants_a_name_that_it_can_write(run, photograph):
     assert "expected a name that ends in one of .jpg" in error
 
 
-def test_optimize_does_not_overwrite_the_photograph(run, photograph):
-    before = photograph.read_bytes()
-    status, _, error = run("optimize", photograph, "--style", "bundled", "--output", photograph)
+@pytest.mark.parametrize("read", ["content", "style", "start"])
+def test_optimize_does_not_overwrite_what_it_reads(run, photograph, tmp_path, read):
+    given = {"content": "photo.png", "style": "bundled", "start": "noise"}
+    other = tmp_path / "other.png"
+    shutil.copy(photograph, other)
+    given[read] = other
+    before = other.read_bytes()
+    status, _, error = run(
+        "optimize", tmp_path / given["content"], "--style", given["style"],
+        "--start", given["start"], "--output", other,
+    )  # fmt: skip
     assert status == 2
     assert is_one_line(error)
-    assert "another --output than the photograph" in error
-    assert photograph.read_bytes() == before
+    assert "expected another --output than a picture that is read" in error
+    assert other.read_bytes() == before
 
 
 def test_evaluate_leaves_a_report(run, trained, tmp_path):

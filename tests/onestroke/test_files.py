@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from onestroke.files import is_unfinished, write_whole
+from onestroke.files import is_unfinished, numbered, write_whole
 
 
 def test_the_name_appears_with_the_whole_content(tmp_path: Path) -> None:
@@ -19,6 +19,10 @@ def test_the_name_appears_with_the_whole_content(tmp_path: Path) -> None:
     assert seen == [(False, True, ".json")]
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_that_are_alike_are_numbered() -> None:
+    assert numbered(["a-2", "a", "a", "b", "a"]) == ["a-2", "a", "a-3", "b", "a-4"]
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import colorsys
 import numpy as np
 import pytest
 
-from onestroke.stylize.colour import BT601_LUMA, keep_colours
+from onestroke.pictures import BT601_LUMA
+from onestroke.stylize.colour import keep_colours
 
 
 def pixel(*rgb: float) -> np.ndarray:

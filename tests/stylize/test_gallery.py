@@ -50,6 +50,16 @@ def test_every_style_is_on_the_page_and_on_the_sheet(photographs, style_file, tm
     assert (last[:, width:] == 255).all()
 
 
+def test_a_name_in_two_models_says_which(photographs, style_file, tmp_path):
+    network = load_network(style_file)
+    network.metadata = {"style_names": ["wave", "dusk"]}
+    network.save(tmp_path / "other.keras")
+    seen = []
+    models = [style_file, tmp_path / "other.keras"]
+    make_gallery([photographs], models, tmp_path / "p.html", size=64, report=seen.append)
+    assert seen == [f"wave ({style_file.name})", "scream", "wave (other.keras)", "dusk"]
+
+
 def test_names_and_captions_are_no_html(photographs, style_file, tmp_path):
     network = load_network(style_file)
     network.metadata = {"style_names": ["<i>", "b"], "captions": {"b": "<b> & more"}}

@@ -8,8 +8,7 @@ from onestroke.errors import SettingsError
 from onestroke.models.style_file import load_network
 from onestroke.models.styles import copy_network
 from onestroke.models.transform import TransformNetwork
-from onestroke.pictures import PictureError
-from onestroke.stylize.colour import BT601_LUMA
+from onestroke.pictures import BT601_LUMA, PictureError
 from onestroke.stylize.painter import NetworkPainter
 from onestroke.stylize.stylizer import Stylizer
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from onestroke.pictures import PictureError
 from onestroke.train.data import PhotographBatches, StyledBatches, pipeline_rate
-from onestroke.train.sources import DataError, Photographs, open_source
+from onestroke.train.sources import DataError, Photographs, open_source, read_some
 
 CROP = 16
 A_SOURCE = "; a data source is a folder, a glob, tfds:NAME[:SPLIT] or bundled"
@@ -581,3 +581,12 @@ def test_no_threads_are_left_behind(folder: Path) -> None:
     before = threading.active_count()
     a_model([]).fit(make_batches(open_source(str(folder)), last_step=3), verbose=0)
     assert threading.active_count() <= before + 1
+
+
+@pytest.mark.parametrize(("there", "chosen"), [(3, "012"), (8, "01346"), (9, "01357")])
+def test_some_photographs_are_from_all_over(tmp_path, there, chosen):
+    for i in range(there):
+        Image.fromarray(np.full((20, 20, 3), i, np.uint8)).save(tmp_path / f"{i}.png")
+    some = read_some(str(tmp_path), 5, 20)
+    assert "".join(Path(name).stem for name in some) == chosen
+    assert [int(pixels[0, 0, 0]) for pixels in some.values()] == [int(i) for i in chosen]

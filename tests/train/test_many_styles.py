@@ -216,7 +216,7 @@ def test_rows_are_copied_blended_and_joined():
         join_networks(source, two_styles_with_other_layers(), {})
 
 
-def test_what_is_usual_travels_with_the_identity():
+def test_the_moving_moments_travel_with_the_identity():
     known = TransformNetwork("mobile", 2, identity=1)
     for variable in known.variables:
         variable.assign(np.random.default_rng(0).normal(1, 0.3, variable.shape))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from onestroke.errors import ModelError, SettingsError
-from onestroke.pictures import PictureError
+from onestroke.pictures import PictureError, to_bytes
 from onestroke.train.ingredients import gather_picture, level_sizes
 from onestroke.train.optimization import Optimization, enlarge
 from onestroke.train.picture_settings import OptimizeSettings, read_picture_settings
@@ -33,10 +33,10 @@ def settings(*overrides: str, styles=("bundled",)):
     return read_picture_settings(None, styles, [*TINY, *overrides])
 
 
-def begin(content, *overrides, state_file=None, start=None, styles=("bundled",)):
+def begin(content, *overrides, state_file=None, paint_start=None, styles=("bundled",)):
     chosen = settings(*overrides, styles=styles)
     ingredients = gather_picture(content, chosen)
-    return Optimization(ingredients, chosen, start=start, state_file=state_file)
+    return Optimization(ingredients, chosen, paint_start=paint_start, state_file=state_file)
 
 
 def test_sizes_double_from_coarse_to_fine():
@@ -46,47 +46,43 @@ def test_sizes_double_from_coarse_to_fine():
     assert sizes(size=512, coarsest=512) == [(384, 512)]
     assert sizes(size=1024, coarsest=300) == [(192, 256), (384, 512), (768, 1024)]
     assert sizes(size=75, coarsest=40) == [(28, 38), (56, 75)]
+    assert level_sizes((60, 400), OptimizeSettings(size=150)) == [(22, 150)]  # no half of 11
 
 
 def test_the_whole_way_from_coarse_to_fine(content):
-    seen, kept = [], []
-    result = begin(content).run(
-        show=seen.append, keep=lambda iteration, picture: kept.append((iteration, picture.shape))
-    )
+    seen = []
+    result = begin(content).run(show=lambda *shown: seen.append(shown))
     assert result.finished
     assert result.iterations == 12
-    assert [progress.step for progress in seen] == list(range(1, 13))
-    assert all(progress.steps == 12 for progress in seen)
+    assert [progress.step for progress, _ in seen] == list(range(1, 13))
+    assert all(progress.steps == 12 for progress, _ in seen)
     coarse, fine = (16, 24, 3), (32, 48, 3)
-    assert kept == [(2, coarse), (4, coarse), (6, coarse), (8, fine), (10, fine), (12, fine)]
-    assert result.picture.shape == fine
+    assert [picture.shape for _, picture in seen] == [coarse] * 6 + [fine] * 6
+    np.testing.assert_array_equal(result.picture, to_bytes(seen[-1][1]))
     assert result.picture.dtype == np.uint8
-    assert result.terms["style"] < 0.7 * result.photograph["style"]
-    assert result.photograph["content"] == 0
+    assert result.picture_terms["style"] < 0.7 * result.photograph_terms["style"]
+    assert result.photograph_terms["content"] == 0
 
 
 @pytest.mark.parametrize("method", ["l-bfgs", "adam"])
 @pytest.mark.parametrize("saves", [1, 4])
 def test_killed_and_resumed_equals_never_killed(content, tmp_path, method, saves):
-    """Killed right after a save, at the coarse size and at the fine one."""
+    """Killed an iteration after a save, at the coarse size and at the fine one."""
     how = f"optimize.method={method}"
     whole = begin(content, how).run()
-    left = saves
 
-    def kill(iteration, picture):
-        nonlocal left
-        left -= 1
-        if not left:
+    def kill(progress, picture):
+        if progress.step == 2 * saves + 1:
             raise KeyboardInterrupt
 
     state = tmp_path / "state.npz"
     with pytest.raises(KeyboardInterrupt):
-        begin(content, how, state_file=state).run(keep=kill)
+        begin(content, how, state_file=state).run(show=kill)
     resumed = begin(content, how, state_file=state)
     assert resumed.iteration == 2 * saves
     result = resumed.run()
     np.testing.assert_array_equal(result.picture, whole.picture)
-    assert result.terms == whole.terms
+    assert result.picture_terms == whole.picture_terms
     resumed.forget_state()
     assert not state.exists()
 
@@ -95,7 +91,7 @@ def test_a_stop_loses_no_iteration(content, tmp_path):
     stop = threading.Event()
     state = tmp_path / "state.npz"
     first = begin(content, state_file=state)
-    result = first.run(show=lambda progress: stop.set() if progress.step == 3 else None, stop=stop)
+    result = first.run(show=lambda now, _: stop.set() if now.step == 3 else None, stop=stop)
     assert not result.finished
     assert result.iterations == 3
     assert begin(content, state_file=state).iteration == 3
@@ -123,9 +119,22 @@ def test_starts(content):
     ).state.descent.picture
     assert noise.std() > 70
     assert not np.array_equal(noise, other)
-    flat = np.full((10, 20, 3), 200, np.uint8)
-    given = begin(content, "optimize.start=first.png", start=flat).state.descent.picture
+
+    def begun(size):
+        painted = []
+
+        def paint(photograph):
+            painted.append(photograph)
+            return np.full((*size, 3), 200, np.uint8)
+
+        begun = begin(content, "optimize.start=first.png", paint_start=paint)
+        return painted, begun.state.descent.picture
+
+    painted, given = begun((20, 30))
+    assert [photograph.shape for photograph in painted] == [(16, 24, 3)]
     np.testing.assert_array_equal(given, np.full((16, 24, 3), 200.0))
+    with pytest.raises(PictureError, match=r"24 x 16; .*first\.png is 30 x 10; crop it"):
+        begun((10, 30))
 
 
 def test_enlarging_keeps_to_the_range():
@@ -174,7 +183,7 @@ def test_pooling_and_layers_are_the_settings(content):
 
 def test_pictures_too_narrow_for_the_first_size(tmp_path):
     Image.fromarray(np.zeros((20, 100, 3), np.uint8)).save(tmp_path / "thin.png")
-    with pytest.raises(PictureError, match=r"keeps 16 pixels a side; .* would be 24 x 5 at first"):
+    with pytest.raises(PictureError, match=r"keeps 16 pixels a side; .* would be 48 x 10"):
         begin(tmp_path / "thin.png")
 
 
@@ -189,7 +198,10 @@ def test_settings_of_an_optimisation(tmp_path):
     assert weighted.style.size == 99
     with pytest.raises(SettingsError, match="--style PATH:WEIGHT with a weight above 0; got a:0"):
         read_picture_settings(None, ["a:0"], [])
-    with pytest.raises(SettingsError, match=r"style is missing; add it"):
+    recipe.write_text("style: wave.jpg\n")
+    with pytest.raises(SettingsError, match=r"section 'style' to hold keys; got 'wave\.jpg'"):
+        read_picture_settings(recipe, ["a.jpg"], [])
+    with pytest.raises(SettingsError, match="name it with --style PATH"):
         read_picture_settings(None, [], [])
     with pytest.raises(SettingsError, match=r"did you mean optimize\.iterations\?"):
         read_picture_settings(None, ["a"], ["optimize.iteration=3"])

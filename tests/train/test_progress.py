@@ -4,8 +4,7 @@ import io
 
 from rich.console import Console
 
-from onestroke.train.progress import PlainLines, TerminalBar, display
-from onestroke.train.training import Progress
+from onestroke.train.progress import PlainLines, Progress, TerminalBar, display
 
 FIGURES = {"loss": 1.5, "content": 0.5, "style": 0.25, "variation": 0.1, "pictures_per_second": 6.0}
 LINE = "loss 1.500  content 0.500  style 0.250  variation 0.100  6.0 pictures/s"

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from onestroke.train.quality import border_difference, clipped_share, colour_distance, grid_energy
+from onestroke.train.quality import (
+    Colours,
+    border_difference,
+    clipped_share,
+    colour_distance,
+    grid_energy,
+)
 
 
 def strokes(seed: int, height: int = 96, width: int = 131) -> np.ndarray:
@@ -36,6 +42,14 @@ def test_other_textures_are_no_grid():
     assert grid_energy(np.full((40, 40, 3), 9, np.uint8)) == 0
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_edges_along_the_picture_are_no_grid(axis):
+    """All the energy of upright bars lies on one line of frequencies, of level ones on another."""
+    bars = np.where(np.arange(131) // 16 % 2, 230, 20)[None, :, None].repeat(96, 0).repeat(3, -1)
+    picture = bars if axis else bars.transpose(1, 0, 2)
+    assert grid_energy(picture.astype(np.uint8)) < 0.001
+
+
 def test_clipped_values_are_counted():
     picture = np.full((2, 2, 3), 100, np.uint8)
     picture[0, 0] = (0, 255, 7)
@@ -51,18 +65,24 @@ def test_a_frame_is_the_step_at_the_border():
     assert border_difference(np.full((40, 40, 3), 7, np.uint8)) == 0
 
 
+def distance(one: np.ndarray, other: np.ndarray) -> float:
+    return colour_distance(Colours.of([one]), Colours.of([other]))
+
+
 def test_colours_are_compared_by_mean_and_spread():
     random = np.random.default_rng(0)
     picture = random.integers(60, 100, (50, 50, 3), dtype=np.uint8)
     moved = picture + np.array([3, 4, 12], np.uint8)
-    assert colour_distance(picture, picture) == pytest.approx(0, abs=1e-3)
-    assert colour_distance(moved, picture) == pytest.approx(13, rel=1e-3)
+    gray = np.full((4, 4, 3), 7, np.uint8)
+    assert distance(gray, gray + 2) == pytest.approx(2 * np.sqrt(3))
+    assert distance(picture, picture) == pytest.approx(0, abs=1e-3)
+    assert distance(moved, picture) == pytest.approx(13, rel=1e-3)
     shuffled = random.permutation(picture.reshape(-1, 3)).reshape(25, 100, 3)
-    assert colour_distance(shuffled, picture) == pytest.approx(0, abs=1e-3)
+    assert distance(shuffled, picture) == pytest.approx(0, abs=1e-3)
     # A normal distribution of twice the deviation s is s away in each of three channels.
     wider = (80 + 2 * (picture.astype(int) - 80)).astype(np.uint8)
     spread = np.sqrt(
-        picture.reshape(-1, 3).var(0, ddof=1).sum()
+        picture.reshape(-1, 3).var(0, ddof=0).sum()
         + (picture.mean((0, 1)) - 80) @ (picture.mean((0, 1)) - 80)
     )
-    assert colour_distance(wider, picture) == pytest.approx(spread, rel=1e-2)
+    assert distance(wider, picture) == pytest.approx(spread, rel=1e-2)

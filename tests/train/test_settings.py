@@ -166,7 +166,9 @@ def test_missing_keys_are_named():
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipes_of_the_package_go_by_name(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path(path.stem).mkdir()  # a folder of that name is none
     assert read_recipe(Path(path.stem)) == read_recipe(path)
+    Path(path.stem).rmdir()
     Path(path.stem).write_text("train: {steps: 3}")  # a file of that name comes first
     assert read_recipe(Path(path.stem)).train.steps == 3
 
@@ -197,7 +199,7 @@ def test_unknown_override_is_named(recipe):
 
 def test_resolve_settles_paths_and_precision(recipe, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(settings_module, "_has_matrix_units", lambda: True)
+    monkeypatch.setattr(settings_module, "_multiplies_bfloat16", lambda: True)
     sources = ["photos", "tfds:coco/2017:train"]
     settings = resolve(read_recipe(recipe, styles=["sea.jpg"], sources=sources))
     assert settings.style.pictures == [{str(tmp_path / "sea.jpg"): 1.0}]
@@ -205,7 +207,7 @@ def test_resolve_settles_paths_and_precision(recipe, monkeypatch, tmp_path):
     assert settings.data.validation == ["bundled"]
     assert settings.loss.vgg19 == "bundled"
     assert settings.train.precision == "mixed_bfloat16"
-    monkeypatch.setattr(settings_module, "_has_matrix_units", lambda: False)
+    monkeypatch.setattr(settings_module, "_multiplies_bfloat16", lambda: False)
     assert resolve(read_recipe(recipe)).train.precision == "float32"
     explicit = read_recipe(recipe, ["train.precision=mixed_float16"])
     assert resolve(explicit).train.precision == "mixed_float16"

@@ -1,0 +1,36 @@
+"""The way of an optimisation on disk: what a resumed one keeps, and what it drops."""
+
+import json
+
+import numpy as np
+
+from onestroke.train.frames import Frames
+from onestroke.train.progress import Progress
+
+PICTURE = np.full((16, 20, 3), 90.4)
+
+
+def iterations(folder):
+    return [json.loads(line)["iteration"] for line in (folder / "losses.jsonl").open()]
+
+
+def test_a_resumed_one_drops_what_came_after_its_state(tmp_path):
+    first = Frames(tmp_path, every=2)
+    for step in range(1, 6):
+        first.note(Progress(step, 9, {"loss": 1.0}), PICTURE)
+    with (tmp_path / "losses.jsonl").open("a") as file:
+        file.write('{"iteration": 3, "lo')  # killed here
+    again = Frames(tmp_path, every=2, done=3)
+    assert iterations(tmp_path) == [1, 2, 3]
+    assert [file.name for file in tmp_path.glob("*.png")] == ["iteration_000002.png"]
+    again.note(Progress(4, 9, {"loss": 0.5}), PICTURE)
+    assert iterations(tmp_path) == [1, 2, 3, 4]
+
+
+def test_iterations_are_told_by_their_number_not_their_line(tmp_path):
+    """Frames were asked for only from iteration 101 on."""
+    late = Frames(tmp_path, every=50, done=100)
+    for step in (101, 102, 103):
+        late.note(Progress(step, 300, {"loss": 1.0}), PICTURE)
+    Frames(tmp_path, every=50, done=102)
+    assert iterations(tmp_path) == [101, 102]
