@@ -100,9 +100,12 @@ class RunFolder:
             folder.mkdir(exist_ok=True)
 
     def forget_unfinished_files(self) -> None:
-        """Deletes what a kill in the middle of writing left under a temporary name."""
-        for path in self.path.rglob(f"{UNFINISHED}*"):
-            path.unlink()
+        """Deletes what a kill in the middle of writing left of the run's own files."""
+        own = (self.settings_file.name, self.metrics_file.name, self.style_file.name)
+        for folder in (self.path, self.samples, self.checkpoints):
+            for path in folder.glob(f"{UNFINISHED}*"):
+                if folder != self.path or path.name.endswith(own):
+                    path.unlink()
 
     def settings(self) -> Settings:
         """Reads back the settings of the run.

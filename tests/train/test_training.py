@@ -427,6 +427,9 @@ def test_leftovers_of_a_kill_while_writing_are_removed(settings, tmp_path):
     short = changed(settings, train__steps=1)
     train(short, tmp_path / "run")
     leftover = tmp_path / "run" / "checkpoints" / ".unfinished.step_0000001.npz"
-    leftover.write_bytes(b"half")
+    of_another = tmp_path / "run" / ".unfinished.optimized.png.npz"
+    for path in (leftover, of_another):
+        path.write_bytes(b"half")
     train(short, tmp_path / "run")
     assert not leftover.exists()
+    assert of_another.exists()
