@@ -14,7 +14,7 @@ quickstart: $(INSTALLED)
 		--output runs/quickstart/stylized
 
 test: $(INSTALLED) lint
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 slow-test: $(INSTALLED)
 	$(RUN)/python -m pytest -m slow
