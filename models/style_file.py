@@ -20,17 +20,27 @@ if TYPE_CHECKING:
 IDENTITY = "photograph"  # the style that gives photographs back, in networks that have one
 ARCHITECTURE = 3  # counts up when layers change in a way that their weights do not show
 REGISTERED_NAME = "onestroke>TransformNetwork"
-_EXPECTED = "expected a .keras style file that `onestroke train` wrote, or a run folder"
+BUNDLED = {"base": Path(__file__).with_name("base.keras")}
+"""The package's own style files, by the names that a user gives them."""
+
+_EXPECTED = (
+    "expected a .keras style file that `onestroke train` wrote, a run folder, "
+    f"or the package's own, {' or '.join(BUNDLED)}"
+)
 _MENDING = "copy it again, or train it again with `onestroke train`"
 
 
 def find_style_file(model: Path | str) -> Path:
     """Returns the style file that is meant, after a look into it; starts no TensorFlow.
 
+    Args:
+        model: a style file, the folder of a finished run, or a name in ``BUNDLED``, even where
+            a folder is called so.
+
     Raises:
         ModelError: there is none, or it is unfinished, broken, or of another kind.
     """
-    path = Path(model).expanduser()
+    path = BUNDLED.get(str(model)) or Path(model).expanduser()
     if path.is_dir():
         path = _of_run(path)
     read_config(path)

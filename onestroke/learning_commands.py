@@ -30,7 +30,7 @@ TIMED = [256, 512, 1024]
 
 def train(
     config: Annotated[
-        Path | None, typer.Option(help="Recipe: a file, or quickstart, cpu, mobile or coco.")
+        Path | None, typer.Option(help="Recipe: a file, or the name of one in the package, as cpu.")
     ] = None,
     run: Annotated[
         Path | None,
@@ -49,10 +49,10 @@ def train(
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(help="Begin with this style file or run, and learn new styles alone."),
+        typer.Option(help="Begin with a style file, a run or base, and learn new styles alone."),
     ] = None,
     only: Annotated[
-        bool, typer.Option("--only", help="With --init: leave its styles out of the result.")
+        bool, typer.Option("--only", help="Leave the styles of --init out of the result.")
     ] = False,
     overrides: Annotated[
         list[str] | None,
@@ -76,8 +76,6 @@ def train(
             )
         settings = RunFolder(run).settings()
     else:
-        if only and not init:
-            raise SettingsError("expected --init MODEL with --only, which leaves its styles out")
         changes = [f"network.init={json.dumps(init)}", "network.learn=rows"] if init else []
         changes += ["network.keep=false"] if only else []
         recipe = read_recipe(
@@ -86,6 +84,8 @@ def train(
             styles=find_paintings(style or []),
             sources=data or [],
         )
+        if only and not recipe.network.init:
+            raise SettingsError("expected --init MODEL with --only, which leaves its styles out")
         settings = resolve(recipe)
         run = run or Path("runs") / config.stem
     _train(settings, run)
@@ -278,7 +278,11 @@ def evaluate(
     count: Annotated[int, typer.Option(min=1, help="Photographs, from all over the source.")] = 8,
     timed: Annotated[
         list[int] | None,
-        typer.Option("--time-size", min=0, help="Sides to time, else those of --size; 0 for none."),
+        typer.Option(
+            "--time-size",
+            min=0,
+            help="Sides to time, else those of --size, else 256, 512, 1024; 0: none.",
+        ),
     ] = None,
     overrides: Annotated[
         list[str] | None,
@@ -328,7 +332,6 @@ def evaluate(
 
 def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subject]":
     """Opens a model: each of its styles with its painting and what it was trained for."""
-    from onestroke.models.style_file import painted_styles
     from onestroke.models.vgg19_weights import load_vgg19_weights
     from onestroke.stylize.loading import find_model, load, read_training
     from onestroke.train.evaluation import Subject
@@ -339,14 +342,14 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     run = RunFolder(Path(model))
     # A run knows where its paintings are; files that travel keep their names alone.
     values = run.settings().model_dump(mode="json") if run.exists else dict(read_training(model))
+    trained: Settings = check_settings(values, origin=model)
+    # Not the names of the styles that it began with.
+    names = trained.style.all_names()[: len(trained.style.pictures)]
     if styles:
         values["style"] = {**values["style"], **replace_styles(find_paintings(styles))}
     settings: Settings = check_settings(apply_overrides(values, overrides), origin=model)
     stylizer, file = load(model), find_model(model)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
-    # Of a file that holds the styles of its base too, the settings know the new ones alone.
-    held = painted_styles(stylizer.style_names)
-    names = held if styles else settings.style.all_names()[: len(settings.style.pictures)]
     if len(names) != len(settings.style.pictures):
         raise SettingsError(
             f"expected a --style for each of {', '.join(names)}, in this order; "

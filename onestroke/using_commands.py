@@ -11,13 +11,14 @@ from onestroke.errors import OnestrokeError, SettingsError
 from onestroke.terminal import out, quiet_tensorflow
 from onestroke.weights import parse_weights
 
+BASE = Path("base")  # the network in the package that every command paints with by default
 REPRESENTATIVE = 32  # photographs that int8 measures its ranges on; more change little
 
 
 def stylize(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT…", help="Pictures or folders.")],
-    model: Annotated[Path, typer.Option(help="A style file, a finished run or an export.")],
     output: Annotated[Path, typer.Option(help="A picture for one input, else a folder.")],
+    model: Annotated[Path, typer.Option(help="A style file, a finished run or an export.")] = BASE,
     style: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME[:WEIGHT]", help="A style of the model; several are blended."),
@@ -63,9 +64,9 @@ def stylize(
 
 
 def styles(
-    model: Annotated[Path, typer.Option(help="A style file, a run or an export.")],
+    model: Annotated[Path, typer.Option(help="A style file, a run or an export.")] = BASE,
 ) -> None:
-    """List the styles of a model."""
+    """List the styles of a model, by default those in the package."""
     from onestroke.models.style_file import painted_styles
     from onestroke.stylize.loading import read_captions, read_style_names
 
@@ -80,17 +81,18 @@ def gallery(
     inputs: Annotated[
         list[Path], typer.Argument(metavar="PHOTO…", help="Pictures or folders; 64 at most.")
     ],
-    models: Annotated[
-        list[Path], typer.Option("--model", help="What to show; several one after another.")
-    ],
     output: Annotated[Path, typer.Option(help="The page, .html; a .png is written beside it.")],
+    models: Annotated[
+        list[Path] | None,
+        typer.Option("--model", help="What to show; several one after another; else base."),
+    ] = None,
     size: Annotated[int, typer.Option(min=64, help="Long side of the pictures, in pixels.")] = 512,
 ) -> None:
     """Show photographs in every style, on one page and in one picture."""
     from onestroke.stylize.gallery import make_gallery
 
     with quiet_tensorflow():
-        files = make_gallery(inputs, models, output, size=size, report=out.print)
+        files = make_gallery(inputs, models or [BASE], output, size=size, report=out.print)
     out.print(f"Gallery: {files[0]}, {files[1]}")
 
 
@@ -268,7 +270,7 @@ def info(
     """Say what a style file, a run or an export is: settings, weights, losses reached."""
     import yaml
 
-    from onestroke.models.style_file import read_config
+    from onestroke.models.style_file import find_style_file, read_config
     from onestroke.stylize import litert, saved_model
     from onestroke.train.run import RunFolder
 
@@ -276,6 +278,8 @@ def info(
         description = litert.read_description(model)
     elif saved_model.is_saved_model(model):
         description = saved_model.read_description(model)
+    elif RunFolder(model).exists:
+        description = RunFolder(model).describe()
     else:
-        description = RunFolder(model).describe() if model.is_dir() else read_config(model)
-    out.print(yaml.safe_dump(description, sort_keys=False).rstrip())
+        description = read_config(find_style_file(model))
+    out.print(yaml.safe_dump(description, sort_keys=False, allow_unicode=True).rstrip())

@@ -21,8 +21,8 @@ def load(model: Path | str) -> Stylizer:
     """Loads a trained style, or what was exported from one.
 
     Args:
-        model: a style file (``.keras``), the folder of a finished run, a TFLite file or the
-            folder of a SavedModel.
+        model: a style file (``.keras``), the folder of a finished run, a TFLite file, the folder
+            of a SavedModel, or ``base``, the package's own.
 
     Raises:
         ModelError: there is none, or it is unfinished, broken, or of another kind.

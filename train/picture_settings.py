@@ -19,6 +19,7 @@ from onestroke.train.settings import (
     Section,
     apply_overrides,
     as_absolute,
+    as_absolute_model,
     check_settings,
     parse_styles,
     read_yaml,
@@ -125,5 +126,5 @@ def read_picture_settings(
     absolute["style"]["pictures"] = {as_absolute(name): share for name, share in pictures.items()}
     absolute["loss"]["vgg19"] = as_absolute(settings.loss.vgg19)
     if settings.optimize.start not in STARTS:
-        absolute["optimize"]["start"] = as_absolute(settings.optimize.start)
+        absolute["optimize"]["start"] = as_absolute_model(settings.optimize.start)
     return check_settings(absolute, schema=PictureSettings)

@@ -24,7 +24,7 @@ from pydantic import (
 
 from onestroke import configs
 from onestroke.errors import SettingsError
-from onestroke.models.style_file import IDENTITY, find_style_file
+from onestroke.models.style_file import BUNDLED, IDENTITY, find_style_file
 from onestroke.weights import parse_weights
 
 Positive = Annotated[float, Field(gt=0)]
@@ -84,7 +84,7 @@ class NetworkSettings(Section):
     Attributes:
         preset: ``johnson`` as in the paper, ``half`` its width, ``mobile`` for phones.
         init: what it begins with: None for random weights, or a style file or run of the same
-            preset.
+            preset; ``base`` is the package's own.
         init_sha256: of that file, noted when the run begins.
         learn: ``all`` weights, or only the ``rows`` of scale and shift of the new styles, which
             begin as the blend of the old styles that comes nearest; the old ones stay as they are.
@@ -252,7 +252,7 @@ class Settings(Section):
 
     def to_yaml(self) -> str:
         """Writes every setting out, defaults too."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
@@ -405,7 +405,7 @@ def resolve(settings: Settings) -> Settings:
     data["validation"] = [as_absolute(source) for source in data["validation"]]
     loss["vgg19"] = as_absolute(loss["vgg19"])
     if settings.network.init:
-        init = as_absolute(settings.network.init)
+        init = as_absolute_model(settings.network.init)
         digest = hashlib.sha256(find_style_file(init).read_bytes()).hexdigest()
         values["network"] |= {"init": init, "init_sha256": digest}
     if values["train"]["precision"] == "auto":
@@ -448,6 +448,11 @@ def as_absolute(source: str) -> str:
     if source in ("bundled", "imagenet") or source.startswith("tfds:"):
         return source
     return str(Path(source).expanduser().resolve())
+
+
+def as_absolute_model(model: str) -> str:
+    """Leaves alone the names of the package's own style files."""
+    return model if model in BUNDLED else as_absolute(model)
 
 
 def _multiplies_bfloat16() -> bool:

@@ -14,7 +14,10 @@ import onestroke
 from onestroke.errors import ModelError
 from onestroke.models.style_file import find_style_file, read_config
 
-EXPECTED = "expected a .keras style file that `onestroke train` wrote, or a run folder"
+EXPECTED = (
+    "expected a .keras style file that `onestroke train` wrote, a run folder, "
+    "or the package's own, base"
+)
 MENDING = "copy it again, or train it again with `onestroke train`"
 
 

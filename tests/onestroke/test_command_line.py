@@ -135,6 +135,21 @@ def test_styles_are_listed_and_chosen(run, style_file, tmp_path):
     assert not (tmp_path / "no.png").exists()
 
 
+def test_the_styles_of_the_package_need_no_model(run, tmp_path):
+    status, said, _ = run("styles")
+    assert status == 0
+    assert "the_kiss            The Kiss, Gustav Klimt, 1908\n" in said
+    photo, output = tmp_path / "photo.png", tmp_path / "out.png"
+    Image.new("RGB", (37, 21), (200, 30, 90)).save(photo)
+    status, _, error = run("stylize", photo, "--style", "the_kis", "--output", output)
+    assert (status, is_one_line(error)) == (2, True)
+    assert "received 'the_kis'; did you mean the_kiss?" in error
+    assert run("stylize", photo, "--style", "the_kiss", "--output", output)[0] == 0
+    assert Image.open(output).size == (37, 21)
+    status, said, _ = run("info", "base")
+    assert (status, "Café Terrace at Night" in said) == (0, True)
+
+
 @pytest.mark.parametrize("only", [False, True])
 def test_a_folder_of_paintings_is_added_to_a_known_network(
     run, style_file, tiny_recipe, tmp_path, only
@@ -261,6 +276,10 @@ def test_benchmark_shows_pipeline_and_shares(run, tiny_recipe, monkeypatch):
         (["benchmark", "--model", "m", "--precision", "float32"], "--precision and --set belong"),
         (["benchmark", "--model", "m", "--plot", "a.bmp"], "ends in .png, .svg or .pdf"),
         ([*EXPORT, "tflite", "--model", "other"], "expected one --model for tflite; received 2"),
+        (
+            ["train", "--config", "cpu", "--only"],
+            "expected --init MODEL with --only, which leaves its styles out",
+        ),
         ([*EXPORT, "tflite", "--data", "photos"], "--data belongs to --quantize int8"),
         ([*EXPORT, "tflite", "--quantize", "int8"], "expected a size for int8"),
         ([*EXPORT, "tflite", "--size", "8"], "expected a size of at least 16x16 pixels"),

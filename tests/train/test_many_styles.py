@@ -142,6 +142,25 @@ def test_each_style_is_evaluated_with_its_painting(known, tmp_path):
     assert one["colour"] != two["colour"]
 
 
+def test_a_style_beside_older_ones_is_evaluated_with_its_own_painting(known, tiny_values, tmp_path):
+    settings = settings_of(
+        tiny_values, network__init=str(known), network__learn="rows", style__names=["new"]
+    )
+    model = str(shutil.copy(train(settings, tmp_path / "run").style_file, tmp_path / "alone.keras"))
+    evaluate(
+        models=[model],
+        data=["bundled"],
+        report=tmp_path / "report",
+        style=["bundled"],
+        sizes=[64],
+        iterations=1,
+        count=1,
+        timed=[0],
+    )
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert [result["model"] for result in report["results"]] == [f"{model}:new"]
+
+
 def test_another_file_to_begin_with_is_another_run(known, tiny_values, tmp_path):
     copy = shutil.copy(known, tmp_path / "copy.keras")
     settings = settings_of(tiny_values, network__init=str(copy), network__learn="rows")

@@ -177,7 +177,7 @@ def test_recipes_that_cannot_be_read(tmp_path):
     absent = tmp_path / "absent.yaml"
     text = message(read_recipe, absent)
     assert f"cannot read {absent} (No such file or directory)" in text
-    assert "a file or one of coco, cpu, " in text
+    assert "a file or one of base, coco, cpu, " in text
     broken = tmp_path / "broken.yaml"
     broken.write_text("train: {steps: 4")
     assert f"expected YAML in {broken}; " in message(read_recipe, broken)

@@ -1,0 +1,88 @@
+"""The style files in the package: small, whole, described, and painting."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import onestroke
+from onestroke.models import make_base
+from onestroke.models.style_file import (
+    BUNDLED,
+    IDENTITY,
+    find_style_file,
+    load_network,
+    painted_styles,
+    read_config,
+    style_names,
+)
+from onestroke.train.picture_settings import read_picture_settings
+from onestroke.train.settings import read_recipe, resolve
+from onestroke.train.sources import open_source
+
+LARGEST = {"base": 4e6}  # bytes
+
+
+@pytest.fixture(scope="module")
+def photograph() -> np.ndarray:
+    source = open_source("bundled", split="validation")
+    return source.read(0)[:192, :256]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_what_is_in_the_package(name: str) -> None:
+    file = find_style_file(name)
+    assert file.stat().st_size <= LARGEST[name]
+    config = read_config(file)
+    names = style_names(config)
+    assert IDENTITY in names
+    assert len(painted_styles(names)) >= 12
+    assert config["metadata"]["captions"].keys() >= set(painted_styles(names))
+    assert "/" not in str(config["metadata"]["settings"]["style"]["pictures"])
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_style_paints_and_the_identity_does_not(name: str, photograph: np.ndarray) -> None:
+    stylizer = onestroke.load(name)
+    painted = {style: stylizer(photograph, style={style: 1}) for style in stylizer.style_names}
+    own = painted.pop(IDENTITY)
+    change = {style: _distance(picture, photograph) for style, picture in painted.items()}
+    assert _distance(own, photograph) < 20
+    assert min(change.values()) > 2 * _distance(own, photograph)
+    pictures = list(painted.values())
+    assert all(_distance(a, b) > 8 for i, a in enumerate(pictures) for b in pictures[:i])
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The root of the mean squared difference, in shades."""
+    return float(np.sqrt(np.mean((a.astype(float) - b) ** 2)))
+
+
+def test_its_name_is_known_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("base").mkdir()
+    assert find_style_file("base") == BUNDLED["base"]
+    recipe = read_recipe(Path("new_style"), styles=["mine.jpg"])
+    assert resolve(recipe).network.init == "base"
+    picture = read_picture_settings(None, ["mine.jpg"], ["optimize.start=base"])
+    assert picture.optimize.start == "base"
+
+
+def test_packing_halves_the_numbers_and_nothing_else(tmp_path: Path, style_file: Path) -> None:
+    target = tmp_path / "packed.keras"
+    make_base.pack(style_file, target)
+    assert target.stat().st_size < style_file.stat().st_size / 2
+    assert read_config(target) == read_config(style_file)
+    for packed, own in zip(
+        load_network(target).get_weights(), load_network(style_file).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(packed, own.astype(np.float16))
+
+
+def test_numbers_too_large_for_16_bits(tmp_path: Path, style_file: Path) -> None:
+    network = load_network(style_file)
+    network.trainable_variables[0].assign(network.trainable_variables[0] + 1e6)
+    network.save(tmp_path / "large.keras")
+    with pytest.raises(OverflowError, match="beyond 65504"):
+        make_base.pack(tmp_path / "large.keras", tmp_path / "packed.keras")
+    assert not (tmp_path / "packed.keras").exists()
