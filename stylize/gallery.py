@@ -21,7 +21,7 @@ from onestroke.stylize.loading import load, read_captions, read_style_names
 GAP = 8  # pixels between the pictures of the sheet
 LABEL = 20  # pixels of a name above them
 ASPECT = 3 / 2  # width over height that the sheet comes near
-MAX_PHOTOGRAPHS = 64  # photographs
+MAX_PHOTOGRAPHS = 64
 QUALITY = 88  # of the JPEG files in the page
 
 PAGE = """<!doctype html>
