@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from onestroke.errors import OnestrokeError, SettingsError
+from onestroke.errors import OnestrokeError, SettingsError, is_out_of_memory
 from onestroke.export.options import Size, check_size
 from onestroke.extras import check_plots
 from onestroke.files import size_on_disk
@@ -188,10 +188,11 @@ def _serve(connection: Connection, model: str, size: Size, threads: int) -> None
         return
     except OnestrokeError as error:
         connection.send(error)
-    except MemoryError:
-        connection.send(OnestrokeError(f"not enough memory for {model} at {as_text(size)}"))
-    except Exception:
-        connection.send(RuntimeError(traceback.format_exc()))  # not all errors can be sent
+    except Exception as error:
+        if is_out_of_memory(error):
+            connection.send(OnestrokeError(f"not enough memory for {model} at {as_text(size)}"))
+        else:
+            connection.send(RuntimeError(traceback.format_exc()))  # not all errors can be sent
 
 
 def _load(model: str, threads: int) -> Any:

@@ -6,6 +6,7 @@ writes ``models/base.keras``. Keras reads such a file as any other, into 32 bits
 """
 
 import io
+import json
 import sys
 import zipfile
 from pathlib import Path
@@ -15,17 +16,29 @@ import numpy as np
 
 from onestroke.models.style_file import BUNDLED, find_style_file
 
+CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
+NOTICE = (
+    "Learnt from reproductions of paintings in the public domain, each by a painter who died in "
+    "1955 or earlier. Apache-2.0, as onestroke itself."
+)
 
 
 def pack(source: Path, target: Path) -> None:
-    """Writes the style file ``source`` to ``target``, with 16 bits a number."""
+    """Writes the style file ``source`` to ``target``, with 16 bits a number and a notice."""
+    change = {CONFIG: _add_notice, WEIGHTS: _halve}
     packed = io.BytesIO()
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
-            content = old.read(name)
-            new.writestr(name, _halve(content) if name == WEIGHTS else content)
+            new.writestr(name, change.get(name, bytes)(old.read(name)))
     target.write_bytes(packed.getvalue())
+
+
+def _add_notice(content: bytes) -> bytes:
+    """Returns the model's description with the notice in its metadata."""
+    model = json.loads(content)
+    model["config"]["metadata"]["notice"] = NOTICE
+    return json.dumps(model, ensure_ascii=False).encode()
 
 
 def _halve(content: bytes) -> bytes:

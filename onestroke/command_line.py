@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from onestroke import terminal
+from onestroke import __version__, terminal
 from onestroke.errors import OnestrokeError
 from onestroke.learning_commands import evaluate, optimize, train
 from onestroke.using_commands import (
@@ -52,10 +52,20 @@ def main() -> None:
         print(f"onestroke: {error}", file=sys.stderr)
         sys.exit(error.status)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            mistake = "the disk is full; make room and try again"
+        elif isinstance(error, PermissionError) and error.filename:
+            mistake = f"no permission for {error.filename}; allow it or choose another place"
+        else:
             raise
-        print("onestroke: the disk is full; make room and try again", file=sys.stderr)
+        print(f"onestroke: {mistake}", file=sys.stderr)
         sys.exit(OnestrokeError.status)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"onestroke {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -63,9 +73,15 @@ def common(
     show_everything: Annotated[
         bool, typer.Option("--verbose", help="Show TensorFlow's own messages.")
     ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Say the version.", callback=_say_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Options that stand before the command."""
     terminal.verbose = show_everything
+    # Else TensorFlow takes the whole memory of a GPU, and a second process finds none.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if not show_everything:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         atexit.register(terminal.end_in_silence)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onestroke.train.progress import Progress
     from onestroke.train.settings import Settings
 
+FEW_PHOTOGRAPHS = 100
 LAGS = 2.0  # times the usual share of the photographs' style loss
 EVALUATED = [256, 512]  # sides of pictures, in pixels
 TIMED = [256, 512, 1024]
@@ -76,7 +77,7 @@ def train(
             )
         settings = RunFolder(run).settings()
     else:
-        changes = [f"network.init={json.dumps(init)}", "network.learn=rows"] if init else []
+        changes = _learn_beside(init) if init else []
         changes += ["network.keep=false"] if only else []
         recipe = read_recipe(
             config,
@@ -84,11 +85,23 @@ def train(
             styles=find_paintings(style or []),
             sources=data or [],
         )
-        if only and not recipe.network.init:
+        if only and recipe.network.learn != "rows":
             raise SettingsError("expected --init MODEL with --only, which leaves its styles out")
         settings = resolve(recipe)
         run = run or Path("runs") / config.stem
     _train(settings, run)
+
+
+def _learn_beside(init: str) -> list[str]:
+    """Returns what to change in a recipe so that new styles are learnt beside those of a network.
+
+    Raises:
+        ModelError: it is missing or broken.
+    """
+    from onestroke.models.style_file import find_style_file, read_config
+
+    preset = read_config(find_style_file(init))["preset"]
+    return [f"network.init={json.dumps(init)}", f"network.preset={preset}", "network.learn=rows"]
 
 
 def _train(settings: "Settings", run: Path) -> None:
@@ -98,11 +111,14 @@ def _train(settings: "Settings", run: Path) -> None:
 
     ingredients = gather(settings)
     RunFolder(run).begin(settings)
-    checkpoints = RunFolder(run).checkpoint_steps()
-    if checkpoints:
-        out.print(f"Resuming {run} at step {checkpoints[-1]} of {settings.train.steps}.")
+    done, count = RunFolder(run).steps_done(), len(ingredients.photographs)
+    if done:
+        out.print(f"Resuming {run} at step {done} of {settings.train.steps}.")
     else:
-        out.print(f"Training {', '.join(settings.style.all_names())} in {run}.")
+        names = ", ".join(settings.style.all_names())
+        out.print(f"Training {names} on {count} photographs in {run}.")
+    if count < FEW_PHOTOGRAPHS:
+        out.print("More photographs make a better style: name a folder of them with --data.")
     with quiet_tensorflow():
         from onestroke.train.progress import display
         from onestroke.train.training import train as train_style

@@ -32,6 +32,15 @@ def describe_gpus() -> list[str]:
     return [tf.config.experimental.get_device_details(gpu).get("device_name", "") for gpu in gpus]
 
 
+def gpu_generation() -> tuple[int, int] | None:
+    """Returns the compute capability of the first NVIDIA GPU that TensorFlow sees, if any."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    return details.get("compute_capability")
+
+
 def _processor() -> str:
     with contextlib.suppress(OSError):
         found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from onestroke.errors import SettingsError
+from onestroke.errors import SettingsError, is_out_of_memory
 from onestroke.models.size import MINIMUM_SIDE
 from onestroke.pictures import (
     Picture,
@@ -105,6 +105,10 @@ def _paint_file(job: Job, paint: Paint, max_size: int | None) -> FileResult:
         error = str(mistake)
         if str(job.source) not in error and str(job.target) not in error:
             error = f"{job.source}: {error}"  # an array does not know its name
+    except Exception as failure:
+        if not is_out_of_memory(failure):
+            raise
+        error = f"{job.source}: too little memory for a picture of its size; try --max-size"
     return FileResult(job.source, job.target, time.perf_counter() - start, error)
 
 

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from rich.table import Table
 
+from onestroke.models.styles import learn_only_rows
 from onestroke.train.data import StyledBatches, pipeline_rate
 from onestroke.train.ingredients import gather
 from onestroke.train.settings import Settings, check_settings, resolve
@@ -140,6 +141,8 @@ def _time(settings: Settings) -> Timing:
     batch = batches[0]
     image = batch["image"]
     network = build_network(settings.network.preset, precision=settings.train.precision)
+    if settings.network.learn == "rows":
+        learn_only_rows(network)
     network.compile(optimizer=build_optimizer(settings.train), loss="mse")
     steps = settings.train.steps
     return Timing(

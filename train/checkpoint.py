@@ -4,14 +4,13 @@ The batches are a function of the step and the learning rate of the optimizer's 
 and optimizer are everything; the file's name tells the step.
 """
 
-import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from onestroke.errors import ModelError, OnestrokeError
-from onestroke.files import write_whole
+from onestroke.files import BROKEN_ARRAYS, write_arrays
 from onestroke.train.objective import StyleTrainer
 
 ADVICE = (
@@ -34,11 +33,7 @@ def save_checkpoint(path: Path, trainer: StyleTrainer, step: int) -> None:
     if not all(np.isfinite(v).all() for name, v in arrays.items() if name.startswith("network")):
         raise DivergedError(f"expected finite weights; some are not after step {step}; {ADVICE}")
 
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)
-
-    write_whole(path, write)
+    write_arrays(path, arrays)
 
 
 def restore_checkpoint(path: Path, trainer: StyleTrainer) -> None:
@@ -51,7 +46,7 @@ def restore_checkpoint(path: Path, trainer: StyleTrainer) -> None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in variables}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN_ARRAYS as error:
         raise ModelError(
             f"expected a checkpoint of this run; {path} is broken or of another network ({error})"
         ) from error

@@ -85,7 +85,8 @@ def _find_init(settings: Settings) -> Path | None:
     if config["preset"] != settings.network.preset:
         raise SettingsError(
             f"expected a network.init of preset {settings.network.preset}; {init} is "
-            f"{config['preset']}; set network.preset={config['preset']}"
+            f"{config['preset']}; set network.preset={config['preset']}, or network.init=null for "
+            "random weights"
         )
     taken = set(style_names(config)) & set(settings.style.all_names())
     if settings.network.joins and taken:

@@ -20,6 +20,7 @@ from onestroke.train.settings import (
     apply_overrides,
     as_absolute,
     as_absolute_model,
+    as_absolute_vgg19,
     check_settings,
     parse_styles,
     read_yaml,
@@ -124,7 +125,7 @@ def read_picture_settings(
     absolute = settings.model_dump(mode="json")
     pictures = settings.style.pictures
     absolute["style"]["pictures"] = {as_absolute(name): share for name, share in pictures.items()}
-    absolute["loss"]["vgg19"] = as_absolute(settings.loss.vgg19)
+    absolute["loss"]["vgg19"] = as_absolute_vgg19(settings.loss.vgg19)
     if settings.optimize.start not in STARTS:
         absolute["optimize"]["start"] = as_absolute_model(settings.optimize.start)
     return check_settings(absolute, schema=PictureSettings)

@@ -57,6 +57,11 @@ class RunFolder:
             difference = _first_difference(
                 self.settings().model_dump(), settings.model_dump(), prefix=""
             )
+            if difference.startswith("network.init_sha256"):
+                raise SettingsError(
+                    f"expected {settings.network.init} as it was when the run in {self.path} "
+                    "began with it; restore that file, or begin a new run in another folder"
+                )
             if difference:
                 raise SettingsError(
                     f"expected a new --run folder or the settings of the run in {self.path}; "
@@ -120,12 +125,18 @@ class RunFolder:
             )
         return read_recipe(self.settings_file)
 
+    def steps_done(self) -> int:
+        """Returns after how many steps the run goes on."""
+        if steps := self.checkpoint_steps():
+            return steps[-1]
+        # Somebody may have deleted the checkpoints of a finished run, to make room.
+        return self.settings().train.steps if self.style_file.is_file() else 0
+
     def describe(self) -> dict[str, Any]:
         """Says how far the run is, its latest figures and its settings."""
         settings = self.settings()
-        steps = self.checkpoint_steps()
         return {
-            "steps": f"{steps[-1] if steps else 0} of {settings.train.steps}",
+            "steps": f"{self.steps_done()} of {settings.train.steps}",
             "style_file": str(self.style_file) if self.style_file.is_file() else None,
             "latest": self.metrics()[-1:],
             "settings": settings.model_dump(mode="json"),

@@ -7,6 +7,7 @@ weights.
 
 import difflib
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -24,8 +25,11 @@ from pydantic import (
 
 from onestroke import configs
 from onestroke.errors import SettingsError
+from onestroke.machine import gpu_generation
 from onestroke.models.style_file import BUNDLED, IDENTITY, find_style_file
 from onestroke.weights import parse_weights
+
+AMPERE = (8, 0)  # the first generation of NVIDIA's GPUs that multiplies bfloat16
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -220,8 +224,8 @@ class TrainSettings(Section):
             hundredth; ``constant`` stays.
         clip_norm: largest norm of the whole gradient; None for no limit.
         precision: of the networks' arithmetic; weights and losses stay in 32 bits. ``auto`` is
-            ``mixed_bfloat16`` on processors that multiply such numbers (Intel's AMX, AVX-512's
-            BF16), else ``float32``.
+            ``mixed_bfloat16`` on machines that multiply such numbers (NVIDIA's GPUs since Ampere;
+            processors with Intel's AMX or AVX-512's BF16), else ``float32``.
         seed: of the initial weights, the order of the photographs, the crops.
         log_every: steps between two lines of ``metrics.jsonl``.
         checkpoint_every: steps between two checkpoints.
@@ -403,7 +407,7 @@ def resolve(settings: Settings) -> Settings:
     style["pictures"] = [_absolute_keys(blend) for blend in _as_styles(style["pictures"])]
     data["source"] = [as_absolute(source) for source in data["source"]]
     data["validation"] = [as_absolute(source) for source in data["validation"]]
-    loss["vgg19"] = as_absolute(loss["vgg19"])
+    loss["vgg19"] = as_absolute_vgg19(loss["vgg19"])
     if settings.network.init:
         init = as_absolute_model(settings.network.init)
         digest = hashlib.sha256(find_style_file(init).read_bytes()).hexdigest()
@@ -445,9 +449,14 @@ def _absolute_keys(blend: str | Mapping[str, float]) -> dict[str, float]:
 
 def as_absolute(source: str) -> str:
     """Leaves alone what is no path: names of ours and of TensorFlow Datasets."""
-    if source in ("bundled", "imagenet") or source.startswith("tfds:"):
+    if source == "bundled" or source.startswith("tfds:"):
         return source
     return str(Path(source).expanduser().resolve())
+
+
+def as_absolute_vgg19(source: str) -> str:
+    """Leaves alone the names of VGG19's weights."""
+    return source if source == "imagenet" else as_absolute(source)
 
 
 def as_absolute_model(model: str) -> str:
@@ -456,7 +465,9 @@ def as_absolute_model(model: str) -> str:
 
 
 def _multiplies_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 numbers in hardware, as Linux says."""
+    """Whether this machine multiplies bfloat16 numbers in hardware: its GPU, else its processor."""
+    if shutil.which("nvidia-smi") and (generation := gpu_generation()):
+        return generation >= AMPERE
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     except OSError:

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from onestroke.errors import ModelError, OnestrokeError
+from onestroke.errors import ModelError, OnestrokeError, is_out_of_memory
 from onestroke.files import cache_folder, write_whole
 from onestroke.models.style_file import identity_index, load_network, style_names
 from onestroke.models.styles import copy_network, join_networks, learn_only_rows
@@ -108,6 +108,8 @@ def _train(
     stop: threading.Event,
 ) -> Trained:
     run.forget_unfinished_files()
+    if run.steps_done() == settings.train.steps and not run.checkpoint_steps():
+        return Trained(settings.train.steps, run.style_file, *validation_losses(run))
     known = load_network(ingredients.init) if ingredients.init else None
     begun = bool(run.checkpoint_steps())
     trainer = build_trainer(
@@ -197,6 +199,11 @@ def fit(
         # Keras reads batches in threads and reports their errors as TensorFlow's own.
         if batches.failure is not None:
             raise batches.failure from error
+        if is_out_of_memory(error):
+            raise OnestrokeError(
+                f"expected memory for batches of {batches.batch} pictures of {batches.crop} px; "
+                "there is too little; lower data.batch or data.crop"
+            ) from error
         raise
 
 

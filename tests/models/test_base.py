@@ -39,6 +39,7 @@ def test_what_is_in_the_package(name: str) -> None:
     assert len(painted_styles(names)) >= 12
     assert config["metadata"]["captions"].keys() >= set(painted_styles(names))
     assert "/" not in str(config["metadata"]["settings"]["style"]["pictures"])
+    assert "public domain" in config["metadata"]["notice"]
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -68,11 +69,13 @@ def test_its_name_is_known_everywhere(tmp_path: Path, monkeypatch: pytest.Monkey
     assert picture.optimize.start == "base"
 
 
-def test_packing_halves_the_numbers_and_nothing_else(tmp_path: Path, style_file: Path) -> None:
+def test_packing_halves_the_numbers_and_adds_a_notice(tmp_path: Path, style_file: Path) -> None:
     target = tmp_path / "packed.keras"
     make_base.pack(style_file, target)
     assert target.stat().st_size < style_file.stat().st_size / 2
-    assert read_config(target) == read_config(style_file)
+    before, after = read_config(style_file), read_config(target)
+    assert after["metadata"].pop("notice") == make_base.NOTICE
+    assert after == before
     for packed, own in zip(
         load_network(target).get_weights(), load_network(style_file).get_weights(), strict=True
     ):

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
+import onestroke
 from onestroke.command_line import main
 from onestroke.learning_commands import _each_style
 from onestroke.pictures import read_picture, resize
@@ -87,7 +88,8 @@ def test_help_names_every_command_and_starts_no_tensorflow():
 
 def test_training_prints_plain_lines_where_there_is_no_terminal(trained):
     printed = (trained.parent / "printed.txt").read_text()
-    assert f"Training bundled in {trained}." in printed
+    assert f"Training bundled on 14 photographs in {trained}." in printed
+    assert "More photographs make a better style: " in printed
     assert "step 3/3  loss " in printed
     assert "On photographs not trained on: style loss " in printed
     assert f"Style file: {trained / 'style.keras'}" in printed
@@ -152,19 +154,22 @@ def test_the_styles_of_the_package_need_no_model(run, tmp_path):
 
 @pytest.mark.parametrize("only", [False, True])
 def test_a_folder_of_paintings_is_added_to_a_known_network(
-    run, style_file, tiny_recipe, tmp_path, only
+    run, style_file, tiny_values, tmp_path, only
 ):
+    tiny_values["network"] = {"preset": "johnson"}  # the known network is smaller
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tiny_values))
     paintings = tmp_path / "paintings"
     paintings.mkdir()
     for name in ("sea", "night"):
         noise = np.random.default_rng(len(name)).integers(0, 256, (60, 50, 3), dtype=np.uint8)
         Image.fromarray(noise).save(paintings / f"{name}.png")
     status, said, error = run(
-        *("train", "--config", tiny_recipe, "--init", style_file, "--style", paintings),
+        *("train", "--config", recipe, "--init", style_file, "--style", paintings),
         *("--run", tmp_path / "run", "--set", "train.steps=2", *(["--only"] if only else [])),
     )
     assert status == 0, error
-    assert "Training night, sea in " in said
+    assert "Training night, sea on 14 photographs in " in said
     assert "  night  " in said
     _, said, _ = run("styles", "--model", tmp_path / "run")
     assert said.split() == ([] if only else ["wave", "scream"]) + ["night", "sea"]
@@ -310,6 +315,22 @@ def test_a_full_disk_ends_in_one_line(run, trained, tmp_path, monkeypatch):
     status, _, error = run("export", "--model", trained, "--format", "tflite", "--output", target)
     assert (status, error) == (2, "onestroke: the disk is full; make room and try again\n")
     assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_a_missing_permission_ends_in_one_line(run, trained, tmp_path, monkeypatch):
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("onestroke.files._flush", refuse)
+    target = tmp_path / "style.tflite"
+    status, _, error = run("export", "--model", trained, "--format", "tflite", "--output", target)
+    assert status == 2
+    assert error.startswith(f"onestroke: no permission for {tmp_path}")
+    assert error.endswith("; allow it or choose another place\n")
+
+
+def test_version(run):
+    assert run("--version") == (0, f"onestroke {onestroke.__version__}\n", "")
 
 
 def test_models_are_timed_on_the_command_line(run, trained, tmp_path):

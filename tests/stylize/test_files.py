@@ -10,6 +10,7 @@ from PIL import Image
 from onestroke.errors import ModelError, SettingsError
 from onestroke.pictures import read_picture
 from onestroke.stylize.files import FileResult, stylize_files
+from onestroke.stylize.stylizer import Stylizer
 
 
 @pytest.fixture
@@ -54,6 +55,20 @@ def test_a_folder_with_a_broken_picture(photos, style_file):
     assert "photos/broken.png is broken or cut short" in results[0].error
     assert not Path("out/broken.png").exists()
     assert read_picture("out/turned.jpg").pixels.shape == (30, 20, 3)
+
+
+def test_a_picture_too_large_for_the_memory_does_not_stop_the_others(
+    photos, style_file, monkeypatch
+):
+    def paint(self, picture, **_):
+        if picture.shape == (48, 120, 3):
+            raise MemoryError
+        return picture
+
+    monkeypatch.setattr(Stylizer, "__call__", paint)
+    errors = [result.error for result in stylize_files([photos / "more"], style_file, "out")]
+    wide = photos / "more/wide.bmp"
+    assert errors == [None, f"{wide}: too little memory for a picture of its size; try --max-size"]
 
 
 def test_alpha_is_kept(photos, style_file):

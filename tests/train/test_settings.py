@@ -209,5 +209,23 @@ def test_resolve_settles_paths_and_precision(recipe, monkeypatch, tmp_path):
     assert settings.train.precision == "mixed_bfloat16"
     monkeypatch.setattr(settings_module, "_multiplies_bfloat16", lambda: False)
     assert resolve(read_recipe(recipe)).train.precision == "float32"
+    weights = ["loss.vgg19=imagenet", "data.source=imagenet"]  # a name of the one, a folder
+    settings = resolve(read_recipe(recipe, weights))
+    assert settings.loss.vgg19 == "imagenet"
+    assert settings.data.source == [str(tmp_path / "imagenet")]
     explicit = read_recipe(recipe, ["train.precision=mixed_float16"])
     assert resolve(explicit).train.precision == "mixed_float16"
+
+
+@pytest.mark.parametrize(
+    ("generation", "flags", "expected"),
+    [((8, 0), "avx2", True), ((7, 5), "amx_bf16", False), (None, "amx_bf16", True)],
+)
+def test_a_gpu_decides_the_precision_before_the_processor(
+    monkeypatch, tmp_path, generation, flags, expected
+):
+    (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags} sse\n")
+    monkeypatch.setattr(settings_module, "Path", lambda _: tmp_path / "cpuinfo")
+    monkeypatch.setattr(settings_module.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(settings_module, "gpu_generation", lambda: generation)
+    assert settings_module._multiplies_bfloat16() is expected

@@ -3,11 +3,13 @@
 import functools
 import json
 import math
+import shutil
 import threading
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import onestroke
@@ -16,6 +18,7 @@ from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
 from onestroke.train.checkpoint import DivergedError, save_checkpoint
 from onestroke.train.ingredients import Style, read_styles, read_validation
+from onestroke.train.objective import StyleTrainer
 from onestroke.train.run import RunFolder
 from onestroke.train.schedule import Schedule
 from onestroke.train.settings import check_settings, read_recipe, resolve
@@ -161,6 +164,25 @@ def test_a_finished_run_is_not_trained_again(settings, once):
     again = train(changed(settings, train__steps=2), first.style_file.parent, show=seen.append)
     assert again == first
     assert not seen
+
+
+def test_a_finished_run_without_its_checkpoints_is_not_trained_again(settings, once, tmp_path):
+    first = once(train__steps=2)
+    folder = shutil.copytree(first.style_file.parent, tmp_path / "run")
+    shutil.rmtree(folder / "checkpoints")
+    again = train(changed(settings, train__steps=2), folder)
+    assert (again.step, again.photographs, again.pictures) == (2, first.photographs, first.pictures)
+    assert RunFolder(folder).describe()["steps"] == "2 of 2"
+    assert again.style_file.read_bytes() == first.style_file.read_bytes()
+
+
+def test_too_little_memory_ends_in_one_line(settings, tmp_path, monkeypatch):
+    def fill(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(StyleTrainer, "fit", fill)
+    with pytest.raises(OnestrokeError, match="for batches of 2 pictures of 32 px; there is too"):
+        train(settings, tmp_path / "run")
 
 
 def test_several_pictures_are_blended_by_weight(settings):
