@@ -15,7 +15,7 @@ from onestroke.errors import SettingsError
 from onestroke.files import check_writable, write_whole
 from onestroke.models.size import MINIMUM_SIDE
 from onestroke.models.style_file import painted_styles, told_apart
-from onestroke.pictures import PictureError, find_pictures, read_picture, shrink
+from onestroke.pictures import PictureError, find_pictures, read_picture, resize, shrink
 from onestroke.stylize.loading import load, read_captions, read_style_names
 
 GAP = 8  # pixels between the pictures of the sheet
@@ -164,13 +164,14 @@ def _sheet(rows: Sequence[Row]) -> Image.Image:
 
 
 def _block(row: Row) -> Image.Image:
-    widths = [picture.shape[1] for picture in row.pictures]
-    height = max(picture.shape[0] for picture in row.pictures)
+    """Sets pictures side by side, as high as the lowest of them."""
+    height = min(picture.shape[0] for picture in row.pictures)
+    widths = [max(1, round(p.shape[1] * height / p.shape[0])) for p in row.pictures]
     block = Image.new("RGB", (sum(widths) + GAP * (len(widths) - 1), LABEL + height), "white")
     font = ImageFont.load_default(LABEL * 0.7)
     ImageDraw.Draw(block).text((0, 0), row.name or "photographs", "black", font)
     left = 0
     for picture, width in zip(row.pictures, widths, strict=True):
-        block.paste(Image.fromarray(picture), (left, LABEL))
+        block.paste(Image.fromarray(resize(picture, (height, width))), (left, LABEL))
         left += width + GAP
     return block

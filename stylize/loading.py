@@ -22,7 +22,7 @@ def load(model: Path | str) -> Stylizer:
 
     Args:
         model: a style file (``.keras``), the folder of a finished run, a TFLite file, the folder
-            of a SavedModel, or ``base``, the package's own.
+            of a SavedModel, or the name of one in the package.
 
     Raises:
         ModelError: there is none, or it is unfinished, broken, or of another kind.
