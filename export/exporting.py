@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PAGE_MARK = "styles.json"
 RANGES_SIDE = 256  # pixels: at 1280 x 720, all features of johnson at once take 24 GB
-LICENCE = "whoever trained the style decides; onestroke, with its network base, is under Apache-2.0"
+LICENCE = "whoever trained the style decides; onestroke, with its own styles, is under Apache-2.0"
 
 
 def export(

@@ -1,6 +1,6 @@
 """Packs the style file of a run for the package: its numbers in 16 bits, compressed.
 
-    python models/make_base.py runs/base base
+    python models/make_base.py runs/base base  # base_mobile
 
 writes ``models/base.keras``. Keras reads such a file as any other, into 32 bits.
 """

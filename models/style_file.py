@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 IDENTITY = "photograph"  # the style that gives photographs back, in networks that have one
 ARCHITECTURE = 3  # counts up when layers change in a way that their weights do not show
 REGISTERED_NAME = "onestroke>TransformNetwork"
-BUNDLED = {"base": Path(__file__).with_name("base.keras")}
+BUNDLED = {name: Path(__file__).with_name(f"{name}.keras") for name in ("base", "base_mobile")}
 """The package's own style files, by the names that a user gives them."""
+
+RUN_SETTINGS, RUN_STYLE = "settings.yaml", "style.keras"  # in the folder of a run
 
 _EXPECTED = (
     "expected a .keras style file that `onestroke train` wrote, a run folder, "
@@ -122,11 +124,11 @@ def told_apart(names: Sequence[Sequence[str]], models: Sequence[str]) -> list[li
 
 
 def _of_run(folder: Path) -> Path:
-    path = folder / "style.keras"
+    path = folder / RUN_STYLE
     if path.is_file():
         return path
-    if (folder / "settings.yaml").is_file():
+    if (folder / RUN_SETTINGS).is_file():
         raise ModelError(
             f"the run in {folder} is not finished; finish it with `onestroke train --run {folder}`"
         )
-    raise ModelError(f"no style.keras in {folder}; {_EXPECTED}")
+    raise ModelError(f"no {RUN_STYLE} in {folder}; {_EXPECTED}")

@@ -142,7 +142,7 @@ def _train(settings: "Settings", run: Path) -> None:
             f"content loss {after['content']:.3f}."
         )
         for line in _each_style(before, after):
-            out.print(line, highlight=False)
+            out.print(line)
     out.print(f"Style file: {trained.style_file}")
     choice = shlex.join(["--model", str(run), "--style", settings.style.all_names()[0]])
     out.print("Paint with it:")

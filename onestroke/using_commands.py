@@ -74,7 +74,7 @@ def styles(
     names = painted_styles(read_style_names(model))
     width = max(map(len, names), default=0)
     for name in names:
-        out.print(f"{name:{width}}  {captions.get(name, '')}".rstrip(), highlight=False)
+        out.print(f"{name:{width}}  {captions.get(name, '')}".rstrip())
 
 
 def gallery(

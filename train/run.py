@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.files import UNFINISHED, is_unfinished, write_whole
+from onestroke.models.style_file import RUN_SETTINGS, RUN_STYLE
 from onestroke.train.settings import Settings, read_recipe
 
 CHECKPOINTS_KEPT = 2  # the newest, and the one before it
@@ -34,12 +35,12 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.settings_file = path / "settings.yaml"
+        self.settings_file = path / RUN_SETTINGS
         self.metrics_file = path / "metrics.jsonl"
         self.events = path / "events"
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
-        self.style_file = path / "style.keras"
+        self.style_file = path / RUN_STYLE
 
     @property
     def exists(self) -> bool:

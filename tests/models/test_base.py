@@ -20,7 +20,7 @@ from onestroke.train.picture_settings import read_picture_settings
 from onestroke.train.settings import read_recipe, resolve
 from onestroke.train.sources import open_source
 
-LARGEST = {"base": 4e6}  # bytes
+LARGEST = {"base": 4e6, "base_mobile": 5e5}  # bytes
 
 
 @pytest.fixture(scope="module")
