@@ -16,7 +16,7 @@ from onestroke.models.style_file import find_style_file, read_config
 
 EXPECTED = (
     "expected a .keras style file that `onestroke train` wrote, a run folder, "
-    "or the package's own, base"
+    "or the package's own, base or base_mobile"
 )
 MENDING = "copy it again, or train it again with `onestroke train`"
 
