@@ -84,6 +84,7 @@ def test_styles_select_and_blend():
 
 def test_only_the_identity_sees_the_light_of_a_photograph(tmp_path):
     """Normalised, a picture of half the contrast is the same picture."""
+    keras.utils.set_random_seed(1)
     network = TransformNetwork("mobile", styles=2, identity=1)
     photograph = np.kron(picture(4, 4), np.ones((1, 8, 8, 1), np.float32))
 
