@@ -11,10 +11,10 @@ class SettingsError(OnestrokeError):
     """A recipe, an override or an argument has an unknown key or a wrong value."""
 
 
+class ModelError(OnestrokeError):
+    """A model file, a weight file or a run folder is missing, broken or of another kind."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether Python or TensorFlow found no memory, on a processor or a GPU."""
     return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
-
-
-class ModelError(OnestrokeError):
-    """A model file, a weight file or a run folder is missing, broken or of another kind."""

@@ -108,7 +108,7 @@ def _train(
     stop: threading.Event,
 ) -> Trained:
     run.forget_unfinished_files()
-    if run.steps_done() == settings.train.steps and not run.checkpoint_steps():
+    if run.style_file.is_file() and not run.checkpoint_steps():
         return Trained(settings.train.steps, run.style_file, *validation_losses(run))
     known = load_network(ingredients.init) if ingredients.init else None
     begun = bool(run.checkpoint_steps())
