@@ -289,8 +289,12 @@ def evaluate(
         typer.Option("--size", min=64, help="Sides of the square pictures; else 256 and 512."),
     ] = None,
     iterations: Annotated[
-        int, typer.Option("--baseline-iterations", min=1, help="Of each optimisation.")
+        int, typer.Option("--baseline-iterations", min=1, help="Of each optimisation, at most.")
     ] = 100,
+    until_overtaken: Annotated[
+        bool,
+        typer.Option("--until-overtaken", help="Stop each where it is as good as the network."),
+    ] = False,
     count: Annotated[int, typer.Option(min=1, help="Photographs, from all over the source.")] = 8,
     timed: Annotated[
         list[int] | None,
@@ -329,7 +333,7 @@ def evaluate(
     results = evaluate_subjects(
         subjects,
         photographs,
-        Baselines(iterations, report / "baseline"),
+        Baselines(iterations, report / "baseline", until_overtaken=until_overtaken),
         sizes=sizes or EVALUATED,
         show=out.print,
     )

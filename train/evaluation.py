@@ -240,7 +240,8 @@ def _evaluate(
         pictures.append(_measure(picture, loss, content, colours))
         for start in STARTS:
             show(f"  {name}, optimised from {start}")
-            curves[start].append(baselines.find(loss, key, photograph, start))
+            reached = pictures[-1].figures["loss"]
+            curves[start].append(baselines.find(loss, key, photograph, start, reached))
     own = [_qualities(painting, colours) for painting in style.pictures]
     return Result(
         model=subject.name,

@@ -162,13 +162,15 @@ def _speeds(speeds: Sequence[Speed]) -> list[dict[str, Any]]:
 
 
 def _plot(result: Result, path: Path) -> None:
-    """Draws the optimisations by iteration, means over the photographs, and the network's lines."""
+    """Draws the optimisations by iteration, each and their mean, and the network's lines."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 4.5), layout="constrained")
     for panel, key in zip(figure.subplots(1, len(PLOTTED)), PLOTTED, strict=True):
         for start, colour in zip(STARTS, COLOURS[1:], strict=True):
             terms = [[its[key] for its in curve.terms] for curve in result.curves[start]]
+            for its in terms:
+                panel.plot(its, color=colour, linewidth=0.6, alpha=0.5)
             shortest = min(map(len, terms))
             mean = np.mean([its[:shortest] for its in terms], axis=0)
             panel.plot(mean, color=colour, label=f"optimised, from {start}")

@@ -54,13 +54,17 @@ def folder(tmp_path_factory):
 def results(folder):
     """A network that does nothing, and one that paints what twelve iterations reach."""
     baselines = Baselines(12, folder)
-    first = evaluate([subject("nothing", lambda x: x)], PHOTOGRAPHS, baselines, sizes=[32])[0]
-    reached = {
-        photograph.picture.tobytes(): curve.picture
-        for photograph, curve in zip(first.photographs, first.curves["photograph"], strict=True)
-    }
+    (first,) = evaluate([subject("nothing", lambda x: x)], PHOTOGRAPHS, baselines, sizes=[32])
+    reached = reached_by(first)
     perfect = subject("perfect", lambda x: reached[x.tobytes()])
     return [first, *evaluate([perfect], PHOTOGRAPHS, baselines, sizes=[32])]
+
+
+def reached_by(result: Result) -> dict[bytes, np.ndarray]:
+    """Returns by photograph what its optimisation ended with."""
+    curves = result.curves["photograph"]
+    pairs = zip(result.photographs, curves, strict=True)
+    return {photograph.picture.tobytes(): curve.picture for photograph, curve in pairs}
 
 
 def test_a_network_that_does_nothing_is_overtaken_at_once(results):
@@ -95,6 +99,19 @@ def test_curves_are_whole_and_fall(results):
 def test_optimisations_are_remembered_for_other_networks_of_the_same_loss(results, folder):
     assert len(list(folder.iterdir())) == 4  # two photographs from two starts
     assert results[0].curves["noise"][0].terms == results[1].curves["noise"][0].terms
+
+
+def test_stopping_where_a_network_is_overtaken_counts_the_same(results, tmp_path):
+    reached = reached_by(results[0])
+    paints = [lambda x: x, lambda x: reached[x.tobytes()]]
+    baselines = Baselines(12, tmp_path, until_overtaken=True)
+    # What is remembered of the first network is too short for the second.
+    for paint, whole in zip(paints, results, strict=True):
+        (stopped,) = evaluate([subject("any", paint)], PHOTOGRAPHS, baselines, sizes=[32])
+        for start in ("noise", "photograph"):
+            assert stopped.overtaken(start) == whole.overtaken(start)
+            for curve, k in zip(stopped.curves[start], stopped.overtaken(start), strict=True):
+                assert curve.iterations == (12 if k is None else k)
 
 
 def test_a_broken_memory_is_made_again(tmp_path):
