@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FEW_PHOTOGRAPHS = 100
 LAGS = 2.0  # times the usual share of the photographs' style loss
 EVALUATED = [256, 512]  # sides of pictures, in pixels
-TIMED = [256, 512, 1024]
+TIMED_SIDES = [256, 512, 1024]
 
 
 def train(
@@ -261,6 +261,7 @@ def optimize(
 
 def _open_start(start: str) -> "Callable[[np.ndarray], np.ndarray] | None":
     """Opens the picture to begin with, or the model that paints it."""
+    from onestroke.models.style_file import painted_styles
     from onestroke.pictures import SUFFIXES, read_picture
     from onestroke.stylize.loading import load
     from onestroke.train.picture_settings import STARTS
@@ -270,7 +271,13 @@ def _open_start(start: str) -> "Callable[[np.ndarray], np.ndarray] | None":
     if start.lower().endswith(SUFFIXES):
         picture = read_picture(start).pixels
         return lambda photograph: picture
-    return load(start)
+    model = load(start)
+    if len(painted_styles(model.style_names)) > 1:
+        raise SettingsError(
+            f"expected a model of one style to begin with; {start} has several; paint with one "
+            "(onestroke stylize) and name the picture with --start"
+        )
+    return model
 
 
 def evaluate(
@@ -317,19 +324,24 @@ def evaluate(
     check_plots()
     check_writable(report)
     photographs = read_some(data, count, max(sizes or EVALUATED))
+    enlarged = {
+        side: sum(min(photograph.shape[:2]) < side for photograph in photographs.values())
+        for side in sizes or EVALUATED
+    }
+    for side, number in enlarged.items():
+        if number:
+            out.print(f"{number} of {len(photographs)} photographs are enlarged to {side} px.")
     with quiet_tensorflow():
-        subjects = [
-            subject
-            for model in models
-            for subject in _subjects(model, style or [], overrides or [])
-        ]
+        by_model = [_subjects(model, style or [], overrides or []) for model in models]
         from onestroke.machine import describe_gpus, describe_machine
         from onestroke.train.baseline import Baselines
         from onestroke.train.evaluation import evaluate as evaluate_subjects
         from onestroke.train.evaluation import measure_speed
         from onestroke.train.report import as_tables, write_report
     first = next(iter(photographs.values()))
-    speeds = measure_speed(subjects, first, [side for side in timed or sizes or TIMED if side])
+    sides = [side for side in timed or sizes or TIMED_SIDES if side]
+    speeds = measure_speed([styles[0] for styles in by_model], first, sides)
+    subjects = [subject for styles in by_model for subject in styles]
     results = evaluate_subjects(
         subjects,
         photographs,
@@ -342,12 +354,35 @@ def evaluate(
         **describe_machine(("tensorflow", "keras", "scipy", "numpy")),
         "gpus": describe_gpus(),
         "photographs": data,
+        "enlarged": enlarged,
+        "baseline_iterations": iterations,
+        "until_overtaken": until_overtaken,
         "models": [subject.describe() for subject in subjects],
     }
     write_report(report, results, speeds, about)
     for table in as_tables(results, speeds):
         out.print(table)
     out.print(f"Report: {report}")
+
+
+def _as_trained(
+    given: "list[dict[str, float]]", trained: "list[dict[str, float]]"
+) -> "list[dict[str, float]]":
+    """Returns the paintings that the command line names in the order of a network's styles.
+
+    Raises:
+        SettingsError: they are not called as those that the network was trained for.
+    """
+    names = ["+".join(sorted(Path(path).name for path in blend)) for blend in given]
+    wanted = ["+".join(sorted(Path(path).name for path in blend)) for blend in trained]
+    if names == wanted or len(names) == len(wanted) == 1:
+        return given
+    if sorted(names) != sorted(wanted) or len(set(names)) < len(names):
+        raise SettingsError(
+            f"expected a --style for each of {', '.join(wanted)}; got {', '.join(names)}"
+        )
+    by_name = dict(zip(names, given, strict=True))
+    return [by_name[name] for name in wanted]
 
 
 def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subject]":
@@ -370,19 +405,16 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     settings: Settings = check_settings(apply_overrides(values, overrides), origin=model)
     stylizer, file = load(model), find_model(model)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
-    if len(names) != len(settings.style.pictures):
-        raise SettingsError(
-            f"expected a --style for each of {', '.join(names)}, in this order; "
-            f"got {len(settings.style.pictures)}"
-        )
-    for name in (name for blend in settings.style.pictures for name in blend):
+    blends = _as_trained(settings.style.pictures, trained.style.pictures)
+    for name in (name for blend in blends for name in blend):
         if name != "bundled" and not Path(name).is_file():
             raise SettingsError(
                 f"expected the painting that {model} was trained for; there is no file {name}; "
                 "name it with --style PATH"
             )
     vgg19 = load_vgg19_weights(settings.loss.vgg19)
-    paintings = zip(names, settings.style.pictures, read_styles(settings.style), strict=True)
+    in_order = settings.style.model_copy(update={"pictures": blends})
+    paintings = zip(names, blends, read_styles(in_order), strict=True)
     return [
         Subject(
             name=model if len(stylizer.style_names) == 1 else f"{model}:{name}",

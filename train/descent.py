@@ -4,7 +4,9 @@ L-BFGS, as the paper has it, or Adam, both within [0, 255]: what a file cannot h
 searched, as in the baseline of Johnson et al. 2016 (section 4.1).
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
+from onestroke.errors import OnestrokeError, is_out_of_memory
 from onestroke.models.layers import Tensor
 from onestroke.train.objective import Objective
 
@@ -37,7 +40,8 @@ class PictureLoss:
 
     def content_of(self, photograph: np.ndarray) -> dict[str, Tensor]:
         """Returns what a picture of the photograph, ``(height, width, 3)``, should keep."""
-        return self.objective.content_network(np.asarray(photograph, np.float32)[None])
+        with _enough_memory(photograph):
+            return self.objective.content_network(np.asarray(photograph, np.float32)[None])
 
     def __call__(
         self, picture: np.ndarray, content: Mapping[str, Tensor]
@@ -47,16 +51,39 @@ class PictureLoss:
         Args:
             picture: ``(height, width, 3)`` RGB in [0, 255].
             content: from ``content_of``, of a photograph of the same size.
+
+        Raises:
+            OnestrokeError: the loss is no finite number, or memory is too little.
         """
-        batch = tf.constant(picture[None], tf.float32)
-        terms, gradient = self._compiled(batch, content)
-        return {name: float(term[0]) for name, term in terms.items()}, gradient[0].numpy()
+        with _enough_memory(picture):
+            tensors, gradient = self._compiled(tf.constant(picture[None], tf.float32), content)
+        terms = {name: float(term[0]) for name, term in tensors.items()}
+        if not math.isfinite(terms["loss"]):
+            raise OnestrokeError(
+                f"expected a finite loss; it is {terms['loss']}; lower the weights of section "
+                "loss, or name another loss.vgg19"
+            )
+        return terms, gradient[0].numpy()
 
     def _terms_and_gradient(self, batch: Tensor, content: Mapping[str, Tensor]) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(batch)
             terms = self.objective.terms(content, batch)
         return terms, tape.gradient(terms["loss"], batch)
+
+
+@contextlib.contextmanager
+def _enough_memory(picture: np.ndarray) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        height, width = picture.shape[:2]
+        raise OnestrokeError(
+            f"expected memory to optimise {width} x {height} pixels; there is too little; choose a "
+            "smaller --size"
+        ) from error
 
 
 def first_picture(start: str, photograph: np.ndarray, seed: int = 0) -> np.ndarray:

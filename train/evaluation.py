@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from onestroke.files import cache_folder
 from onestroke.models.layers import Tensor
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.pictures import resize
 from onestroke.train.baseline import Baselines, Curve
 from onestroke.train.descent import (
+    EVALUATIONS,
+    HISTORY,
     Descent,
     PictureLoss,
     Terms,
@@ -282,12 +285,13 @@ def _speed(subject: Subject, photograph: np.ndarray) -> Speed:
 
 
 def _picture_loss(subject: Subject) -> PictureLoss:
-    return PictureLoss(build_objective(subject.loss, subject.vgg19, [subject.style]))
+    cache = cache_folder("styles")
+    return PictureLoss(build_objective(subject.loss, subject.vgg19, [subject.style], cache=cache))
 
 
 def _fingerprint(subject: Subject) -> str:
     """Returns a text that is the same for equal losses alone."""
-    digest = hashlib.sha256(f"{MEASURED_AS} ".encode())
+    digest = hashlib.sha256(f"{MEASURED_AS} {HISTORY} {EVALUATIONS} ".encode())
     digest.update(subject.loss.model_dump_json(exclude={"vgg19"}).encode())
     digest.update(f"{subject.vgg19.sha256} {list(subject.style.shares)}".encode())
     for painting in subject.style.pictures:

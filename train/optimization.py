@@ -4,6 +4,7 @@ From coarse to fine: a small picture first, where a stroke reaches far, then, en
 size, and so on (as in Gatys et al. 2017, section 6).
 """
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ from onestroke.train.objective import Objective, build_objective
 from onestroke.train.picture_settings import STARTS, PictureSettings
 from onestroke.train.progress import Progress
 from onestroke.train.state import State, fingerprint, load_state, save_state
+
+logger = logging.getLogger("onestroke.train")
 
 ADAM_FALLS_TO = 0.05  # of the learning rate, at the last iteration of a size
 
@@ -197,7 +200,10 @@ class Optimization:
         if options.method == "l-bfgs":
             descend_by_lbfgs(loss, content, state.descent, count, after)
             if state.iteration < begun + count and not stop.is_set():
-                state.iteration = options.iterations  # no step makes the loss smaller
+                logger.warning("no step makes the loss smaller after iteration %d", self.iteration)
+                state.iteration = options.iterations
+                terms = loss(state.descent.picture, content)[0]
+                show(Progress(self.iteration, self.iterations, terms), state.descent.picture)
         else:
             rate = keras.optimizers.schedules.CosineDecay(
                 options.learning_rate, options.iterations, alpha=ADAM_FALLS_TO

@@ -102,8 +102,10 @@ def _quality(result: Result, key: str, form: str) -> str:
 
 def _iterations(result: Result, start: str) -> str:
     median = result.median_overtaken(start)
-    ended = max(curve.iterations for curve in result.curves[start])
-    return f"> {ended}" if median is None else f"{median:g}"
+    if median is not None:
+        return f"{median:g}"
+    ks = zip(result.curves[start], result.overtaken(start), strict=True)
+    return f"> {min(curve.iterations for curve, k in ks if k is None)}"
 
 
 def _speed_table(speeds: Sequence[Speed]) -> Table:
@@ -162,7 +164,7 @@ def _speeds(speeds: Sequence[Speed]) -> list[dict[str, Any]]:
 
 
 def _plot(result: Result, path: Path) -> None:
-    """Draws the optimisations by iteration, each and their mean, and the network's lines."""
+    """Draws the optimisations by iteration, their mean if equally long, and the network's lines."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 4.5), layout="constrained")
@@ -170,9 +172,9 @@ def _plot(result: Result, path: Path) -> None:
         for start, colour in zip(STARTS, COLOURS[1:], strict=True):
             terms = [[its[key] for its in curve.terms] for curve in result.curves[start]]
             for its in terms:
-                panel.plot(its, color=colour, linewidth=0.6, alpha=0.5)
-            shortest = min(map(len, terms))
-            mean = np.mean([its[:shortest] for its in terms], axis=0)
+                panel.plot(its, color=colour, linewidth=0.6)
+            equally_long = len({len(its) for its in terms}) == 1
+            mean = np.mean(terms, axis=0) if equally_long else []
             panel.plot(mean, color=colour, label=f"optimised, from {start}")
             median = result.median_overtaken(start)
             if key == "loss" and median is not None:
@@ -210,7 +212,7 @@ def _sheet(result: Result, path: Path) -> None:
         place(row, 0, "painting", painting)
     for row, name in enumerate(result.names[:rows]):
         photograph, painted = result.photographs[row], result.pictures[row]
-        place(row, 1, f"{name}: loss {photograph.figures['loss']:.3f}", photograph.picture)
+        place(row, 1, f"{Path(name).name}: {photograph.figures['loss']:.3f}", photograph.picture)
         place(row, 2, f"one pass: {painted.figures['loss']:.3f}", painted.picture)
         for column, start in enumerate(STARTS, 3):
             curve = result.curves[start][row]

@@ -4,7 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from onestroke.errors import OnestrokeError
 from onestroke.models.vgg19_weights import load_vgg19_weights
 from onestroke.train.descent import Descent, PictureLoss, descend_by_adam, descend_by_lbfgs
 from onestroke.train.ingredients import Style
@@ -53,6 +55,22 @@ def test_the_gradient_is_the_slope_of_the_loss(loss, wanted):
     step = 0.2 * gradient / np.abs(gradient).max()
     slope = loss(picture + step, wanted)[0]["loss"] - loss(picture - step, wanted)[0]["loss"]
     assert slope == pytest.approx(2 * np.sum(gradient * step), rel=0.02)
+
+
+def test_a_loss_that_is_no_number_is_an_error(loss, wanted):
+    picture = noise(2)
+    picture[0, 0, 0] = np.nan
+    with pytest.raises(OnestrokeError, match="expected a finite loss; it is nan; lower the"):
+        loss(picture, wanted)
+
+
+def test_too_little_memory_is_one_line(loss, wanted, monkeypatch):
+    def fails(*args):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr(loss, "_compiled", fails)
+    with pytest.raises(OnestrokeError, match="expected memory to optimise 24 x 24 pixels; there"):
+        loss(noise(2), wanted)
 
 
 def test_lbfgs_goes_down_and_tells_the_terms_of_each_picture(loss, wanted):

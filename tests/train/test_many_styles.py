@@ -10,7 +10,7 @@ from PIL import Image
 
 import onestroke
 from onestroke.errors import OnestrokeError
-from onestroke.learning_commands import evaluate
+from onestroke.learning_commands import _open_start, evaluate
 from onestroke.models.style_file import load_network, read_config
 from onestroke.models.styles import copy_network, join_networks
 from onestroke.models.transform import TransformNetwork
@@ -140,6 +140,28 @@ def test_each_style_is_evaluated_with_its_painting(known, tmp_path):
     one, two = (result["mean"] for result in report["results"])
     assert one["style"] != two["style"]
     assert one["colour"] != two["colour"]
+
+
+def test_paintings_are_told_by_their_names_in_any_order(known, tmp_path):
+    model = str(shutil.copy(known, tmp_path / "moved.keras"))
+    noise, stripes = sorted(paint(tmp_path))
+    about = {"data": ["bundled"], "sizes": [64], "iterations": 1, "count": 1, "timed": [0]}
+    evaluate(models=[model], report=tmp_path / "report", style=[noise, stripes], **about)
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    paintings = {entry["name"]: entry["style"]["pictures"] for entry in report["models"]}
+    assert paintings == {f"{model}:stripes": {stripes: 1}, f"{model}:noise": {noise: 1}}
+    other = str(shutil.copy(noise, tmp_path / "other.png"))
+    for wrong in ([noise], [stripes, other]):
+        with pytest.raises(
+            OnestrokeError, match=r"expected a --style for each of stripes\.png, noise\.png; got "
+        ):
+            evaluate(models=[model], report=tmp_path / "none", style=wrong, **about)
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_optimisation_begins_with_one_style(known):
+    with pytest.raises(OnestrokeError, match="expected a model of one style to begin with"):
+        _open_start(str(known))
 
 
 def test_a_style_beside_older_ones_is_evaluated_with_its_own_painting(known, tiny_values, tmp_path):

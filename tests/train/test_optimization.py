@@ -8,6 +8,7 @@ from PIL import Image
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.pictures import PictureError, to_bytes
+from onestroke.train import optimization
 from onestroke.train.ingredients import gather_picture, level_sizes
 from onestroke.train.optimization import Optimization, enlarge
 from onestroke.train.picture_settings import OptimizeSettings, read_picture_settings
@@ -135,6 +136,16 @@ def test_starts(content):
     np.testing.assert_array_equal(given, np.full((16, 24, 3), 200.0))
     with pytest.raises(PictureError, match=r"24 x 16; .*first\.png is 30 x 10; crop it"):
         begun((10, 30))
+
+
+def test_an_end_before_the_last_iteration_is_told(content, monkeypatch, caplog):
+    """As where no step makes the loss smaller: the method returns, and nobody has stopped it."""
+    monkeypatch.setattr(optimization, "descend_by_lbfgs", lambda *args: None)
+    seen = []
+    result = begin(content).run(show=lambda progress, picture: seen.append(progress.step))
+    assert result.finished
+    assert seen == [6, 12]  # the display and the frames reach the end of each size
+    assert "no step makes the loss smaller after iteration 0" in caplog.text
 
 
 def test_enlarging_keeps_to_the_range():
