@@ -178,7 +178,7 @@ def optimize(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(help="Where to begin: photograph, noise, a picture, or a model to paint one."),
+        typer.Option(help="Where to begin: photograph, noise, a picture, or a model of one style."),
     ] = None,
     preserve_color: Annotated[
         bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")
