@@ -132,7 +132,7 @@ def _train(settings: "Settings", run: Path) -> None:
         out.print(f"Skipped {trained.skipped} photographs that could not be read; see above.")
     if trained.style_file is None:
         out.print(f"Stopped and saved at step {trained.step}. Go on with:")
-        out.print(f"  onestroke train --run {run}")
+        out.print(f"  onestroke train --run {shlex.quote(str(run))}")
         raise typer.Exit(INTERRUPTED)
     before, after = trained.photographs, trained.pictures
     if before and after:  # unless somebody deleted the metrics
@@ -216,6 +216,7 @@ def optimize(
         raise SettingsError(f"expected another --output than a picture that is read; got {output}")
     ingredients = gather_picture(content, settings)
     with quiet_tensorflow():
+        paint_start = _open_start(settings.optimize.start)  # looks before TensorFlow starts
         from onestroke.train.frames import Frames
         from onestroke.train.optimization import Optimization
         from onestroke.train.progress import display
@@ -223,7 +224,7 @@ def optimize(
         optimization = Optimization(
             ingredients,
             settings,
-            paint_start=_open_start(settings.optimize.start),
+            paint_start=paint_start,
             state_file=output.with_name(f"{UNFINISHED}{output.name}.npz"),
         )
     if optimization.iteration:
@@ -389,7 +390,6 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     """Opens a model: each of its styles with its painting and what it was trained for."""
     from onestroke.models.vgg19_weights import load_vgg19_weights
     from onestroke.stylize.loading import find_model, load, read_training
-    from onestroke.train.evaluation import Subject
     from onestroke.train.ingredients import find_paintings, read_styles
     from onestroke.train.run import RunFolder
     from onestroke.train.settings import apply_overrides, check_settings, replace_styles
@@ -403,8 +403,6 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     if styles:
         values["style"] = {**values["style"], **replace_styles(find_paintings(styles))}
     settings: Settings = check_settings(apply_overrides(values, overrides), origin=model)
-    stylizer, file = load(model), find_model(model)
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
     blends = _as_trained(settings.style.pictures, trained.style.pictures)
     for name in (name for blend in blends for name in blend):
         if name != "bundled" and not Path(name).is_file():
@@ -413,6 +411,10 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
                 "name it with --style PATH"
             )
     vgg19 = load_vgg19_weights(settings.loss.vgg19)
+    from onestroke.train.evaluation import Subject  # starts TensorFlow
+
+    stylizer, file = load(model), find_model(model)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
     in_order = settings.style.model_copy(update={"pictures": blends})
     paintings = zip(names, blends, read_styles(in_order), strict=True)
     return [

@@ -8,7 +8,7 @@ import numpy as np
 
 from onestroke.errors import SettingsError
 from onestroke.models.size import MINIMUM_SIDE
-from onestroke.models.style_file import find_style_file, read_config, style_names
+from onestroke.models.style_file import IDENTITY, find_style_file, read_config, style_names
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.pictures import (
     Picture,
@@ -89,6 +89,11 @@ def _find_init(settings: Settings) -> Path | None:
             "random weights"
         )
     taken = set(style_names(config)) & set(settings.style.all_names())
+    if settings.network.joins and IDENTITY in taken:
+        raise SettingsError(
+            f"expected a new style beside those of {init}, which gives photographs back already; "
+            "set style.identity=false"
+        )
     if settings.network.joins and taken:
         raise SettingsError(
             f"expected new names beside those of {init}; {sorted(taken)[0]} is there already; "

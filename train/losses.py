@@ -36,8 +36,8 @@ def gram_matrix(features: Tensor) -> Tensor:
 def relative_error(actual: Tensor, target: Tensor) -> Tensor:
     """Energy of the difference over energy of the target, for each picture.
 
-    ``|actual - target|² / |target|²``, summed over all but the batch. 0 for equals, 1 for a black
-    picture.
+    ``|actual - target|² / |target|²``, summed over all but the batch. 0 for equals, 1 where
+    ``actual`` is zero.
     """
     actual, target = ops.cast(actual, "float32"), ops.cast(target, "float32")
     axes = tuple(range(1, len(target.shape)))

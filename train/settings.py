@@ -162,8 +162,8 @@ class LossSettings(Section):
         style: VGG19 layers that bring the painting, with their weights: the later, the larger
             its forms. Much of relu5_1 fills flat areas with a regular lattice.
         content_weight: of the content term.
-        style_weight: of the style term, which is 1 for a photograph; the dial between photograph
-            and painting.
+        style_weight: of the style term, which is 1 for a typical photograph (``train.targets``);
+            the dial between photograph and painting.
         variation_weight: of the smoothness term.
         vgg19: ``bundled``, ``imagenet``, or a path to a .h5, .mat or .npz file.
         pooling: of VGG19, ``max`` or ``avg``.
@@ -194,8 +194,8 @@ class DataSettings(Section):
         validation: the same, for photographs that are never trained on.
         validation_count: how many of these at most, the first ones.
         validation_size: long side in pixels at which they are painted and measured.
-        crop: side in pixels of the squares cut for training; several take turns, each for as
-            many pixels as the others, so that the last ones are few.
+        crop: side in pixels of the squares cut for training; several follow one another, each
+            for as many pixels as the others, so that the last ones are few.
         batch: pictures per step.
         scale: least and largest side of a square before it is scaled to ``crop``, as shares of
             the photograph's short side.
@@ -223,7 +223,7 @@ class TrainSettings(Section):
         schedule: ``trapezoid`` falls over the last 30 %, ``cosine`` all the time, both to a
             hundredth; ``constant`` stays.
         clip_norm: largest norm of the whole gradient; None for no limit.
-        precision: of the networks' arithmetic; weights and losses stay in 32 bits. ``auto`` is
+        precision: of both networks' arithmetic; the weights that learn stay in 32 bits. ``auto`` is
             ``mixed_bfloat16`` on machines that multiply such numbers (NVIDIA's GPUs since Ampere;
             processors with Intel's AMX or AVX-512's BF16), else ``float32``.
         seed: of the initial weights, the order of the photographs, the crops.
@@ -281,7 +281,8 @@ def read_recipe(
     Raises:
         SettingsError: the file is missing or no YAML; a key is unknown; a value does not fit.
     """
-    recipe = read_yaml(path)
+    packaged = {file.stem: file for file in Path(configs.__file__).parent.glob("*.yaml")}
+    recipe = read_yaml(path, packaged)
     if styles:
         recipe = replace_in(recipe, "style", replace_styles(styles))
     if sources:
@@ -289,21 +290,24 @@ def read_recipe(
     return check_settings(apply_overrides(recipe, overrides), origin=str(path))
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, packaged: Mapping[str, Path] | None = None) -> dict[str, Any]:
     """Reads the sections of a recipe, unchecked.
+
+    Args:
+        path: the recipe.
+        packaged: files that their names alone mean, if no file is called so.
 
     Raises:
         SettingsError: the file is missing, no YAML, or without sections.
     """
-    bundled = {file.stem: file for file in Path(configs.__file__).parent.glob("*.yaml")}
-    if not path.is_file():  # a folder may have the name of a recipe
-        path = bundled.get(str(path), path)
+    if packaged and not path.is_file():  # a folder may have the name of a recipe
+        path = packaged.get(str(path), path)
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
+        names = f" or one of {', '.join(sorted(packaged))}" if packaged else ""
         raise SettingsError(
-            f"expected a recipe, a file or one of {', '.join(sorted(bundled))}; cannot read {path} "
-            f"({error.strerror})"
+            f"expected a recipe, a file{names}; cannot read {path} ({error.strerror})"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())

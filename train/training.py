@@ -1,6 +1,7 @@
 """Trains a style: settings in, a run folder with a style file out."""
 
 import logging
+import shlex
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def train(
         except OSError as error:
             raise OnestrokeError(
                 f"cannot write into {run.path}: {error.strerror or error}; mend that and go on "
-                f"with: onestroke train --run {run.path}"
+                f"with: onestroke train --run {shlex.quote(str(run.path))}"
             ) from error
 
 

@@ -348,15 +348,29 @@ def test_models_are_timed_on_the_command_line(run, trained, tmp_path):
         assert picture.format == "PNG"
 
 
-def test_paths_are_checked_before_tensorflow_starts(tiny_recipe):
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train --config RECIPE --data absent",
+        "optimize PHOTO --style bundled --output painted.png --start absent.png",
+        "optimize PHOTO --style bundled --output painted.png --start absent",
+        "evaluate --model base --data bundled --report report --style bundled --set loss.absent=1",
+        "evaluate --model base --data bundled --report report",  # and no paintings
+    ],
+)
+def test_paths_and_settings_are_checked_before_tensorflow_starts(tiny_recipe, photograph, words):
+    places = {"RECIPE": str(tiny_recipe), "PHOTO": str(photograph)}
+    arguments = ["onestroke", *(places.get(word, word) for word in words.split())]
     code = (
         "import sys; from onestroke.command_line import main\n"
-        f"sys.argv = ['onestroke', 'train', '--config', {str(tiny_recipe)!r}, '--data', 'absent']\n"
+        f"sys.argv = {arguments!r}\n"
         "try: main()\n"
         "except SystemExit as end: assert end.code == 2\n"
         "print('heavy:', sorted({'tensorflow', 'keras', 'jax'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=photograph.parent, capture_output=True, text=True
+    )
     assert "heavy: []" in done.stdout, done.stderr
 
 
@@ -462,6 +476,7 @@ def test_an_interrupted_optimisation_goes_on(photograph, tmp_path):
     [
         (["none.png", "--style", "bundled"], "no picture none.png; check the path"),
         (["photo.png"], "expected a painting; name it with --style PATH"),
+        (["photo.png", "--config", "cpu"], "expected a recipe, a file; cannot read cpu ("),
         (["photo.png", "--style", "none.jpg"], "none.jpg; check the path"),
         (["photo.png", "--style", "bundled:0"], "with a weight above 0; got bundled:0"),
         (["photo.png", "--style", "bundled", "--size", "9"], "optimize.size: input should be"),

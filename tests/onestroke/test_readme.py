@@ -21,10 +21,12 @@ README = (ROOT / "README.md").read_text()
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with the photograph and the run that the README speaks of."""
-    (tmp_path / "runs" / "wave").mkdir(parents=True)
+    """A folder with the photograph and the runs that the README and the phones' guide speak of."""
     keras.utils.set_random_seed(0)  # of other weights, 8 bits may keep less than an export has to
-    TransformNetwork("mobile").save(tmp_path / "runs" / "wave" / "style.keras")
+    network = TransformNetwork("mobile")
+    for run_name in ("wave", "phone"):
+        (tmp_path / "runs" / run_name).mkdir(parents=True)
+        network.save(tmp_path / "runs" / run_name / "style.keras")
     pixels = np.random.default_rng(0).integers(0, 256, (384, 512, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.jpg")
     return tmp_path

@@ -208,6 +208,7 @@ def test_the_new_style_alone(known, tiny_values, tmp_path):
     [
         ({"network__preset": "half"}, "expected a network.init of preset half; "),
         ({"style__names": ["noise"]}, "noise is there already; set style.names"),
+        ({"style__identity": True}, "gives photographs back already; set style.identity=false"),
     ],
 )
 def test_what_does_not_fit_the_known_network(known, tiny_values, tmp_path, changes, expected):
