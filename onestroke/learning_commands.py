@@ -411,12 +411,12 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
                 "name it with --style PATH"
             )
     vgg19 = load_vgg19_weights(settings.loss.vgg19)
+    in_order = settings.style.model_copy(update={"pictures": blends})
+    paintings = zip(names, blends, read_styles(in_order), strict=True)
     from onestroke.train.evaluation import Subject  # starts TensorFlow
 
     stylizer, file = load(model), find_model(model)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
-    in_order = settings.style.model_copy(update={"pictures": blends})
-    paintings = zip(names, blends, read_styles(in_order), strict=True)
     return [
         Subject(
             name=model if len(stylizer.style_names) == 1 else f"{model}:{name}",
