@@ -229,7 +229,9 @@ def optimize(
         )
     if optimization.iteration:
         out.print(f"Resuming at iteration {optimization.iteration} of {optimization.iterations}.")
-    kept = Frames(frames, frame_every, optimization.iteration) if frames else None
+    kept = None
+    if frames:
+        kept = Frames(frames, frame_every, optimization.fingerprint, optimization.iteration)
     shown = display(out, "iteration")
 
     def show(progress: "Progress", picture: "np.ndarray") -> None:

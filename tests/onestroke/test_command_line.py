@@ -386,9 +386,6 @@ def photograph(tmp_path) -> Path:
 
 def test_optimize_writes_one_picture_and_the_way_to_it(run, photograph, tmp_path):
     goal, frames = tmp_path / "out" / "painted.jpg", tmp_path / "frames"
-    frames.mkdir()
-    (frames / "iteration_000009.png").write_text("of another optimisation")
-    (frames / "losses.jsonl").write_text("of another optimisation\n")
     status, said, error = run(
         "optimize", photograph, "--style", "bundled", "--output", goal, "--size", 48,
         "--frames", frames, "--frame-every", 3, "--set", "optimize.iterations=4", *TINY_LOSS,
@@ -401,7 +398,9 @@ def test_optimize_writes_one_picture_and_the_way_to_it(run, photograph, tmp_path
         assert picture.size == (48, 36)
     assert [file.name for file in goal.parent.iterdir()] == ["painted.jpg"]
     pictures = ["iteration_000003.png", "iteration_000004.png"]
-    assert sorted(file.name for file in frames.iterdir()) == [*pictures, "losses.jsonl"]
+    assert sorted(file.name for file in frames.iterdir()) == [
+        *pictures, "losses.jsonl", "optimization.txt",
+    ]  # fmt: skip
     losses = [json.loads(line) for line in (frames / "losses.jsonl").read_text().splitlines()]
     assert [entry["iteration"] for entry in losses] == [1, 2, 3, 4]
     assert losses[-1]["style"] < losses[0]["style"]
