@@ -299,7 +299,10 @@ def evaluate(
         typer.Option("--size", min=64, help="Sides of the square pictures; else 256 and 512."),
     ] = None,
     iterations: Annotated[
-        int, typer.Option("--baseline-iterations", min=1, help="Of each optimisation, at most.")
+        int,
+        typer.Option(
+            "--baseline-iterations", min=0, help="Of each optimisation, at most; 0: none."
+        ),
     ] = 100,
     until_overtaken: Annotated[
         bool,
@@ -324,7 +327,8 @@ def evaluate(
     from onestroke.files import check_writable
     from onestroke.train.sources import read_some
 
-    check_plots()
+    if iterations:
+        check_plots()
     check_writable(report)
     photographs = read_some(data, count, max(sizes or EVALUATED))
     enlarged = {

@@ -44,7 +44,7 @@ class Baselines:
     """Optimises photographs by L-BFGS within [0, 255] (Johnson et al. 2016, section 4.1).
 
     Args:
-        iterations: of each optimisation, at most.
+        iterations: of each optimisation, at most; 0 where none is wanted.
         folder: where they are remembered, so that a killed evaluation goes on, and another one of
             the same style begins with them; None for nowhere.
         until_overtaken: whether each stops where it is as good as the network.

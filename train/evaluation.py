@@ -103,7 +103,7 @@ class Result:
         paintings: of the style, ``(height, width, 3)`` uint8 RGB.
         photographs: the photographs themselves.
         pictures: what the network made of them, in the same order.
-        curves: by start, how the optimisation of each photograph went.
+        curves: by start, how the optimisation of each photograph went; empty if none was asked for.
     """
 
     model: str
@@ -177,7 +177,7 @@ def evaluate(
     Args:
         subjects: the networks.
         photographs: by name, ``(height, width, 3)`` uint8 RGB; their middle squares are used.
-        baselines: makes, or remembers, the optimisations.
+        baselines: makes, or remembers, the optimisations; of 0 iterations: none.
         sizes: sides of the squares, in pixels.
         show: is told what is being done.
     """
@@ -236,12 +236,13 @@ def _evaluate(
     style = subject.style
     colours = Colours.of(style.pictures, style.shares)
     photographs, pictures = [], []
-    curves: dict[str, list[Curve]] = {start: [] for start in STARTS}
+    starts = STARTS if baselines.iterations else ()
+    curves: dict[str, list[Curve]] = {start: [] for start in starts}
     for (name, photograph), picture in zip(squares.items(), painted, strict=True):
         content = loss.content_of(photograph)
         photographs.append(_measure(photograph, loss, content, colours))
         pictures.append(_measure(picture, loss, content, colours))
-        for start in STARTS:
+        for start in starts:
             show(f"  {name}, optimised from {start}")
             reached = pictures[-1].figures["loss"]
             curves[start].append(baselines.find(loss, key, photograph, start, reached))

@@ -28,7 +28,7 @@ def write_report(
     speeds: Sequence[Speed],
     about: Mapping[str, Any],
 ) -> None:
-    """Writes ``report.json``, and a plot and a contact sheet for each network and size.
+    """Writes ``report.json``, and for each network and size a contact sheet and, of curves, a plot.
 
     Args:
         folder: where to; what is there of the same names is replaced.
@@ -46,7 +46,8 @@ def write_report(
     write_whole(folder / "report.json", lambda path: path.write_text(text, encoding="utf-8"))
     for result in results:
         names = files[result.model, result.size]
-        write_whole(folder / names["curves"], partial(_plot, result))
+        if result.curves:
+            write_whole(folder / names["curves"], partial(_plot, result))
         write_whole(folder / names["pictures"], partial(_sheet, result))
 
 
@@ -57,7 +58,7 @@ def _file_names(results: Sequence[Result]) -> dict[tuple[str, int], dict[str, st
     stems = dict(zip(models, names, strict=True))
     return {
         (r.model, r.size): {
-            "curves": f"curves_{stems[r.model]}_{r.size}.png",
+            **({"curves": f"curves_{stems[r.model]}_{r.size}.png"} if r.curves else {}),
             "pictures": f"pictures_{stems[r.model]}_{r.size}.jpg",
         }
         for r in results
@@ -101,6 +102,8 @@ def _quality(result: Result, key: str, form: str) -> str:
 
 
 def _iterations(result: Result, start: str) -> str:
+    if start not in result.curves:
+        return "-"
     median = result.median_overtaken(start)
     if median is not None:
         return f"{median:g}"
@@ -130,7 +133,7 @@ def _record(result: Result) -> dict[str, Any]:
         "size": result.size,
         "overtaken": {
             start: {"median": result.median_overtaken(start), "each": result.overtaken(start)}
-            for start in STARTS
+            for start in result.curves
         },
         "style_share": result.style_share(),
         "mean": {key: result.mean(key) for key in result.pictures[0].figures},
@@ -140,7 +143,7 @@ def _record(result: Result) -> dict[str, Any]:
                 "name": name,
                 "photograph": photograph.figures,
                 "picture": picture.figures,
-                "optimised": {s: list(result.curves[s][i].terms) for s in STARTS},
+                "optimised": {s: list(curves[i].terms) for s, curves in result.curves.items()},
             }
             for i, (name, photograph, picture) in enumerate(
                 zip(result.names, result.photographs, result.pictures, strict=True)
@@ -169,8 +172,8 @@ def _plot(result: Result, path: Path) -> None:
 
     figure = Figure(figsize=(13, 4.5), layout="constrained")
     for panel, key in zip(figure.subplots(1, len(PLOTTED)), PLOTTED, strict=True):
-        for start, colour in zip(STARTS, COLOURS[1:], strict=True):
-            terms = [[its[key] for its in curve.terms] for curve in result.curves[start]]
+        for (start, curves), colour in zip(result.curves.items(), COLOURS[1:], strict=True):
+            terms = [[its[key] for its in curve.terms] for curve in curves]
             for its in terms:
                 panel.plot(its, color=colour, linewidth=0.6)
             equally_long = len({len(its) for its in terms}) == 1
@@ -197,7 +200,7 @@ def _sheet(result: Result, path: Path) -> None:
     """Sets the painting, photographs, the network's pictures and the optimisations side by side."""
     side = result.size
     rows = min(SHOWN, len(result.names))
-    sheet = Image.new("RGB", ((2 + 1 + len(STARTS)) * side, rows * (LABEL + side)), "white")
+    sheet = Image.new("RGB", ((2 + 1 + len(result.curves)) * side, rows * (LABEL + side)), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
 
@@ -214,8 +217,8 @@ def _sheet(result: Result, path: Path) -> None:
         photograph, painted = result.photographs[row], result.pictures[row]
         place(row, 1, f"{Path(name).name}: {photograph.figures['loss']:.3f}", photograph.picture)
         place(row, 2, f"one pass: {painted.figures['loss']:.3f}", painted.picture)
-        for column, start in enumerate(STARTS, 3):
-            curve = result.curves[start][row]
+        for column, (start, curves) in enumerate(result.curves.items(), 3):
+            curve = curves[row]
             label = f"{curve.iterations} iterations from {start}: {curve.terms[-1]['loss']:.3f}"
             place(row, column, label, curve.picture)
     sheet.save(path, quality=92, subsampling=0)  # no chroma subsampling, which would blur a grid

@@ -241,6 +241,18 @@ def test_the_plots(results, tmp_path, monkeypatch):
         assert lines["one pass of nothing"][0] == results[0].mean(key)
 
 
+def test_without_optimisations_there_is_no_curve(tmp_path):
+    results = evaluate([subject("a", lambda x: x)], PHOTOGRAPHS, Baselines(0), sizes=[32])
+    write_report(tmp_path, results, [], {})
+    (record,) = json.loads((tmp_path / "report.json").read_text())["results"]
+    assert record["style_share"] == 1
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["pictures_a_32.jpg", "report.json"]
+    with Image.open(tmp_path / record["pictures"]) as sheet:
+        assert sheet.width == 3 * 32
+    (losses, _) = as_tables(results, [])
+    assert [list(column.cells) for column in losses.columns][-2:] == [["-"], ["-"]]
+
+
 def test_networks_of_one_name_have_files_of_their_own(results, tmp_path):
     models = ["a/style.keras", "b/style.keras", "."]
     write_report(tmp_path, [replace(results[0], model=model) for model in models], [], {})
