@@ -77,7 +77,6 @@ def export(
         reports.append(verify(network, temporary, options, photographs))
         report_file.unlink(missing_ok=True)  # it speaks of the export that is now replaced
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, write)
     report = replace(reports[0], path=str(path))
     text = json.dumps(description | asdict(report) | {"path": path.name}, indent=2) + "\n"

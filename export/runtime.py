@@ -31,7 +31,6 @@ def find_runtime() -> Path:
         )
     if not _is_whole(folder):
         check_writable(folder.parent)
-        folder.parent.mkdir(parents=True, exist_ok=True)
         write_whole(folder, _fetch)
     return folder
 

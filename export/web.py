@@ -101,7 +101,6 @@ def export_page(
         content = {"onestroke": __version__, "styles": styles}
         (temporary / PAGE_MARK).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
     write_whole(folder, write)
     return reports
 

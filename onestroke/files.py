@@ -21,11 +21,12 @@ BROKEN_ARRAYS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Lets ``write`` make a temporary file or folder beside ``path``, then renames it to ``path``.
 
-    What was at ``path`` is replaced; if anything goes wrong, it stays. The temporary name ends as
-    ``path`` does, for writers that go by the suffix, and holds the process' number, so that two
-    processes may write the same file.
+    The folder that holds it is made if it does not exist. What was at ``path`` is replaced; if
+    anything goes wrong, it stays. The temporary name ends as ``path`` does, for writers that go by
+    the suffix, and holds the process' number, so that two processes may write the same file.
     """
     temporary = path.with_name(f"{UNFINISHED}{os.getpid()}.{path.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         write(temporary)
         if temporary.is_dir():
@@ -40,13 +41,12 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Writes arrays, by name, into an .npz file; its folder is made if it does not exist."""
+    """Writes arrays, by name, into an .npz file."""
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
             np.savez(file, **arrays)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, write)
 
 
@@ -77,12 +77,36 @@ def _flush(path: Path) -> None:
 def check_writable(folder: Path) -> None:
     """Raises a SettingsError unless files can be written in the folder, or it can be made."""
     place = folder
-    while not place.exists():
+    while not place.exists() and place != place.parent:
         place = place.parent
+    if not place.exists():
+        raise SettingsError(f"cannot write into {folder}: no {place}; choose another output")
     if not place.is_dir():
         raise SettingsError(f"cannot write into {folder}: {place} is a file; choose another output")
     if not os.access(place, os.W_OK):
         raise SettingsError(f"cannot write into {folder}: no permission; choose another output")
+
+
+def check_file(path: Path) -> None:
+    """Raises a SettingsError unless a file can be written at the path."""
+    check_writable(path.parent)
+    if path.is_dir():
+        raise SettingsError(f"expected a file to write; {path} is a folder; choose another output")
+
+
+def first_overwritten(written: Iterable[Path], read: Iterable[Path]) -> Path | None:
+    """Returns the first of the files to write that is one to read; None if none is.
+
+    Whichever of its names, links or spellings is used.
+    """
+    inputs = {_identity(path) for path in read if path.exists()}
+    return next((path for path in written if path.exists() and _identity(path) in inputs), None)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """What a file is on its disk."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def numbered(names: Iterable[str]) -> list[str]:

@@ -198,21 +198,21 @@ def optimize(
     ] = None,
 ) -> None:
     """Optimise one picture (Gatys et al.): slower and finer than a network; resumes if killed."""
-    from onestroke.files import UNFINISHED, check_writable
+    from onestroke.files import UNFINISHED, check_file, check_writable, first_overwritten
     from onestroke.pictures import Picture, check_suffix, resize, to_bytes, write_picture
     from onestroke.stylize.colour import keep_colours
     from onestroke.train.ingredients import gather_picture
     from onestroke.train.picture_settings import read_picture_settings
 
     check_suffix(output)
-    check_writable(output.parent)
+    check_file(output)
     if frames:
         check_writable(frames)
     changes = [f"optimize.size={size}"] if size is not None else []
     changes += [f"optimize.start={json.dumps(start)}"] if start is not None else []
     settings = read_picture_settings(config, style or [], [*changes, *(overrides or [])])
     read = [content, *map(Path, settings.style.pictures), Path(settings.optimize.start)]
-    if output.resolve() in (path.resolve() for path in read):
+    if first_overwritten([output], read):
         raise SettingsError(f"expected another --output than a picture that is read; got {output}")
     ingredients = gather_picture(content, settings)
     with quiet_tensorflow():
@@ -346,7 +346,8 @@ def evaluate(
         from onestroke.train.evaluation import measure_speed
         from onestroke.train.report import as_tables, write_report
     first = next(iter(photographs.values()))
-    sides = [side for side in timed or sizes or TIMED_SIDES if side]
+    usual = (sizes or TIMED_SIDES) if iterations else []  # one asked for no optimisation at all
+    sides = [side for side in timed or usual if side]
     speeds = measure_speed([styles[0] for styles in by_model], first, sides)
     subjects = [subject for styles in by_model for subject in styles]
     results = evaluate_subjects(

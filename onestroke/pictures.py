@@ -164,7 +164,6 @@ def write_picture(path: Path | str, picture: Picture, *, quality: int = 95) -> N
     elif kind == "TIFF":
         options = {"compression": "tiff_lzw"}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         image = _to_image(picture, with_alpha=kind in _HOLDS_ALPHA)
         write_whole(path, lambda temporary: image.save(temporary, kind, **options))
     except (OSError, ValueError) as error:

@@ -237,14 +237,12 @@ def _benchmark_models(
 ) -> None:
     from onestroke.export import benchmark
     from onestroke.export.options import parse_size
-    from onestroke.files import check_writable, write_whole
+    from onestroke.files import check_file, write_whole
 
     if plot_file:
         benchmark.check_plot(plot_file)
     for file in filter(None, (json_file, plot_file)):
-        check_writable(file.parent)
-        if file.is_dir():
-            raise SettingsError(f"expected a file to write; {file} is a folder")
+        check_file(file)
     timings = benchmark.benchmark_models(
         models,
         sizes=[parse_size(size) for size in sizes],
@@ -253,8 +251,6 @@ def _benchmark_models(
         show=out.print,
     )
     out.print(benchmark.as_table(timings))
-    for file in filter(None, (json_file, plot_file)):
-        file.parent.mkdir(parents=True, exist_ok=True)
     if json_file:
         record = json.dumps(benchmark.as_record(timings), indent=1) + "\n"
         write_whole(json_file, lambda path: path.write_text(record))

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from onestroke.errors import SettingsError
-from onestroke.files import check_writable, write_whole
+from onestroke.files import check_file, first_overwritten, write_whole
 from onestroke.models.size import MINIMUM_SIDE
 from onestroke.models.style_file import painted_styles, told_apart
 from onestroke.pictures import PictureError, find_pictures, read_picture, resize, shrink
@@ -95,7 +95,6 @@ def make_gallery(
             pictures = [stylizer(photograph, style={name: 1.0}) for photograph in photographs]
             rows.append(Row(title, texts.get(name, ""), pictures))
             report(title)
-    output.parent.mkdir(parents=True, exist_ok=True)
     write_whole(output, lambda path: _write_page(path, rows))
     write_whole(sheet, lambda path: _sheet(rows).save(path))
     return [output, sheet]
@@ -108,11 +107,9 @@ def _check(paths: Sequence[Path], output: Path, sheet: Path) -> None:
             f"expected {MAX_PHOTOGRAPHS} photographs or fewer; received {len(paths)}; name a few"
         )
     for file in (output, sheet):
-        check_writable(file.parent)
-        if file.is_dir():
-            raise SettingsError(f"expected a name for the gallery; {file} is a folder")
-        if file.resolve() in {path.resolve() for path in paths}:
-            raise SettingsError(f"expected another --output; the gallery would overwrite {file}")
+        check_file(file)
+    if lost := first_overwritten((output, sheet), paths):
+        raise SettingsError(f"expected another --output; the gallery would overwrite {lost}")
 
 
 def _read(path: Path, size: int) -> np.ndarray:

@@ -4,13 +4,16 @@ Nothing here starts TensorFlow, so that a mistake in a path is answered at once.
 """
 
 import mimetypes
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from onestroke.errors import SettingsError
-from onestroke.files import check_writable
+from onestroke.files import check_writable, first_overwritten
 from onestroke.pictures import WRITABLE_SUFFIXES, PictureError, find_pictures
+
+CASE_BLIND = sys.platform in ("darwin", "win32")  # where Cat.jpg and cat.jpg are one file
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def plan_jobs(inputs: Sequence[Path | str], output: Path | str) -> list[Job]:
         jobs = [Job(source, output / _writable(relative)) for source, relative in found]
         check_writable(output)
     _check_targets_differ(jobs)
-    _check_inputs_stay(jobs)
+    if lost := first_overwritten((job.target for job in jobs), (job.source for job in jobs)):
+        raise SettingsError(f"{lost} is an input and would be overwritten; choose another output")
     return jobs
 
 
@@ -103,26 +107,12 @@ def _writable(path: Path) -> Path:
 
 
 def _check_targets_differ(jobs: list[Job]) -> None:
-    sources: dict[Path, Path] = {}
+    sources: dict[str, Path] = {}
     for job in jobs:
-        other = sources.setdefault(job.target, job.source)
+        name = str(job.target).casefold() if CASE_BLIND else str(job.target)
+        other = sources.setdefault(name, job.source)
         if other != job.source:
             raise SettingsError(
                 f"both {other} and {job.source} would be painted into {job.target}; "
                 "rename one, or paint them in two calls"
             )
-
-
-def _check_inputs_stay(jobs: list[Job]) -> None:
-    inputs = {_identity(job.source) for job in jobs}
-    for job in jobs:
-        if job.target.exists() and _identity(job.target) in inputs:
-            raise SettingsError(
-                f"{job.target} is an input and would be overwritten; choose another output"
-            )
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    """What a file is on its disk, whichever of its names, links or spellings is used."""
-    status = path.stat()
-    return status.st_dev, status.st_ino

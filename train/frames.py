@@ -31,7 +31,6 @@ class Frames:
     def __init__(self, folder: Path, every: int, fingerprint: str, done: int = 0) -> None:
         self.folder = folder
         self.every = every
-        folder.mkdir(parents=True, exist_ok=True)
         self._claim(fingerprint)
         for file in folder.glob("iteration_*.png"):
             number = file.stem.removeprefix("iteration_")

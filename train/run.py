@@ -76,7 +76,6 @@ class RunFolder:
                     "choose another one"
                 )
             # The settings first: with them alone, the folder is already a run that can go on.
-            self.path.mkdir(parents=True, exist_ok=True)
             write_whole(self.settings_file, lambda path: _write_text(path, settings.to_yaml()))
             self._make_folders()
         except OSError as error:

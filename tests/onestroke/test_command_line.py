@@ -516,6 +516,15 @@ def test_optimize_does_not_overwrite_what_it_reads(run, photograph, tmp_path, re
     assert other.read_bytes() == before
 
 
+def test_optimize_does_not_begin_what_it_cannot_write(run, photograph, tmp_path):
+    (tmp_path / "taken.png").mkdir()
+    status, _, error = run(
+        "optimize", photograph, "--style", "bundled", "--output", tmp_path / "taken.png"
+    )
+    assert status == 2
+    assert error.startswith(f"onestroke: expected a file to write; {tmp_path}/taken.png is a fold")
+
+
 def test_evaluate_leaves_a_report(run, trained, tmp_path):
     report = tmp_path / "report"
     arguments = ["--size", 64, "--baseline-iterations", 2, "--count", 2, "--time-size", 64]
@@ -532,6 +541,19 @@ def test_evaluate_leaves_a_report(run, trained, tmp_path):
     assert {file.name for file in report.iterdir()} == {
         "baseline", "curves_run_64.png", "pictures_run_64.jpg", "report.json",
     }  # fmt: skip
+
+
+def test_evaluate_without_optimisations_measures_only_the_pictures(run, trained, tmp_path):
+    report = tmp_path / "new" / "report"
+    options = ["--size", 64, "--baseline-iterations", 0, "--count", 1]
+    status, said, error = run(
+        "evaluate", "--model", trained, "--data", "bundled", "--report", report, *options
+    )
+    assert (status, error) == (0, "")
+    assert "colour distance" in said
+    record = json.loads((report / "report.json").read_text())
+    assert len(record["results"]) == 1
+    assert record["speeds"] == []
 
 
 def test_evaluate_needs_the_painting(run, trained, tmp_path):

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from onestroke.files import is_unfinished, numbered, write_whole
+from onestroke.errors import SettingsError
+from onestroke.files import (
+    check_file,
+    check_writable,
+    first_overwritten,
+    is_unfinished,
+    numbered,
+    write_whole,
+)
 
 
 def test_the_name_appears_with_the_whole_content(tmp_path: Path) -> None:
@@ -19,6 +27,32 @@ def test_the_name_appears_with_the_whole_content(tmp_path: Path) -> None:
     assert seen == [(False, True, ".json")]
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_folder_is_made(tmp_path: Path) -> None:
+    write_whole(tmp_path / "new" / "inner" / "figures.json", lambda path: path.touch())
+    assert (tmp_path / "new" / "inner" / "figures.json").exists()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch) -> None:
+    check_file(tmp_path / "new" / "inner" / "figures.json")
+    with pytest.raises(SettingsError, match=r"expected a file to write; .* is a folder"):
+        check_file(tmp_path)
+    monkeypatch.setattr(Path, "exists", lambda self: False)  # as a drive of Windows may not
+    with pytest.raises(SettingsError, match=r"cannot write into .*: no /; choose"):
+        check_writable(tmp_path)
+
+
+def test_one_file_is_known_by_all_of_its_names(tmp_path: Path) -> None:
+    photograph = tmp_path / "photo.png"
+    photograph.touch()
+    (tmp_path / "hard.png").hardlink_to(photograph)
+    (tmp_path / "soft.png").symlink_to(photograph)
+    others = [tmp_path / "absent.png", tmp_path]
+    for name in ("photo.png", "hard.png", "soft.png", "../" + tmp_path.name + "/photo.png"):
+        written = tmp_path / name
+        assert first_overwritten([*others, written], [photograph, others[0]]) == written
+    assert first_overwritten(others, [photograph]) is None
 
 
 def test_names_that_are_alike_are_numbered() -> None:

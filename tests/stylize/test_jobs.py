@@ -156,6 +156,19 @@ def test_no_input_is_overwritten_by_another(photos):
     )
 
 
+def test_two_spellings_of_one_target(photos, monkeypatch):
+    Path("photos/city/CAT.jpg").touch()
+    named = ["photos/cat.jpg", "photos/city/CAT.jpg"]
+    assert len(plan_jobs(named, "out")) == 2
+    monkeypatch.setattr("onestroke.stylize.jobs.CASE_BLIND", True)
+    assert_mistake(
+        "both photos/cat.jpg and photos/city/CAT.jpg would be painted into out/CAT.jpg; "
+        "rename one, or paint them in two calls",
+        named,
+        "out",
+    )
+
+
 def test_two_pictures_for_one_target(photos):
     Path("photos/city/cat.jpg").touch()
     assert_mistake(
