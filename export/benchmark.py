@@ -150,14 +150,15 @@ def _process(model: str, size: Size, threads: int) -> Iterator[Connection]:
 
 
 def _ask(connection: Connection, question: str) -> Any:
-    connection.send(question)
+    with contextlib.suppress(ConnectionError):  # then there is no answer either
+        connection.send(question)
     return _answer(connection)
 
 
 def _answer(connection: Connection) -> Any:
     try:
         answer = connection.recv()
-    except EOFError as error:
+    except (EOFError, ConnectionError) as error:
         raise OnestrokeError(
             "a process of the benchmark died, most likely for want of memory; time fewer models or "
             "smaller sizes at once"

@@ -35,6 +35,8 @@ class PageHandler(SimpleHTTPRequestHandler):
 class PageServer(ThreadingHTTPServer):
     """Overlooks browsers that turn away in the middle of a file."""
 
+    allow_reuse_address = sys.platform != "win32"  # there, it would share a port that is taken
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Leaves out what the other side did."""
         if not isinstance(sys.exception(), ConnectionError):

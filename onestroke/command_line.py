@@ -2,6 +2,7 @@
 
 import atexit
 import errno
+import io
 import os
 import sys
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from onestroke import __version__, terminal
-from onestroke.errors import OnestrokeError
+from onestroke.errors import OnestrokeError, is_out_of_memory
 from onestroke.learning_commands import evaluate, optimize, train
 from onestroke.using_commands import (
     benchmark,
@@ -46,6 +47,9 @@ for command in COMMANDS:
 
 def main() -> None:
     """Runs the command; a user's mistake ends in one line and exit status 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal's encoding lacks does not stop what it is the name of.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except OnestrokeError as error:
@@ -59,6 +63,11 @@ def main() -> None:
         else:
             raise
         print(f"onestroke: {mistake}", file=sys.stderr)
+        sys.exit(OnestrokeError.status)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        print("onestroke: too little memory; choose smaller pictures", file=sys.stderr)
         sys.exit(OnestrokeError.status)
 
 

@@ -1,5 +1,8 @@
 """Errors that a user can mend: one line that says what was expected, what came, what to do."""
 
+import contextlib
+from collections.abc import Iterator
+
 
 class OnestrokeError(Exception):
     """A mistake in what the user gave; the command line prints it as one line."""
@@ -18,3 +21,19 @@ class ModelError(OnestrokeError):
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether Python or TensorFlow found no memory, on a processor or a GPU."""
     return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+
+
+@contextlib.contextmanager
+def enough_memory(purpose: str, remedy: str) -> Iterator[None]:
+    """Turns a want of memory into an OnestrokeError.
+
+    Args:
+        purpose: what the memory is for, beginning with a preposition.
+        remedy: what to do.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OnestrokeError(f"expected memory {purpose}; there is too little; {remedy}") from error

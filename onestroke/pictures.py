@@ -111,6 +111,10 @@ def read_picture(
 
     Returns:
         The picture. Its alpha is None where the file says nothing about transparency.
+
+    Raises:
+        PictureError: it is missing, broken, no picture or of too many pixels.
+        MemoryError: there is too little for its size.
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
     data = source if isinstance(source, bytes) else _read_bytes(source, name)
@@ -124,7 +128,7 @@ def read_picture(
                 image.draft(None, (shrink_to, shrink_to))
             image.load()
             return _to_picture(_turn_upright(image), image.info.get("icc_profile"))
-    except PictureError:
+    except (PictureError, MemoryError):
         raise
     except Image.UnidentifiedImageError as error:
         raise PictureError(
@@ -152,6 +156,9 @@ def write_picture(path: Path | str, picture: Picture, *, quality: int = 95) -> N
         path: where to write; folders that are missing are made.
         picture: what to write.
         quality: 1 to 100, of a JPEG (whose colour is kept at full resolution) or a WebP.
+
+    Raises:
+        PictureError: the suffix is of no such format, or the file cannot be written.
     """
     path = Path(path)
     check_suffix(path)
@@ -191,6 +198,9 @@ def find_pictures(source: Path | str) -> list[Path]:
 
     Returns:
         Paths in the order of their names, at least one.
+
+    Raises:
+        PictureError: there is none.
     """
     place = Path(source).expanduser()
     if place.is_file():
@@ -210,7 +220,7 @@ def find_pictures(source: Path | str) -> list[Path]:
 
 
 def to_bytes(pixels: np.ndarray) -> np.ndarray:
-    """Round floats in [0, 255] to uint8."""
+    """Round an array of floats in [0, 255], of any shape, to uint8; what lies outside is cut."""
     return np.clip(np.round(pixels), 0, 255).astype(np.uint8)
 
 
@@ -229,7 +239,12 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def shrink(pixels: np.ndarray, long_side: int) -> np.ndarray:
-    """Scale a picture down to a long side, in pixels; a smaller one stays as it is."""
+    """Scale a picture down to a long side; a smaller one stays as it is.
+
+    Args:
+        pixels: (height, width, 3) or (height, width) uint8.
+        long_side: of the result, in pixels, at most.
+    """
     if max(pixels.shape[:2]) <= long_side:
         return pixels
     return resize(pixels, size_of_long_side(pixels.shape[:2], long_side))

@@ -4,9 +4,8 @@ L-BFGS, as the paper has it, or Adam, both within [0, 255]: what a file cannot h
 searched, as in the baseline of Johnson et al. 2016 (section 4.1).
 """
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
-from onestroke.errors import OnestrokeError, is_out_of_memory
+from onestroke.errors import OnestrokeError, enough_memory
 from onestroke.models.layers import Tensor
 from onestroke.train.objective import Objective
 
@@ -40,7 +39,7 @@ class PictureLoss:
 
     def content_of(self, photograph: np.ndarray) -> dict[str, Tensor]:
         """Returns what a picture of the photograph, ``(height, width, 3)``, should keep."""
-        with _enough_memory(photograph):
+        with enough_memory(*_of_size(photograph)):
             return self.objective.content_network(np.asarray(photograph, np.float32)[None])
 
     def __call__(
@@ -55,7 +54,7 @@ class PictureLoss:
         Raises:
             OnestrokeError: the loss is no finite number, or memory is too little.
         """
-        with _enough_memory(picture):
+        with enough_memory(*_of_size(picture)):
             tensors, gradient = self._compiled(tf.constant(picture[None], tf.float32), content)
         terms = {name: float(term[0]) for name, term in tensors.items()}
         if not math.isfinite(terms["loss"]):
@@ -72,18 +71,10 @@ class PictureLoss:
         return terms, tape.gradient(terms["loss"], batch)
 
 
-@contextlib.contextmanager
-def _enough_memory(picture: np.ndarray) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        height, width = picture.shape[:2]
-        raise OnestrokeError(
-            f"expected memory to optimise {width} x {height} pixels; there is too little; choose a "
-            "smaller --size"
-        ) from error
+def _of_size(picture: np.ndarray) -> tuple[str, str]:
+    """Returns what memory is for, and what to do where there is too little."""
+    height, width = picture.shape[:2]
+    return f"to optimise {width} x {height} pixels", "choose a smaller --size"
 
 
 def first_picture(start: str, photograph: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -12,6 +12,7 @@ last good one.
 """
 
 import contextlib
+import errno
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from onestroke.models.style_file import RUN_SETTINGS, RUN_STYLE
 from onestroke.train.settings import Settings, read_recipe
 
 CHECKPOINTS_KEPT = 2  # the newest, and the one before it
+WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what such a file system answers
 
 
 class RunFolder:
@@ -181,8 +183,12 @@ def _lock(file: IO[str]) -> None:
     try:
         import fcntl
     except ImportError:
-        return  # Windows knows no such lock, and goes without
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return  # Windows knows no such lock, and goes without, as some network drives do
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from onestroke.errors import enough_memory
 from onestroke.files import BROKEN_ARRAYS, write_arrays
 from onestroke.models.layers import Tensor
 from onestroke.models.vgg19 import loss_network
@@ -82,7 +83,9 @@ def measure_styles(
         file = folder / f"{_fingerprint(style, settings, vgg19)}.npz" if folder else None
         arrays = _read(file, [*settings.style, "variation", "errors"]) if file else None
         if arrays is None:
-            arrays = ruler.measure(style)
+            height, width = style.pictures[0].shape[:2]
+            with enough_memory(f"for a painting of {width} x {height}", "lower style.size"):
+                arrays = ruler.measure(style)
             if file:
                 with contextlib.suppress(OSError):  # then it costs only time
                     write_arrays(file, arrays)

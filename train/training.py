@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from onestroke.errors import ModelError, OnestrokeError, is_out_of_memory
+from onestroke.errors import ModelError, OnestrokeError, enough_memory
 from onestroke.files import cache_folder, write_whole
 from onestroke.models.style_file import identity_index, load_network, style_names
 from onestroke.models.styles import copy_network, join_networks, learn_only_rows
@@ -194,17 +194,14 @@ def fit(
         OnestrokeError: what the batches or a callback found wrong.
     """
     trainer.make_train_function(force=True)
+    purpose = f"for batches of {batches.batch} pictures of {batches.crop} px"
     try:
-        trainer.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=list(callbacks))
+        with enough_memory(purpose, "lower data.batch or data.crop"):
+            trainer.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=list(callbacks))
     except Exception as error:
         # Keras reads batches in threads and reports their errors as TensorFlow's own.
         if batches.failure is not None:
             raise batches.failure from error
-        if is_out_of_memory(error):
-            raise OnestrokeError(
-                f"expected memory for batches of {batches.batch} pictures of {batches.crop} px; "
-                "there is too little; lower data.batch or data.crop"
-            ) from error
         raise
 
 

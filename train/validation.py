@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
+from onestroke.errors import enough_memory
 from onestroke.models.style_file import IDENTITY
 from onestroke.pictures import to_bytes
 from onestroke.train.objective import StyleTrainer
@@ -38,15 +39,20 @@ class Validation:
 
     def measure_photographs(self, trainer: StyleTrainer) -> dict[str, float]:
         """Returns the mean terms of the photographs themselves: where the training starts."""
-        return self._mean([_terms(trainer, x, x["image"]) for x in self.batches])
+        terms = []
+        for x in self.batches:
+            with enough_memory(*_of_size(x["image"])):
+                terms.append(_terms(trainer, x, x["image"]))
+        return self._mean(terms)
 
     def measure(self, trainer: StyleTrainer) -> tuple[dict[str, float], Image.Image]:
         """Paints every photograph; returns the mean terms and a sheet of the first few."""
         terms: list[dict[str, float]] = []
         painted: list[np.ndarray] = []
         for x in self.batches:
-            picture = trainer(x, training=False)
-            terms.append(_terms(trainer, x, picture))
+            with enough_memory(*_of_size(x["image"])):
+                picture = trainer(x, training=False)
+                terms.append(_terms(trainer, x, picture))
             if len(painted) < self.shown:
                 painted.append(to_bytes(ops.convert_to_numpy(picture)[0]))
         return self._mean(terms), contact_sheet(self.photographs[: self.shown], painted)
@@ -65,7 +71,12 @@ class Validation:
 
 
 def contact_sheet(above: Sequence[np.ndarray], below: Sequence[np.ndarray]) -> Image.Image:
-    """Sets photographs over their paintings, four in a row."""
+    """Sets photographs over their paintings, four in a row.
+
+    Args:
+        above: the photographs, ``(height, width, 3)`` uint8 RGB each.
+        below: their paintings, of the same sizes.
+    """
     rows = [
         _row(above[first : first + PER_ROW], below[first : first + PER_ROW])
         for first in range(0, len(above), PER_ROW)
@@ -87,6 +98,12 @@ def _row(above: Sequence[np.ndarray], below: Sequence[np.ndarray]) -> Image.Imag
         row.paste(Image.fromarray(painting), (left, max(heights)))
         left += photograph.shape[1]
     return row
+
+
+def _of_size(batch: np.ndarray) -> tuple[str, str]:
+    """Returns what memory is for, and what to do where there is too little."""
+    height, width = batch.shape[1:3]
+    return f"for validation photographs of {width} x {height}", "lower data.validation_size"
 
 
 def _terms(

@@ -82,6 +82,16 @@ def test_what_happens_in_the_process_is_told() -> None:
     there.close()
     with pytest.raises(OnestrokeError, match="a process of the benchmark died"):
         benchmark._answer(here)
+    with pytest.raises(OnestrokeError, match="a process of the benchmark died"):
+        benchmark._ask(here, "paint")
+
+
+def test_a_killed_process_that_had_not_read_its_question() -> None:
+    here, there = multiprocessing.Pipe()
+    here.send("paint")
+    there.close()
+    with pytest.raises(OnestrokeError, match="a process of the benchmark died"):
+        benchmark._answer(here)
 
 
 def test_table_record_and_plot(tmp_path: Path) -> None:

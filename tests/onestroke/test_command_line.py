@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -315,6 +316,29 @@ def test_a_full_disk_ends_in_one_line(run, trained, tmp_path, monkeypatch):
     status, _, error = run("export", "--model", trained, "--format", "tflite", "--output", target)
     assert (status, error) == (2, "onestroke: the disk is full; make room and try again\n")
     assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_too_little_memory_ends_in_one_line(run, trained, tmp_path, monkeypatch):
+    def fill(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("onestroke.files._flush", fill)
+    target = tmp_path / "style.tflite"
+    status, _, error = run("export", "--model", trained, "--format", "tflite", "--output", target)
+    assert (status, error) == (2, "onestroke: too little memory; choose smaller pictures\n")
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_a_name_that_the_terminal_cannot_write_stops_nothing():
+    done = subprocess.run(
+        [sys.executable, "-m", "onestroke", "styles"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Caf\\xe9 Terrace at Night" in done.stdout
+    assert len(done.stdout.splitlines()) == 12
 
 
 def test_a_missing_permission_ends_in_one_line(run, trained, tmp_path, monkeypatch):

@@ -71,6 +71,21 @@ def test_a_picture_too_large_for_the_memory_does_not_stop_the_others(
     assert errors == [None, f"{wide}: too little memory for a picture of its size; try --max-size"]
 
 
+def test_nor_does_one_that_cannot_even_be_read(photos, style_file, monkeypatch):
+    read = Image.open
+
+    def fill(file, **options):
+        picture = read(file, **options)
+        if picture.size == (120, 48):
+            raise MemoryError
+        return picture
+
+    monkeypatch.setattr(Image, "open", fill)
+    errors = [result.error for result in stylize_files([photos / "more"], style_file, "out")]
+    wide = photos / "more/wide.bmp"
+    assert errors == [None, f"{wide}: too little memory for a picture of its size; try --max-size"]
+
+
 def test_alpha_is_kept(photos, style_file):
     stylize_files([photos / "more/clear.webp"], style_file, "clear.png")
     before, after = read_picture(photos / "more/clear.webp"), read_picture("clear.png")

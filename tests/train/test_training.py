@@ -1,8 +1,11 @@
 """Real tiny trainings: what a run leaves behind, how it resumes, how it stops."""
 
+import errno
 import functools
 import json
 import math
+import os
+import re
 import shutil
 import threading
 
@@ -183,6 +186,22 @@ def test_too_little_memory_ends_in_one_line(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(StyleTrainer, "fit", fill)
     with pytest.raises(OnestrokeError, match="for batches of 2 pictures of 32 px; there is too"):
         train(settings, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("targets._Ruler.measure", r"for a painting of \d+ x \d+; .*; lower style\.size"),
+        ("validation._terms", r"for validation photographs of .*; lower data\.validation_size"),
+    ],
+)
+def test_too_little_memory_is_told_apart(settings, tmp_path, monkeypatch, place, expected):
+    def fill(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # where no painting is measured yet
+    monkeypatch.setattr(f"onestroke.train.{place}", fill)
+    assert re.search(expected, message(train, settings, tmp_path / "run"))
 
 
 def test_several_pictures_are_blended_by_weight(settings):
@@ -367,6 +386,23 @@ def test_two_trainings_in_one_folder_are_refused(settings, tmp_path):
     run.begin(settings)
     with run.locked():
         assert "another process trains in" in message(train, settings, tmp_path / "run")
+
+
+def test_a_drive_that_knows_no_locks_goes_without(settings, tmp_path, monkeypatch):
+    def answer(number):
+        def flock(*_):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("fcntl.flock", flock)
+
+    run = RunFolder(tmp_path / "run")
+    run.begin(settings)
+    answer(errno.ENOLCK)
+    with run.locked():
+        assert run.exists
+    answer(errno.EIO)
+    with pytest.raises(OSError, match="Input/output"), run.locked():
+        pass
 
 
 def test_paintings_without_strokes_are_refused(settings, tmp_path):
