@@ -174,14 +174,15 @@ def check_target(path: Path, options: ExportOptions, overwrite: bool) -> None:
         raise SettingsError(f"expected {expected} that ends in .tflite; received {path}")
     check_writable(path.parent)
     places = (path,) if options.format == "web" else (path, report_of(path))
-    for place in places:
+    marks = (_MARKS[options.format], _knows_onestroke)
+    for place, is_ours in zip(places, marks, strict=False):
         if place.exists() and not overwrite:
             raise SettingsError(f"{place} exists; choose another place, or add --overwrite")
-    if path.exists() and not _MARKS[options.format](path):
-        raise SettingsError(
-            f"{path} is no {options.format} export of `onestroke export`, and stays; "
-            "choose another place"
-        )
+        if place.exists() and not is_ours(place):
+            raise SettingsError(
+                f"{place} is no {options.format} export of `onestroke export`, and stays; "
+                "choose another place"
+            )
 
 
 def report_of(path: Path) -> Path:
@@ -191,11 +192,16 @@ def report_of(path: Path) -> Path:
 
 def is_page(folder: Path) -> bool:
     """Whether ``onestroke export`` wrote a page into the folder."""
+    return _knows_onestroke(folder / PAGE_MARK) and (folder / "index.html").is_file()
+
+
+def _knows_onestroke(file: Path) -> bool:
+    """Whether a JSON file says which onestroke wrote it, as reports and pages do."""
     try:
-        mark = json.loads((folder / PAGE_MARK).read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(mark, dict) and "onestroke" in mark and (folder / "index.html").is_file()
+    return isinstance(content, dict) and "onestroke" in content
 
 
 # By what an export is known, so that --overwrite deletes nothing else.

@@ -66,7 +66,7 @@ def load_vgg19_weights(source: str | Path = "bundled") -> Vgg19Weights:
         ModelError: the file is missing, unreadable, or not VGG19.
     """
     readers = {".npz": _read_npz, ".h5": _read_h5, ".hdf5": _read_h5, ".mat": _read_mat}
-    name, path = str(source), Path(source)
+    name, path = str(source), Path(source).expanduser()
     if name == "bundled":
         path = BUNDLED
     elif name == "imagenet":

@@ -63,7 +63,7 @@ def train(
     """Train a style, or resume a run that was stopped or killed."""
     from onestroke.train.ingredients import find_paintings
     from onestroke.train.run import RunFolder
-    from onestroke.train.settings import read_recipe, resolve
+    from onestroke.train.settings import read_recipe
 
     if config is None:
         if run is None:
@@ -75,7 +75,7 @@ def train(
                 "expected --run alone to resume; --style, --data, --init, --only and --set belong "
                 "to --config"
             )
-        settings = RunFolder(run).settings()
+        recipe = RunFolder(run).settings()
     else:
         changes = _learn_beside(init) if init else []
         changes += ["network.keep=false"] if only else []
@@ -87,9 +87,8 @@ def train(
         )
         if only and recipe.network.learn != "rows":
             raise SettingsError("expected --init MODEL with --only, which leaves its styles out")
-        settings = resolve(recipe)
         run = run or Path("runs") / config.stem
-    _train(settings, run)
+    _train(recipe, run)
 
 
 def _learn_beside(init: str) -> list[str]:
@@ -104,12 +103,15 @@ def _learn_beside(init: str) -> list[str]:
     return [f"network.init={json.dumps(init)}", f"network.preset={preset}", "network.learn=rows"]
 
 
-def _train(settings: "Settings", run: Path) -> None:
+def _train(recipe: "Settings", run: Path) -> None:
     """Trains with a display, and stops at Ctrl-C with everything saved."""
     from onestroke.train.ingredients import gather
     from onestroke.train.run import RunFolder
+    from onestroke.train.settings import resolve
 
-    ingredients = gather(settings)
+    ingredients = gather(recipe)
+    with quiet_tensorflow():  # which is asked for the GPU, where there is one
+        settings = resolve(recipe)
     RunFolder(run).begin(settings)
     done, count = RunFolder(run).steps_done(), len(ingredients.photographs)
     if done:
@@ -398,12 +400,12 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     from onestroke.models.vgg19_weights import load_vgg19_weights
     from onestroke.stylize.loading import find_model, load, read_training
     from onestroke.train.ingredients import find_paintings, read_styles
-    from onestroke.train.run import RunFolder
+    from onestroke.train.run import find_run
     from onestroke.train.settings import apply_overrides, check_settings, replace_styles
 
-    run = RunFolder(Path(model))
+    run = find_run(model)
     # A run knows where its paintings are; files that travel keep their names alone.
-    values = run.settings().model_dump(mode="json") if run.exists else dict(read_training(model))
+    values = run.settings().model_dump(mode="json") if run else dict(read_training(model))
     trained: Settings = check_settings(values, origin=model)
     # Not the names of the styles that it began with.
     names = trained.style.all_names()[: len(trained.style.pictures)]

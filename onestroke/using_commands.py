@@ -216,11 +216,13 @@ def _benchmark_training(
 ) -> None:
     from onestroke.train.settings import read_recipe, resolve
 
-    settings = resolve(read_recipe(config, overrides))
+    recipe = read_recipe(config, overrides)
     if not all(size.isdecimal() for size in sizes):
         raise SettingsError(f"expected --size N for square crops; received {', '.join(sizes)}")
     with quiet_tensorflow():
         from onestroke.train.benchmark import as_table, benchmark_training
+
+        settings = resolve(recipe)
     crops = [int(size) for size in sizes]
     out.print(
         as_table(benchmark_training(settings, crops=crops, precisions=precisions, steps=steps))
@@ -266,16 +268,9 @@ def info(
     """Say what a style file, a run or an export is: settings, weights, losses reached."""
     import yaml
 
-    from onestroke.models.style_file import find_style_file, read_config
-    from onestroke.stylize import litert, saved_model
-    from onestroke.train.run import RunFolder
+    from onestroke.stylize.loading import describe
+    from onestroke.train.run import find_run
 
-    if model.suffix == ".tflite":
-        description = litert.read_description(model)
-    elif saved_model.is_saved_model(model):
-        description = saved_model.read_description(model)
-    elif RunFolder(model).exists:
-        description = RunFolder(model).describe()
-    else:
-        description = read_config(find_style_file(model))
+    run = find_run(model)
+    description = run.describe() if run else describe(model)
     out.print(yaml.safe_dump(description, sort_keys=False, allow_unicode=True).rstrip())

@@ -6,6 +6,7 @@ from typing import Any
 
 from onestroke.errors import ModelError
 from onestroke.models.style_file import (
+    BUNDLED,
     find_style_file,
     load_network,
     read_config,
@@ -43,13 +44,15 @@ def load(model: Path | str) -> Stylizer:
 def find_model(model: Path | str) -> Path:
     """Returns the TFLite file, the folder of the SavedModel or the style file that is meant.
 
+    A name of the package's own means those, even where a folder is called so.
     Starts no TensorFlow. Of an export, ``load`` finds out whether it is whole.
 
     Raises:
         ModelError: it is neither, and no style file.
     """
     path = Path(model).expanduser()
-    return path if path.suffix == ".tflite" or is_saved_model(path) else find_style_file(path)
+    exported = path.suffix == ".tflite" or is_saved_model(path)
+    return path if exported and str(model) not in BUNDLED else find_style_file(model)
 
 
 def read_training(model: Path | str) -> Mapping[str, Any]:
@@ -85,10 +88,21 @@ def read_captions(model: Path | str) -> Mapping[str, str]:
     return _read_description(model).get("captions", {})
 
 
-def _read_description(model: Path | str) -> Mapping[str, Any]:
+def describe(model: Path | str) -> Mapping[str, Any]:
+    """Returns all that a model says of itself.
+
+    Raises:
+        ModelError: there is none, or it is broken.
+    """
     path = find_model(model)
     if path.suffix == ".tflite":
         return litert.read_description(path)
     if is_saved_model(path):
         return saved_model.read_description(path)
-    return read_config(path)["metadata"]
+    return read_config(path)
+
+
+def _read_description(model: Path | str) -> Mapping[str, Any]:
+    """Returns what exports and style files tell alike."""
+    description = describe(model)
+    return description.get("metadata", description)

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.files import UNFINISHED, is_unfinished, write_whole
-from onestroke.models.style_file import RUN_SETTINGS, RUN_STYLE
+from onestroke.models.style_file import BUNDLED, RUN_SETTINGS, RUN_STYLE
 from onestroke.train.settings import Settings, read_recipe
 
 CHECKPOINTS_KEPT = 2  # the newest, and the one before it
@@ -177,6 +177,12 @@ class RunFolder:
                 self.checkpoint_file(later).unlink()
         kept = "".join(json.dumps(m) + "\n" for m in self.metrics() if m["step"] <= step)
         write_whole(self.metrics_file, lambda path: _write_text(path, kept))
+
+
+def find_run(model: Path | str) -> RunFolder | None:
+    """Returns the run that is meant by a model, finished or not; None if it is something else."""
+    run = RunFolder(Path(model))
+    return run if run.exists and str(model) not in BUNDLED else None
 
 
 def _lock(file: IO[str]) -> None:

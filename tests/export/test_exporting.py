@@ -117,6 +117,9 @@ def test_nothing_but_an_export_is_overwritten(
     (tmp_path / "wave.json").write_text("mine")
     with pytest.raises(SettingsError, match=r"wave\.json exists; choose another place"):
         export(run, tmp_path / "wave", options, photographs=photographs)
+    with pytest.raises(SettingsError, match=r"wave\.json is no saved_model export of"):
+        export(run, tmp_path / "wave", options, photographs=photographs, overwrite=True)
+    assert (tmp_path / "wave.json").read_text() == "mine"
     assert (run / "style.keras").read_bytes() == style_file.read_bytes()
 
 

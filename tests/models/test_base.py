@@ -16,7 +16,9 @@ from onestroke.models.style_file import (
     read_config,
     style_names,
 )
+from onestroke.stylize.loading import find_model
 from onestroke.train.picture_settings import read_picture_settings
+from onestroke.train.run import find_run
 from onestroke.train.settings import read_recipe, resolve
 from onestroke.train.sources import open_source
 
@@ -62,7 +64,11 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
 def test_its_name_is_known_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("base").mkdir()
-    assert find_style_file("base") == BUNDLED["base"]
+    for left in ("saved_model.pb", "settings.yaml"):  # by an export, or a training
+        (Path("base") / left).touch()
+    assert find_style_file("base") == find_model("base") == BUNDLED["base"]
+    assert find_run("base") is None
+    assert find_run("./base")
     recipe = read_recipe(Path("new_style"), styles=["mine.jpg"])
     assert resolve(recipe).network.init == "base"
     picture = read_picture_settings(None, ["mine.jpg"], ["optimize.start=base"])

@@ -376,6 +376,7 @@ def test_models_are_timed_on_the_command_line(run, trained, tmp_path):
     "words",
     [
         "train --config RECIPE --data absent",
+        "train --config cpu --data absent",  # whose precision the GPU decides
         "optimize PHOTO --style bundled --output painted.png --start absent.png",
         "optimize PHOTO --style bundled --output painted.png --start absent",
         "evaluate --model base --data bundled --report report --style bundled --set loss.absent=1",
@@ -383,6 +384,8 @@ def test_models_are_timed_on_the_command_line(run, trained, tmp_path):
     ],
 )
 def test_paths_and_settings_are_checked_before_tensorflow_starts(tiny_recipe, photograph, words):
+    smi = photograph.with_name("nvidia-smi")
+    smi.touch(0o755)
     places = {"RECIPE": str(tiny_recipe), "PHOTO": str(photograph)}
     arguments = ["onestroke", *(places.get(word, word) for word in words.split())]
     code = (
@@ -393,7 +396,11 @@ def test_paths_and_settings_are_checked_before_tensorflow_starts(tiny_recipe, ph
         "print('heavy:', sorted({'tensorflow', 'keras', 'jax'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=photograph.parent, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        cwd=photograph.parent,
+        env={**os.environ, "PATH": f"{smi.parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
     )
     assert "heavy: []" in done.stdout, done.stderr
 
