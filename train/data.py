@@ -98,6 +98,10 @@ class PhotographBatches(keras.utils.PyDataset):
         self._seen = np.zeros(len(photographs), bool)
         self._lock = threading.Lock()
 
+    def follow(self, before: "PhotographBatches") -> None:
+        """Go on from other batches of the same photographs: what they found broken stays known."""
+        self.broken, self._seen = before.broken, before._seen
+
     def __len__(self) -> int:
         return self.last_step - self.first_step
 

@@ -117,7 +117,7 @@ def _train(
         settings, ingredients.vgg19, ingredients.styles, known=None if begun else known
     )
     first_step = _resume(run, trainer)
-    broken: set[int] = set()
+    batches = None
     if first_step < settings.train.steps:
         validation = Validation(ingredients.validation, settings.style.all_names())
         journal = Journal(
@@ -132,9 +132,10 @@ def _train(
                 journal.write(0, _named("photographs", validation.measure_photographs(trainer)))
             callbacks = _callbacks(settings, run, validation, journal, show, stop, first_step)
             for stage in stages(settings.data.crop, settings.train.steps, first_step):
-                batches = open_batches(settings, ingredients.photographs, stage)
+                before, batches = batches, open_batches(settings, ingredients.photographs, stage)
+                if before:
+                    batches.follow(before)
                 fit(trainer, batches, callbacks)
-                broken.update(batches.broken)
                 if trainer.stop_training:
                     break
         finally:
@@ -153,7 +154,7 @@ def _train(
         run.style_file if finished else None,
         photographs,
         pictures,
-        skipped=len(broken),
+        skipped=len(batches.broken) if batches else 0,
     )
 
 
