@@ -88,7 +88,7 @@ def verify(
 ) -> Report:
     """Paints every photograph with the network and with the file, and compares.
 
-    A network of several styles paints them in turn.
+    A network of several styles paints them in turn, and once all of them in a blend.
 
     Args:
         network: what was exported.
@@ -97,7 +97,8 @@ def verify(
         photographs: by name, (height, width, 3) uint8 RGB; at least one.
 
     Raises:
-        VerificationError: the worst photograph is under the bound of its kind.
+        VerificationError: a TFLite file holds foreign operators, or the worst photograph is under
+            the bound of its kind.
     """
     fitted = [(name, fit(photograph, options.size)) for name, photograph in photographs.items()]
     first = fitted[0][1]
@@ -110,9 +111,12 @@ def verify(
     if options.format == "saved_model":
         painters.append((" as uint8", SavedModelPainter(path, "serving_default"), True))
     styles = np.eye(network.styles, dtype=np.float32)
+    if network.styles > 1:
+        styles = np.vstack([styles, np.full_like(styles[:1], 1 / network.styles)])
     differences = []
     for index in range(max(len(fitted), len(styles))):  # every photograph and every style
         (name, photograph), style = fitted[index % len(fitted)], styles[index % len(styles)]
+        name += ", blended" if index % len(styles) == network.styles else ""
         expected = paint(reference, photograph, style)
         differences += [
             difference(name + door, paint(painter, photograph, style), expected, rounded=rounded)
@@ -150,7 +154,13 @@ def _remedy(quantize: Quantization) -> str:
 
 
 def paint(painter: Painter, photograph: np.ndarray, style: np.ndarray) -> np.ndarray:
-    """Returns the whole painted picture, (height, width, 3) float32 in [0, 255]."""
+    """Returns the whole painted picture, (height, width, 3) float32 in [0, 255].
+
+    Args:
+        painter: of a network or a file.
+        photograph: (height, width, 3) uint8 RGB.
+        style: (styles,) float32, the weight of each; their sum is 1.
+    """
     painted = np.empty(photograph.shape, np.float32)
     for region, piece in painter.pieces(photograph, style):
         painted[region] = piece
@@ -158,7 +168,12 @@ def paint(painter: Painter, photograph: np.ndarray, style: np.ndarray) -> np.nda
 
 
 def fit(photograph: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """Brings a photograph to the size that the file takes: its middle, without distortion."""
+    """Brings a photograph to the size that the file takes: its middle, without distortion.
+
+    Args:
+        photograph: (height, width, 3) uint8 RGB.
+        size: (height, width); None for a file that takes any, and a long side of ``LONG_SIDE``.
+    """
     if size is None:
         return resize(photograph, size_of_long_side(photograph.shape[:2], LONG_SIDE))
     height, width = photograph.shape[:2]
