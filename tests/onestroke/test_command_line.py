@@ -254,8 +254,30 @@ def test_benchmark_shows_pipeline_and_shares(run, tiny_recipe, monkeypatch):
     monkeypatch.setattr(benchmark, "PIPELINE_SECONDS", 0.1)
     status, said, _ = run("benchmark", "--config", tiny_recipe, "--size", 32, "--runs", 1)
     assert status == 0
-    for words in ("pipeline", "VGG19", "network", "input", "32", "float32"):
+    for words in ("pipeline", "VGG19", "network", "input"):
         assert words in said
+    row = next(line for line in said.splitlines() if "float32" in line)
+    crop, _, steps, pictures, pipeline, *shares = row.replace("│", " ").split()
+    assert crop == "32"
+    assert float(pictures) == pytest.approx(2 * float(steps), abs=0.2)  # a batch of two
+    assert float(pipeline) > 0
+    assert sum(int(share.rstrip("%")) for share in shares) == pytest.approx(100, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shares"),
+    [
+        ((1.0, 0.9, 0.4), {"VGG19": 0.5, "network": 0.4, "input": 0.1}),
+        ((1.0, 1.1, 0.4), {"VGG19": 0.6, "network": 0.4, "input": 0.0}),  # noise in the times
+        ((1.0, 1.0, 1.2), {"VGG19": 0.0, "network": 1.0, "input": 0.0}),
+    ],
+)
+def test_shares_of_a_step(seconds, shares):
+    from onestroke.train.benchmark import Timing
+
+    step, without_input, without_loss = seconds
+    timing = Timing(128, "float32", 500.0, step, without_input, without_loss, batch=4)
+    assert timing.shares() == pytest.approx(shares)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import typer
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
+from onestroke.command_line import app
 from onestroke.models.transform import TransformNetwork
 from onestroke.stylize.litert import FRUGAL_FLAGS
+from onestroke.train.picture_settings import PictureSettings
+from onestroke.train.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -56,6 +60,34 @@ def test_exports_and_python_snippets_run_and_agree(place: Path) -> None:
         assert np.abs(here - painted["phone"]).max() <= 1
         assert np.abs(here - painted["small"]).mean() <= 2  # its kernels are stored in 8 bits
         assert phone.size == (512, 384)
+
+
+def commands() -> list[str]:
+    """Returns every command of README, guides and recipes, in one line each."""
+    found = []
+    for file in (ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("configs/*.yaml")):
+        text = re.sub(r"^# ?", "", file.read_text(), flags=re.MULTILINE)  # a recipe's comments
+        text = re.sub(r"\\\n\s*", "", text)
+        found += re.findall(r"^ *(onestroke [a-z].*)", text, re.MULTILINE)
+        in_a_sentence = re.findall(r"`(onestroke [a-z][^`]+ -[^`]+)`", text)
+        found += [" ".join(one.split()) for one in in_a_sentence if not one.endswith("…")]
+    return found
+
+
+def test_commands_have_options_and_settings_that_exist() -> None:
+    """Parses each as the command line does, without running it."""
+    group = typer.main.get_command(app)
+    schemas = {"optimize": PictureSettings}
+    assert len(commands()) > 30
+    for line in commands():
+        _, name, *words = shlex.split(line, comments=True)
+        context = group.commands[name].make_context(name, [w for w in words if w != "…"])
+        for override in context.params.get("overrides") or ():
+            key, _, value = override.partition("=")
+            section, _, key = key.partition(".")
+            sections = schemas.get(name, Settings).model_fields
+            assert key in sections[section].annotation.model_fields, line
+            assert value, line
 
 
 def run(words: list[str], place: Path) -> None:

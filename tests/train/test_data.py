@@ -1,6 +1,7 @@
 """Photographs to batches: what decides a batch, what a window shows, what broken files do."""
 
 import io
+import itertools
 import logging
 import sys
 import threading
@@ -8,6 +9,7 @@ import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -164,9 +166,12 @@ class TestBatches:
         for step, batch in enumerate(seen):
             np.testing.assert_array_equal(batch, batches[step])
 
-    def test_pipeline_rate(self, folder: Path) -> None:
-        rate = pipeline_rate(make_batches(open_source(str(folder)), last_step=2), 0.2)
-        assert 10 < rate < 10**6
+    def test_pipeline_rate(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By a clock that every look moves by a second: batches begin at 1, 2, 3 and 4."""
+        clock = SimpleNamespace(perf_counter=itertools.count().__next__)
+        monkeypatch.setattr("onestroke.train.data.time", clock)
+        batches = make_batches(FlatPictures(9), batch=3, last_step=2, workers=1)
+        assert pipeline_rate(batches, 5) == pytest.approx(4 * 3 / 6)
 
 
 class TestWindows:
