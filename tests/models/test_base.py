@@ -1,5 +1,6 @@
 """The style files in the package: small, whole, described, and painting."""
 
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from onestroke.train.run import find_run
 from onestroke.train.settings import read_recipe, resolve
 from onestroke.train.sources import open_source
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 LARGEST = {"base": 4e6, "base_mobile": 5e5}  # bytes
 
 
@@ -54,6 +56,13 @@ def test_every_style_paints_and_the_identity_does_not(name: str, photograph: np.
     assert min(change.values()) > 2 * _distance(own, photograph)
     pictures = list(painted.values())
     assert all(_distance(a, b) > 8 for i, a in enumerate(pictures) for b in pictures[:i])
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_they_paint_what_they_painted_when_they_were_packed(name: str) -> None:
+    paint_coarsely = runpy.run_path(str(GOLDEN / "make.py"))["paint_coarsely"]
+    with np.load(GOLDEN / "painted.npz") as before:
+        np.testing.assert_allclose(paint_coarsely(name), before[name], atol=1)
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
