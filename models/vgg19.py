@@ -13,11 +13,8 @@ from keras import ops
 
 from onestroke.errors import SettingsError
 from onestroke.models.layers import Tensor
-from onestroke.models.vgg19_weights import DEPTHS, WIDTHS, Vgg19Weights
+from onestroke.models.vgg19_weights import EXPECTED_LAYERS, LAYERS, WIDTHS, Vgg19Weights
 
-LAYERS = tuple(
-    f"relu{block}_{layer}" for block, depth in enumerate(DEPTHS, 1) for layer in range(1, depth + 1)
-)
 POOLINGS = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}
 
 
@@ -57,7 +54,7 @@ def loss_network(
     """
     for name in layers:
         if name not in LAYERS:
-            raise SettingsError(f"expected layers relu1_1 to relu5_4 of VGG19; got {name!r}")
+            raise SettingsError(f"{EXPECTED_LAYERS}; got {name!r}")
     if pooling not in POOLINGS:
         raise SettingsError(f"expected pooling max or avg; got {pooling!r}")
     image = keras.Input((None, None, 3), name="image")

@@ -1,6 +1,5 @@
 """The optimisations that networks are measured against, each made once and remembered."""
 
-import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from onestroke.train.descent import (
     descend_by_lbfgs,
     first_picture,
 )
+from onestroke.train.fingerprint import fingerprint_of
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,7 @@ class Baselines:
         goal = reached if self.until_overtaken else -math.inf
         if self.folder is None:
             return self._optimize(loss, photograph, start, goal)
-        digest = hashlib.sha256(f"{key} {start} {self.iterations} {photograph.shape}".encode())
-        digest.update(photograph.tobytes())
-        file = self.folder / f"{digest.hexdigest()[:32]}.npz"
+        file = self.folder / f"{fingerprint_of((key, start, self.iterations), [photograph])}.npz"
         curve = _read(file)
         if curve is None or (curve.stopped and curve.terms[-1]["loss"] > goal):
             curve = self._optimize(loss, photograph, start, goal)

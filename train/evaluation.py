@@ -5,7 +5,6 @@ that begins with noise) and table 1 (its time against that of 500 iterations). A
 begins with the photograph, which is most of the way to the content already, is the stricter test.
 """
 
-import hashlib
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +27,7 @@ from onestroke.train.descent import (
     descend_by_lbfgs,
     first_picture,
 )
+from onestroke.train.fingerprint import arithmetic, fingerprint_of
 from onestroke.train.ingredients import Style
 from onestroke.train.objective import build_objective
 from onestroke.train.picture_settings import STARTS
@@ -291,13 +291,11 @@ def _picture_loss(subject: Subject) -> PictureLoss:
 
 
 def _fingerprint(subject: Subject) -> str:
-    """Returns a text that is the same for equal losses alone."""
-    digest = hashlib.sha256(f"{MEASURED_AS} {HISTORY} {EVALUATIONS} ".encode())
-    digest.update(subject.loss.model_dump_json(exclude={"vgg19"}).encode())
-    digest.update(f"{subject.vgg19.sha256} {list(subject.style.shares)}".encode())
-    for painting in subject.style.pictures:
-        digest.update(f"{painting.shape}".encode() + painting.tobytes())
-    return digest.hexdigest()
+    """Returns a name that is the same for equal losses alone."""
+    loss = subject.loss.model_dump_json(exclude={"vgg19"})
+    about = (loss, subject.vgg19.sha256, [*subject.style.shares])
+    method = (MEASURED_AS, HISTORY, EVALUATIONS, arithmetic())
+    return fingerprint_of((method, about), subject.style.pictures)
 
 
 def _measure(

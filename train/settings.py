@@ -27,6 +27,7 @@ from onestroke import configs
 from onestroke.errors import SettingsError
 from onestroke.machine import gpu_generation
 from onestroke.models.style_file import BUNDLED, IDENTITY, find_style_file
+from onestroke.models.vgg19_weights import EXPECTED_LAYERS, LAYERS
 from onestroke.weights import parse_weights
 
 AMPERE = (8, 0)  # the first generation of NVIDIA's GPUs that multiplies bfloat16
@@ -34,8 +35,6 @@ AMPERE = (8, 0)  # the first generation of NVIDIA's GPUs that multiplies bfloat1
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
-LayerName = Annotated[str, Field(pattern=r"^relu(1_[12]|2_[12]|3_[1-4]|4_[1-4]|5_[1-4])$")]
-LayerWeights = Annotated[dict[LayerName, Positive], Field(min_length=1)]
 
 
 def _weight_by_name(value: Any) -> Any:
@@ -55,6 +54,12 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
 
+def _is_layer(name: str) -> str:
+    if name not in LAYERS:
+        raise ValueError(EXPECTED_LAYERS)
+    return name
+
+
 def _in_order(shares: tuple[float, float]) -> tuple[float, float]:
     if shares[0] > shares[1]:
         raise ValueError("the first share should be the smaller one")
@@ -66,6 +71,8 @@ def _as_styles(value: Any) -> Any:
     return [value] if isinstance(value, str | Mapping) else value
 
 
+LayerName = Annotated[str, AfterValidator(_is_layer)]
+LayerWeights = Annotated[dict[LayerName, Positive], Field(min_length=1)]
 PictureWeights = Annotated[
     dict[str, Positive], Field(min_length=1), BeforeValidator(_weight_by_name)
 ]

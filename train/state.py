@@ -1,6 +1,5 @@
 """What resumes the optimisation of a picture: one small file, whole or not at all."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from onestroke.errors import ModelError, SettingsError
 from onestroke.files import BROKEN_ARRAYS, write_arrays
 from onestroke.train.descent import Descent
+from onestroke.train.fingerprint import fingerprint_of
 from onestroke.train.ingredients import PictureIngredients
 from onestroke.train.picture_settings import PictureSettings
 from onestroke.train.targets import MEASURED_AS
@@ -31,12 +31,9 @@ class State:
 
 
 def fingerprint(settings: PictureSettings, ingredients: PictureIngredients) -> str:
-    """Returns a text that is the same for the same settings, pictures and weights alone."""
-    digest = hashlib.sha256(f"{MEASURED_AS} {settings.model_dump_json()}".encode())
-    digest.update(ingredients.vgg19.sha256.encode())
-    for picture in (ingredients.photograph.pixels, *ingredients.paintings):
-        digest.update(str(picture.shape).encode() + picture.tobytes())
-    return digest.hexdigest()
+    """Returns a name that is the same for equal settings, pictures and weights alone."""
+    about = (MEASURED_AS, settings.model_dump_json(), ingredients.vgg19.sha256)
+    return fingerprint_of(about, [ingredients.photograph.pixels, *ingredients.paintings])
 
 
 def save_state(path: Path, state: State, fingerprint: str) -> None:

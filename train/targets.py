@@ -7,11 +7,9 @@ would outweigh everything else.
 """
 
 import contextlib
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -24,6 +22,7 @@ from onestroke.models.layers import Tensor
 from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.pictures import shrink
+from onestroke.train.fingerprint import arithmetic, fingerprint_of
 from onestroke.train.ingredients import Style
 from onestroke.train.losses import gram_matrix, relative_error, variation
 from onestroke.train.settings import LossSettings
@@ -166,12 +165,8 @@ class _Ruler:
 
 def _fingerprint(style: Style, settings: LossSettings, vgg19: Vgg19Weights) -> str:
     """Returns a name that is the same for equal measures alone."""
-    backend = (keras.__version__, keras.backend.backend(), version(keras.backend.backend()))
     about = (sorted(settings.style), settings.pooling, vgg19.sha256, [*style.shares])
-    digest = hashlib.sha256(repr((MEASURED_AS, backend, about)).encode())
-    for picture in style.pictures:
-        digest.update(f"{picture.shape} {picture.dtype}".encode() + picture.tobytes())
-    return digest.hexdigest()[:32]
+    return fingerprint_of((MEASURED_AS, arithmetic(), about), style.pictures)
 
 
 def _read(file: Path, names: Sequence[str]) -> dict[str, np.ndarray] | None:

@@ -11,10 +11,11 @@ from keras import ops
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.models import vgg19_weights
-from onestroke.models.vgg19 import LAYERS, loss_network
+from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import (
     BUNDLED,
     DEPTHS,
+    LAYERS,
     MEAN_RGB,
     Vgg19Weights,
     load_vgg19_weights,
