@@ -228,13 +228,21 @@ class TransformNetwork(keras.Model):
         self.metadata = metadata or {}
 
     def paint(self, image: Tensor, flow: Flow) -> Tensor:
-        """Connects the layers; ``flow`` brings the style and gathers what is normalised."""
+        """Connects the layers.
+
+        Args:
+            image: ``(batch, height, width, 3)`` RGB float32 in [0, 255].
+            flow: brings the style and gathers what is normalised.
+
+        Returns:
+            The painted pictures, of the shape and range of ``image``.
+        """
         return self.crop(self.paint_uncropped(image, flow), image)
 
     def paint_uncropped(self, image: Tensor, flow: Flow) -> Tensor:
         """Paints up to ``Preset.stride - 1`` rows and columns more than the picture has.
 
-        For runtimes that have no operator to cut a picture of changing size.
+        For runtimes that have no operator to cut a picture of changing size; else as ``paint``.
         """
         x = self.rescaling(image)
         for convolution in self.down:
@@ -254,8 +262,9 @@ class TransformNetwork(keras.Model):
         return {"image": image, "style": style} if self.styles > 1 else image
 
     def moments(self, image: Tensor, style: Tensor | None = None) -> list[Moments]:
-        """Returns the moments that each normalisation in turn takes from the picture.
+        """Returns the moments that each normalisation in turn takes from the pictures.
 
+        ``image`` is as in ``paint``, ``style`` ``(batch, styles)`` float32, the weight of each.
         With those of a whole picture in the ``Flow``, ``paint`` repaints a part of it as if the
         rest were there.
         """

@@ -113,11 +113,22 @@ class NetworkPainter:
         yield from self.tiles(picture, style, moments)
 
     def moments(self, picture: np.ndarray, style: np.ndarray) -> Any:
-        """Returns mean and variance for each normalisation in turn, of a picture seen whole."""
+        """Returns mean and variance for each normalisation in turn, of a picture seen whole.
+
+        Args:
+            picture: (height, width, 3) uint8 RGB.
+            style: (styles,) float32, the weight of each.
+        """
         return self._moments(_as_batch(picture), style[None])
 
     def tiles(self, picture: np.ndarray, style: np.ndarray, moments: Any) -> Iterator[Piece]:
-        """Paints the picture tile by tile, every normalisation with the moments given."""
+        """Paints the picture tile by tile, every normalisation with the moments given.
+
+        Args:
+            picture: (height, width, 3) uint8 RGB.
+            style: (styles,) float32, the weight of each.
+            moments: from ``moments``, of the whole picture.
+        """
         preset = PRESETS[self.network.preset]
         grid = {"side": self.tile_side, "margin": preset.reach, "stride": preset.stride}
         for rows in split(picture.shape[0], **grid):

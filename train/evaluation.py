@@ -216,7 +216,12 @@ def measure_speed(
 
 
 def middle_square(picture: np.ndarray, side: int) -> np.ndarray:
-    """Cuts the largest square from the middle and scales it to ``side`` pixels."""
+    """Cuts the largest square from the middle of a picture and scales it.
+
+    Args:
+        picture: ``(height, width, 3)`` uint8 RGB.
+        side: of the result, in pixels.
+    """
     height, width = picture.shape[:2]
     short = min(height, width)
     top, left = (height - short) // 2, (width - short) // 2

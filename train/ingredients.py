@@ -165,7 +165,11 @@ def find_paintings(styles: Sequence[str]) -> list[str]:
 
 
 def read_styles(settings: StyleSettings) -> list[Style]:
-    """Reads the paintings at the size in which the loss network sees them."""
+    """Reads the paintings at the size in which the loss network sees them.
+
+    Raises:
+        PictureError: one is missing, broken, of one colour or a ribbon.
+    """
     return [
         Style([_read_resized(name, settings.size) for name in blend], list(blend.values()))
         for blend in settings.pictures
@@ -178,7 +182,14 @@ def _read_resized(name: str, short_side: int) -> np.ndarray:
 
 
 def read_painting(name: str) -> np.ndarray:
-    """Reads a style picture in the size of its file; ``bundled`` is the package's own."""
+    """Reads a style picture in the size of its file; ``bundled`` is the package's own.
+
+    Returns:
+        ``(height, width, 3)`` uint8 RGB.
+
+    Raises:
+        PictureError: it is missing, broken, of one colour or a ribbon.
+    """
     pixels = read_picture(BUNDLED_PAINTING if name == "bundled" else Path(name)).pixels
     if max(pixels.shape[:2]) > MAX_ASPECT * min(pixels.shape[:2]):
         raise PictureError(
@@ -191,7 +202,15 @@ def read_painting(name: str) -> np.ndarray:
 
 
 def read_validation(settings: DataSettings) -> list[np.ndarray]:
-    """Reads the first validation photographs; larger ones are scaled down."""
+    """Reads the first validation photographs; larger ones are scaled down.
+
+    Returns:
+        ``(height, width, 3)`` uint8 RGB each.
+
+    Raises:
+        DataError: there is no such source.
+        PictureError: a photograph is broken or too small.
+    """
     source = open_source(settings.validation, split="validation")
     count = min(len(source), settings.validation_count)
     return [_read_validation(source, index, settings.validation_size) for index in range(count)]

@@ -64,6 +64,9 @@ def open_source(source: str | Sequence[str], *, split: Split = "train") -> Photo
             downloaded on first use), `bundled` (the few photographs of this package), or several
             of these, which are read as one collection.
         split: which part of `bundled`, and of a `tfds` source that names none.
+
+    Raises:
+        DataError: there is no such source, or no photograph in it.
     """
     if not isinstance(source, str):
         if not source:
@@ -86,6 +89,10 @@ def read_some(source: str | Sequence[str], count: int, short_side: int) -> dict[
 
     Returns:
         By name, ``(height, width, 3)`` uint8 RGB.
+
+    Raises:
+        DataError: there is no such source, or no photograph in it.
+        PictureError: a photograph is broken.
     """
     photographs = open_source(source, split="validation")
     count = min(count, len(photographs))
