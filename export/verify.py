@@ -133,8 +133,8 @@ def verify(
     )
     if report.operators and report.operators.foreign:
         raise VerificationError(
-            f"expected built-in operators alone; {path.name} holds "
-            f"{', '.join(report.operators.foreign)}"
+            f"expected built-in operators alone; there are {', '.join(report.operators.foreign)}; "
+            "please report it"
         )
     if report.worst.psnr < report.bound:
         raise VerificationError(

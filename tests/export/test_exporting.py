@@ -15,6 +15,7 @@ import onestroke
 from onestroke.errors import ModelError, SettingsError
 from onestroke.export import export, verify
 from onestroke.export.exporting import _write as exporting_write
+from onestroke.export.operators import Operators
 from onestroke.export.options import ExportOptions
 from onestroke.models.style_file import load_network
 from onestroke.models.styles import copy_network
@@ -126,6 +127,8 @@ def test_mistakes(style_file: Path, photographs: dict, tmp_path: Path) -> None:
     tflite = ExportOptions("tflite")
     with pytest.raises(SettingsError, match=r"expected a name that ends in .tflite; received"):
         export(style_file, tmp_path / "wave.lite", tflite, photographs=photographs)
+    with pytest.raises(SettingsError, match="several files; `export_page` writes it"):
+        export(style_file, tmp_path / "page", ExportOptions("web"), photographs=photographs)
     with pytest.raises(SettingsError, match="expected at least one photograph"):
         export(style_file, tmp_path / "wave.tflite", tflite, photographs={})
     with pytest.raises(ModelError, match="no model"):
@@ -141,6 +144,15 @@ def test_mistakes(style_file: Path, photographs: dict, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"cannot write into .*file: .*file is a file"):
         export(style_file, tmp_path / "file" / "wave.tflite", tflite, photographs=photographs)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_foreign_operators_are_refused(
+    style_file: Path, photographs: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Operators, "foreign", ["FlexSort"])
+    with pytest.raises(verify.VerificationError, match=r"built-in .*; there are FlexSort; "):
+        export(style_file, tmp_path / "w.tflite", ExportOptions("tflite"), photographs=photographs)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_int8_measures_its_ranges(style_file: Path, photographs: dict, tmp_path: Path) -> None:

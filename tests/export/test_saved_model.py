@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import onestroke
 from onestroke.errors import ModelError
+from onestroke.export.exporting import describe
+from onestroke.export.options import ExportOptions
 from onestroke.export.saved_model import write_saved_model
 from onestroke.models.style_file import load_network
 from onestroke.models.transform import TransformNetwork
@@ -86,6 +89,16 @@ def test_without_a_style_the_first_one_is_painted(
         fed = {signature.inputs["image"].name: batch}
         served = session.run(signature.outputs["styled"].name, fed)
     assert np.abs(served - expected).max() <= 0.51
+
+
+def test_a_broken_saved_model_is_named(tmp_path: Path, style_file: Path) -> None:
+    folder = tmp_path / "model"
+    network = load_network(style_file)
+    write_saved_model(network, folder, describe(network, ExportOptions("saved_model")))
+    assert onestroke.load(folder).style_names == ("wave", "scream")
+    (folder / "saved_model.pb").write_bytes(b"cut off")
+    with pytest.raises(ModelError, match="model is a broken SavedModel; export it again"):
+        onestroke.load(folder)
 
 
 @pytest.mark.parametrize("content", ["{}", "3", "no JSON"])

@@ -19,6 +19,7 @@ import onestroke
 from onestroke.errors import ModelError, OnestrokeError, SettingsError
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
+from onestroke.stylize.loading import read_training
 from onestroke.train.callbacks import StopWhenDiverged
 from onestroke.train.checkpoint import DivergedError, save_checkpoint
 from onestroke.train.ingredients import Style, read_styles, read_validation
@@ -366,6 +367,17 @@ def test_without_any_good_checkpoint_the_file_is_named(settings, tmp_path, conte
     text = message(train, settings, tmp_path / "run")
     assert text.startswith("expected a checkpoint of this run; ")
     assert "step_0000004.npz is broken or of another network" in text
+
+
+def test_a_run_folder_that_cannot_be_made_is_named(settings, tmp_path):
+    (tmp_path / "file").touch()
+    text = message(RunFolder(tmp_path / "file" / "run").begin, settings)
+    assert text.startswith("expected a --run folder that can be written; ")
+
+
+def test_a_model_without_settings_cannot_be_evaluated(style_file):
+    text = message(read_training, style_file)
+    assert text.startswith("expected a model that knows its training's settings; ")
 
 
 @pytest.mark.parametrize("left", [[], ["folder"], ["folder", ".unfinished.settings.yaml"]])
