@@ -294,7 +294,10 @@ def evaluate(
     report: Annotated[Path, typer.Option(help="The folder for tables, plots and pictures.")],
     style: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH[:WEIGHT]", help="The painting, unless a run folder tells it."),
+        typer.Option(
+            metavar="PATH[:WEIGHT]",
+            help="The painting, unless a run folder tells it; of several styles, those to measure.",
+        ),
     ] = None,
     sizes: Annotated[
         list[int] | None,
@@ -375,24 +378,28 @@ def evaluate(
     out.print(f"Report: {report}")
 
 
-def _as_trained(
+def _paintings_given(
     given: "list[dict[str, float]]", trained: "list[dict[str, float]]"
-) -> "list[dict[str, float]]":
-    """Returns the paintings that the command line names in the order of a network's styles.
+) -> "dict[int, dict[str, float]]":
+    """Returns by the number of a network's style the painting that the command line names for it.
+
+    Styles without one are left out.
 
     Raises:
-        SettingsError: they are not called as those that the network was trained for.
+        SettingsError: one is not called as any that the network was trained for, or as another.
     """
     names = ["+".join(sorted(Path(path).name for path in blend)) for blend in given]
     wanted = ["+".join(sorted(Path(path).name for path in blend)) for blend in trained]
     if names == wanted or len(names) == len(wanted) == 1:
-        return given
-    if sorted(names) != sorted(wanted) or len(set(names)) < len(names):
-        raise SettingsError(
-            f"expected a --style for each of {', '.join(wanted)}; got {', '.join(names)}"
-        )
+        return dict(enumerate(given))
+    for name in names:
+        if names.count(name) > 1 or wanted.count(name) != 1:
+            raise SettingsError(
+                f"expected every --style to be one of {', '.join(wanted)}, each at most once; "
+                f"got {', '.join(names)}"
+            )
     by_name = dict(zip(names, given, strict=True))
-    return [by_name[name] for name in wanted]
+    return {number: by_name[name] for number, name in enumerate(wanted) if name in by_name}
 
 
 def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subject]":
@@ -412,29 +419,29 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     if styles:
         values["style"] = {**values["style"], **replace_styles(find_paintings(styles))}
     settings: Settings = check_settings(apply_overrides(values, overrides), origin=model)
-    blends = _as_trained(settings.style.pictures, trained.style.pictures)
-    for name in (name for blend in blends for name in blend):
+    blends = _paintings_given(settings.style.pictures, trained.style.pictures)
+    for name in (name for blend in blends.values() for name in blend):
         if name != "bundled" and not Path(name).is_file():
             raise SettingsError(
                 f"expected the painting that {model} was trained for; there is no file {name}; "
                 "name it with --style PATH"
             )
     vgg19 = load_vgg19_weights(settings.loss.vgg19)
-    in_order = settings.style.model_copy(update={"pictures": blends})
-    paintings = zip(names, blends, read_styles(in_order), strict=True)
+    measured = settings.style.model_copy(update={"pictures": list(blends.values())})
+    paintings = zip(blends.items(), read_styles(measured), strict=True)
     from onestroke.train.evaluation import Subject  # starts TensorFlow
 
     stylizer, file = load(model), find_model(model)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
     return [
         Subject(
-            name=model if len(stylizer.style_names) == 1 else f"{model}:{name}",
-            paint=partial(stylizer, style={name: 1.0}),
+            name=model if len(stylizer.style_names) == 1 else f"{model}:{names[number]}",
+            paint=partial(stylizer, style={names[number]: 1.0}),
             loss=settings.loss,
             style=style,
             about={"pictures": blend, "size": settings.style.size},
             vgg19=vgg19,
             sha256=sha256,
         )
-        for name, blend, style in paintings
+        for (number, blend), style in paintings
     ]

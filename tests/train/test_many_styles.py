@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,12 +151,26 @@ def test_paintings_are_told_by_their_names_in_any_order(known, tmp_path):
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     paintings = {entry["name"]: entry["style"]["pictures"] for entry in report["models"]}
     assert paintings == {f"{model}:stripes": {stripes: 1}, f"{model}:noise": {noise: 1}}
+    evaluate(models=[model], report=tmp_path / "one", style=[noise], **about)
+    (alone,) = json.loads((tmp_path / "one" / "report.json").read_text())["results"]
+    assert alone == report["results"][1]
     other = str(shutil.copy(noise, tmp_path / "other.png"))
-    for wrong in ([noise], [stripes, other]):
+    (tmp_path / "copies").mkdir()
+    copy = str(shutil.copy(noise, tmp_path / "copies"))
+    for wrong in ([other], [stripes, other], [noise, copy]):
+        names = json.dumps([f"painting_{number}" for number, _ in enumerate(wrong)])
+        got = ", ".join(Path(painting).name for painting in wrong)
         with pytest.raises(
-            OnestrokeError, match=r"expected a --style for each of stripes\.png, noise\.png; got "
+            OnestrokeError,
+            match=f"one of stripes.png, noise.png, each at most once; got {got}",
         ):
-            evaluate(models=[model], report=tmp_path / "none", style=wrong, **about)
+            evaluate(
+                models=[model],
+                report=tmp_path / "none",
+                style=wrong,
+                overrides=[f"style.names={names}"],
+                **about,
+            )
     assert not (tmp_path / "none").exists()
 
 
