@@ -18,8 +18,15 @@ from onestroke.export.options import ExportOptions, Format, Size
 from onestroke.extras import check_tflite
 from onestroke.files import check_writable, write_whole
 from onestroke.models.size import MINIMUM_SIDE
-from onestroke.models.style_file import find_style_file, load_network, style_names
+from onestroke.models.style_file import (
+    IDENTITY,
+    find_style_file,
+    load_network,
+    read_config,
+    style_names,
+)
 from onestroke.stylize.saved_model import DESCRIPTION
+from onestroke.stylize.stylizer import weigh_styles
 
 if TYPE_CHECKING:
     from onestroke.export.verify import Report
@@ -36,6 +43,7 @@ def export(
     options: ExportOptions,
     *,
     photographs: Mapping[str, np.ndarray],
+    style: Mapping[str, float] | None = None,
     representative: Sequence[np.ndarray] = (),
     overwrite: bool = False,
 ) -> "Report":
@@ -46,6 +54,8 @@ def export(
         path: the TFLite file or the folder of the SavedModel to write.
         options: what to export.
         photographs: to compare on, by name, (height, width, 3) uint8 RGB; at least one.
+        style: the weights, by name, of the one style or blend to export; None for all styles, to be
+            chosen and blended by whoever runs the file.
         representative: photographs that ``int8`` measures its ranges on, others than those it is
             compared on; some dozen will do.
         overwrite: replace what is at ``path``.
@@ -66,15 +76,20 @@ def export(
     check_target(path, options, overwrite)
     if options.format == "tflite":
         check_tflite()
+    chosen = _chosen(style_file, style) if style else None
     from onestroke.export.verify import verify
 
     network = load_network(style_file)
+    if chosen:
+        from onestroke.models.styles import take_blend
+
+        network = take_blend(network, chosen)
     description = describe(network, options)
     reports = []
 
     def write(temporary: Path) -> None:
         _write(network, temporary, options, description, representative)
-        reports.append(verify(network, temporary, options, photographs))
+        reports.append(verify(network, temporary, options=options, photographs=photographs))
         report_file.unlink(missing_ok=True)  # it speaks of the export that is now replaced
 
     write_whole(path, write)
@@ -82,6 +97,23 @@ def export(
     text = json.dumps(description | asdict(report) | {"path": path.name}, indent=2) + "\n"
     write_whole(report_file, lambda place: place.write_text(text))
     return report
+
+
+def _chosen(style_file: Path, style: Mapping[str, float]) -> dict[str, float]:
+    """Returns the weights above 0, their sum 1.
+
+    Raises:
+        SettingsError: a style is unknown, no weight is above 0, or the identity's is.
+    """
+    names = style_names(read_config(style_file))
+    weights = zip(names, weigh_styles(style, names), strict=True)
+    chosen = {name: float(weight) for name, weight in weights if weight > 0}
+    if IDENTITY in chosen:
+        raise SettingsError(
+            f"expected paintings alone in a file of one style; received {IDENTITY}; leave it out, "
+            "or export all styles, which an app can fade to it"
+        )
+    return chosen
 
 
 def describe(network: "TransformNetwork", options: ExportOptions) -> dict[str, Any]:
@@ -92,7 +124,7 @@ def describe(network: "TransformNetwork", options: ExportOptions) -> dict[str, A
         "style_names": style_names(network.get_config()),
         "captions": trained.get("captions", {}),
         "preset": network.preset,
-        "image": "RGB in [0, 255], both sides at least 16 pixels",
+        "image": f"RGB in [0, 255], both sides at least {MINIMUM_SIDE} pixels",
         "styled": _describe_output(options),
         "format": options.format,
         "quantize": options.quantize,

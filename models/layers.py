@@ -14,6 +14,9 @@ from keras import ops
 Tensor = Any  # a symbolic or a concrete tensor of whichever Keras backend runs
 Moments = tuple[Tensor, Tensor]
 
+# Said wherever Keras would else go by the user's own keras.json.
+CHANNELS = "channels_last"
+
 register = keras.saving.register_keras_serializable(package="onestroke")
 
 # Deviations before normalisation reach 4,337 on real photographs; squared, that is beyond the
@@ -87,7 +90,7 @@ class ConvolutionByColumns(keras.layers.Conv2D):
         kernel = ops.transpose(kernel, (0, 2, 1, 3, 4))  # first the column within a copy
         kernel = ops.reshape(kernel, (height, 3, 3 * channels, filters))
         copies = ops.concatenate([x[:, :, :-6], x[:, :, 3:-3], x[:, :, 6:]], axis=-1)
-        return ops.conv(copies, kernel, padding="valid")
+        return ops.conv(copies, kernel, padding="valid", data_format=CHANNELS)
 
 
 @register
@@ -106,7 +109,8 @@ class ConvolutionByBlocks(keras.layers.Conv2D):
             for row in (0, 1)
             for column in (0, 1)
         ]
-        blocks = ops.conv(x, ops.concatenate(moved, axis=-1), strides=2, padding="valid")
+        kernel = ops.concatenate(moved, axis=-1)
+        blocks = ops.conv(x, kernel, strides=2, padding="valid", data_format=CHANNELS)
         return ops.depth_to_space(blocks, 2)
 
 
@@ -125,7 +129,8 @@ class SubpixelConvolution(keras.layers.Conv2D):
 
     def call(self, x: Tensor) -> Tensor:
         """Returns twice the height and width of the plain convolution, a quarter its channels."""
-        x = ops.depth_to_space(ops.conv(x, self.kernel, padding="valid"), 2)
+        x = ops.conv(x, self.kernel, padding="valid", data_format=CHANNELS)
+        x = ops.depth_to_space(x, 2)
         for axis, cut in CUTS.items():
             x = _filter(ops.concatenate([x, cut(x, -1, None)], axis=axis), (0.5, 0.5), axis)
         return x
@@ -198,7 +203,7 @@ def _filter(x: Tensor, taps: tuple[float, ...], axis: int) -> Tensor:
     kernel = ops.tile(
         ops.reshape(ops.convert_to_tensor(taps, x.dtype), shape), (1, 1, x.shape[-1], 1)
     )
-    return ops.depthwise_conv(x, kernel, padding="valid")
+    return ops.depthwise_conv(x, kernel, padding="valid", data_format=CHANNELS)
 
 
 @register

@@ -43,6 +43,11 @@ def find_style_file(model: Path | str) -> Path:
         ModelError: there is none, or it is unfinished, broken, or of another kind.
     """
     path = BUNDLED.get(str(model)) or Path(model).expanduser()
+    if path.suffix == ".tflite" or (path / "saved_model.pb").is_file():
+        raise ModelError(
+            f"expected a style file; {model} is an export, which can only paint; name the run or "
+            "the .keras file that it was made from"
+        )
     if path.is_dir():
         path = _of_run(path)
     read_config(path)

@@ -1,10 +1,12 @@
 """Moving styles between networks: the rows of scale and shift beside the layers that all share."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from onestroke.models.style_file import style_names
 from onestroke.models.transform import TransformNetwork
 
 ROWS = ("scale", "shift")
@@ -27,6 +29,27 @@ def copy_network(source: TransformNetwork, target: TransformNetwork, blends: np.
             continue  # yet to be learnt
         values = known[mine.path]
         mine.assign(blends @ values if is_row(mine) else values)
+
+
+def take_blend(source: TransformNetwork, style: Mapping[str, float]) -> TransformNetwork:
+    """Returns a network of one style, a blend of those of another network.
+
+    Args:
+        source: the network with the styles.
+        style: weights above 0 by name, their sum 1, the identity not among them, which would be
+            normalised otherwise; the new style is called by all these names.
+    """
+    names = style_names(source.get_config())
+    captions = source.metadata.get("captions", {})
+    name = "+".join(style)
+    metadata = {
+        **source.metadata,
+        "style_names": [name],
+        "captions": {name: captions[name]} if name in captions else {},
+    }
+    network = TransformNetwork(source.preset, 1, metadata)
+    copy_network(source, network, np.array([[style.get(name, 0.0) for name in names]]))
+    return network
 
 
 def join_networks(

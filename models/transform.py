@@ -17,6 +17,7 @@ import keras
 
 from onestroke.errors import ModelError
 from onestroke.models.layers import (
+    CHANNELS,
     ConditionalAffine,
     ConditionalInstanceNorm,
     ConvolutionByBlocks,
@@ -129,7 +130,9 @@ class Convolution:
             if upsample
             else ReflectPadding(kernel // 2, name=f"{name}_padding")
         )
-        self.convolution = kind(channels, kernel, strides=stride, use_bias=False, name=name)
+        self.convolution = kind(
+            channels, kernel, strides=stride, use_bias=False, data_format=CHANNELS, name=name
+        )
         self.norm = ConditionalInstanceNorm(styles, identity=identity, name=f"{name}_norm")
         self.relu = keras.layers.ReLU(name=f"{name}_relu") if relu else None
 
@@ -204,7 +207,12 @@ class TransformNetwork(keras.Model):
         ]
         self.last_padding = ReflectPadding(last.kernel // 2, name="last_padding")
         # From here on in 32 bits at any precision: 16-bit floats cannot hold 255 shades.
-        options = {"use_bias": False, "name": "last", "dtype": "float32"}
+        options = {
+            "use_bias": False,
+            "data_format": CHANNELS,
+            "name": "last",
+            "dtype": "float32",
+        }
         self.last = (
             ConvolutionByBlocks(last.channels, last.kernel, **options)
             if last.scale == 1

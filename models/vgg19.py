@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from onestroke.errors import SettingsError
-from onestroke.models.layers import Tensor
+from onestroke.models.layers import CHANNELS, Tensor
 from onestroke.models.vgg19_weights import EXPECTED_LAYERS, LAYERS, WIDTHS, Vgg19Weights
 
 POOLINGS = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}
@@ -62,12 +62,13 @@ def loss_network(
     minus_mean = [-float(mean) for mean in weights.mean]
     x = keras.layers.Rescaling(1.0, offset=minus_mean, dtype="float32", name="minus_mean")(image)
     features = {}
+    options: dict[str, Any] = {"data_format": CHANNELS, "dtype": dtype}
     for name in LAYERS[: 1 + max(LAYERS.index(name) for name in layers)]:
         block, layer = block_and_layer(name)
         if block > 1 and layer == 1:
-            x = POOLINGS[pooling](2, name=f"pool{block - 1}", dtype=dtype)(x)
+            x = POOLINGS[pooling](2, name=f"pool{block - 1}", **options)(x)
         x = EdgePadding(name=f"padding{block}_{layer}", dtype=dtype)(x)
-        x = keras.layers.Conv2D(WIDTHS[block - 1], 3, activation="relu", name=name, dtype=dtype)(x)
+        x = keras.layers.Conv2D(WIDTHS[block - 1], 3, activation="relu", name=name, **options)(x)
         if name in layers:
             features[name] = x
     network = keras.Model(image, {name: features[name] for name in layers}, name="vgg19")

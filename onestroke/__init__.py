@@ -12,9 +12,12 @@ __all__ = ["__version__", "load"]
 
 # Found when first asked for: `import onestroke` and `onestroke --help` start no TensorFlow.
 _HOMES = {"load": "onestroke.stylize.loading"}
+_ROOMS = ("models", "train", "stylize", "export")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

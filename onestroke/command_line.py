@@ -5,12 +5,13 @@ import errno
 import io
 import os
 import sys
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from onestroke import __version__, terminal
-from onestroke.errors import OnestrokeError, is_out_of_memory
+from onestroke.errors import OnestrokeError, SettingsError, is_out_of_memory
 from onestroke.learning_commands import evaluate, optimize, train
 from onestroke.using_commands import (
     benchmark,
@@ -24,7 +25,7 @@ from onestroke.using_commands import (
 
 app = typer.Typer(
     help="Train a painting into a network that repaints any picture in one forward pass.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -51,10 +52,13 @@ def main() -> None:
         # A name that the terminal's encoding lacks does not stop what it is the name of.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except OnestrokeError as error:
         print(f"onestroke: {error}", file=sys.stderr)
         sys.exit(error.status)
+    except typer.TyperException as error:
+        print(f"onestroke: {_in_one_line(error)}", file=sys.stderr)
+        sys.exit(OnestrokeError.status)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             mistake = "the disk is full; make room and try again"
@@ -71,6 +75,31 @@ def main() -> None:
         sys.exit(OnestrokeError.status)
 
 
+def _in_one_line(error: typer.TyperException) -> str:
+    """What is wrong with the options of a command, and where they are explained."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "onestroke"
+    mistake = " ".join(error.format_message().split()).rstrip(".")
+    return f"{mistake}; see `{command} --help`"
+
+
+def _check_backend(command: str | None) -> None:
+    """Settles which of Keras' backends computes: only training can do with JAX.
+
+    Raises:
+        SettingsError: it is unknown, or not installed.
+    """
+    if command != "train":
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        return
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend not in ("tensorflow", "jax") or find_spec(backend) is None:
+        raise SettingsError(
+            f"expected KERAS_BACKEND to be tensorflow, or jax where that is installed; "
+            f"got {backend}; unset it"
+        )
+
+
 def _say_version(asked: bool) -> None:
     if asked:
         print(f"onestroke {__version__}")
@@ -79,6 +108,7 @@ def _say_version(asked: bool) -> None:
 
 @app.callback()
 def common(
+    context: typer.Context,
     show_everything: Annotated[
         bool, typer.Option("--verbose", help="Show TensorFlow's own messages.")
     ] = False,
@@ -88,6 +118,10 @@ def common(
     ] = False,
 ) -> None:
     """Options that stand before the command."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit
+    _check_backend(context.invoked_subcommand)
     terminal.verbose = show_everything
     # Else TensorFlow takes the whole memory of a GPU, and a second process finds none.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

@@ -268,7 +268,7 @@ def _open_start(start: str) -> "Callable[[np.ndarray], np.ndarray] | None":
     """Opens the picture to begin with, or the model that paints it."""
     from onestroke.models.style_file import painted_styles
     from onestroke.pictures import SUFFIXES, read_picture
-    from onestroke.stylize.loading import load
+    from onestroke.stylize.loading import load, read_style_names
     from onestroke.train.picture_settings import STARTS
 
     if start in STARTS:
@@ -276,13 +276,12 @@ def _open_start(start: str) -> "Callable[[np.ndarray], np.ndarray] | None":
     if start.lower().endswith(SUFFIXES):
         picture = read_picture(start).pixels
         return lambda photograph: picture
-    model = load(start)
-    if len(painted_styles(model.style_names)) > 1:
+    if len(painted_styles(read_style_names(start))) > 1:
         raise SettingsError(
             f"expected a model of one style to begin with; {start} has several; paint with one "
             "(onestroke stylize) and name the picture with --start"
         )
-    return model
+    return load(start)
 
 
 def evaluate(
@@ -372,7 +371,7 @@ def evaluate(
         "until_overtaken": until_overtaken,
         "models": [subject.describe() for subject in subjects],
     }
-    write_report(report, results, speeds, about)
+    write_report(report, results, speeds=speeds, about=about)
     for table in as_tables(results, speeds):
         out.print(table)
     out.print(f"Report: {report}")

@@ -127,6 +127,7 @@ def read_picture(
             if shrink_to is not None:
                 image.draft(None, (shrink_to, shrink_to))
             image.load()
+            _check_depth(image, name)
             return _to_picture(_turn_upright(image), image.info.get("icc_profile"))
     except (PictureError, MemoryError):
         raise
@@ -294,6 +295,15 @@ def _check_size(image: Image.Image, name: str) -> None:
         )
 
 
+def _check_depth(image: Image.Image, name: str) -> None:
+    deep = image.mode == "F"
+    if image.mode == "I":  # of 16 bits, unless their values say otherwise
+        values = np.array(image)
+        deep = bool(values.min() < 0 or values.max() > 65535)
+    if deep:
+        raise PictureError(f"{name} has 32 bits a channel; expected 8 or 16; save it so")
+
+
 def _turn_upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -304,8 +314,6 @@ def _turn_upright(image: Image.Image) -> Image.Image:
 
 
 def _to_picture(image: Image.Image, profile: bytes | None) -> Picture:
-    if image.mode == "F":
-        raise ValueError("floating-point pixels; expected 8 or 16 bits per channel")
     if image.mode.startswith("I"):
         base, alpha = _from_deep_gray(image)
     else:
@@ -321,8 +329,6 @@ def _to_picture(image: Image.Image, profile: bytes | None) -> Picture:
 def _from_deep_gray(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
     """16 bits of gray to 8. Pillow's own `convert("L")` would clip all above 255 to white."""
     values = np.array(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise ValueError("32-bit pixels; expected 8 or 16 bits per channel")
     gray = ((values + 128) // 257).astype(np.uint8)  # 65535 = 255 * 257, rounded to the nearest
     clear = image.info.get("transparency")
     alpha = None if clear is None else np.where(values == clear, 0, 255).astype(np.uint8)

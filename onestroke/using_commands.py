@@ -16,7 +16,10 @@ REPRESENTATIVE = 32  # photographs that int8 measures its ranges on; more change
 
 
 def stylize(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT…", help="Pictures or folders.")],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT…", help="Pictures or folders.", readable=False),
+    ],
     output: Annotated[Path, typer.Option(help="A picture for one input, else a folder.")],
     model: Annotated[Path, typer.Option(help="A style file, a finished run or an export.")] = BASE,
     style: Annotated[
@@ -24,7 +27,7 @@ def stylize(
         typer.Option(metavar="NAME[:WEIGHT]", help="A style of the model; several are blended."),
     ] = None,
     strength: Annotated[
-        float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")
+        float, typer.Option(help="From 0, the photograph, to 1, the full style.")
     ] = 1.0,
     preserve_color: Annotated[
         bool, typer.Option("--preserve-color", help="Keep the photograph's colours.")
@@ -32,9 +35,13 @@ def stylize(
     max_size: Annotated[
         int | None, typer.Option(help="Longest side of the result, in pixels.")
     ] = None,
+    paint_size: Annotated[
+        int | None,
+        typer.Option(help="Paint at this long side and enlarge: larger strokes, the same size."),
+    ] = None,
 ) -> None:
     """Paint pictures in one forward pass each."""
-    from onestroke.stylize.files import FileResult, stylize_files
+    from onestroke.stylize.files import FileResult, PaintOptions, stylize_files
 
     done = 0
 
@@ -44,22 +51,15 @@ def stylize(
         outcome = f"onestroke: {result.error}" if result.error else f"{result.target}"
         out.print(f"{done}/{count}  {result.seconds:.1f} s  {outcome}")
 
+    weights = parse_weights(style) if style else None
+    options = PaintOptions(strength, preserve_color, weights, max_size, paint_size)
     with quiet_tensorflow():
-        results = stylize_files(
-            inputs,
-            model,
-            output,
-            strength=strength,
-            preserve_color=preserve_color,
-            style=parse_weights(style) if style else None,
-            max_size=max_size,
-            report=report,
-        )
+        results = stylize_files(inputs, model, output=output, options=options, report=report)
     broken = [result for result in results if result.error]
     if broken:
         raise OnestrokeError(
-            f"expected {len(results)} readable pictures; {len(broken)} could not be painted: "
-            f"{', '.join(str(result.source) for result in broken)}"
+            f"{len(broken)} of {len(results)} pictures could not be painted, for the reasons "
+            f"above: {', '.join(str(result.source) for result in broken)}"
         )
 
 
@@ -79,7 +79,8 @@ def styles(
 
 def gallery(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO…", help="Pictures or folders; 64 at most.")
+        list[Path],
+        typer.Argument(metavar="PHOTO…", help="Pictures or folders; 64 at most.", readable=False),
     ],
     output: Annotated[Path, typer.Option(help="The page, .html; a .png is written beside it.")],
     models: Annotated[
@@ -103,6 +104,12 @@ def export(
     ],
     kind: Annotated[str, typer.Option("--format", help="saved_model, tflite or web.")],
     output: Annotated[Path, typer.Option(help="The .tflite file or the folder to write.")],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:WEIGHT]", help="The one style, or blend, to export; else all styles."
+        ),
+    ] = None,
     quantize: Annotated[
         str | None,
         typer.Option(
@@ -133,6 +140,8 @@ def export(
         raise SettingsError(f"expected one --model for {kind}; received {len(models)}")
     if data and quantize != "int8":
         raise SettingsError("--data belongs to --quantize int8, which measures its ranges on it")
+    if style and kind == "web":
+        raise SettingsError("--style belongs to saved_model and tflite; a page offers every style")
     compared = open_source("bundled", split="validation")
     side = max(options.size or (512,))
     pictures: dict[str, Any] = {
@@ -146,7 +155,8 @@ def export(
         if kind == "web":
             reports = export_page(models, output, options, **pictures)
         else:
-            reports = [export_style(models[0], output, options, **pictures)]
+            weights = parse_weights(style) if style else None
+            reports = [export_style(models[0], output, options, style=weights, **pictures)]
         from onestroke.export.verify import as_table
     for report in reports:
         out.print(as_table(report))

@@ -18,8 +18,9 @@ from onestroke.pictures import (
     write_picture,
 )
 from onestroke.stylize.jobs import Job, plan_jobs
-from onestroke.stylize.loading import load
+from onestroke.stylize.loading import load, read_style_names
 from onestroke.stylize.strength import check_strength
+from onestroke.stylize.stylizer import weigh_styles
 
 Paint = Callable[[np.ndarray], np.ndarray]
 
@@ -41,15 +42,40 @@ class FileResult:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class PaintOptions:
+    """How pictures are painted.
+
+    Attributes:
+        strength: from 0, the photograph, to 1, the full style.
+        preserve_color: keep the photograph's colours under the painting's strokes.
+        style: the weight of each style, of a network that holds several; None takes the first.
+        max_size: shrink pictures whose long side is longer than this.
+        paint_size: paint at this long side, and enlarge the paint to the picture's size.
+    """
+
+    strength: float = 1.0
+    preserve_color: bool = False
+    style: Mapping[str, float] | None = None
+    max_size: int | None = None
+    paint_size: int | None = None
+
+    def check(self) -> None:
+        """Raises a SettingsError for a value out of its range."""
+        check_strength(self.strength)
+        for name, size in (("maximal", self.max_size), ("paint", self.paint_size)):
+            if size is not None and size < MINIMUM_SIDE:
+                raise SettingsError(
+                    f"expected a {name} size of {MINIMUM_SIDE} pixels or more; received {size}"
+                )
+
+
 def stylize_files(
     inputs: Sequence[Path | str],
     model: Path | str,
-    output: Path | str,
     *,
-    strength: float = 1.0,
-    preserve_color: bool = False,
-    style: Mapping[str, float] | None = None,
-    max_size: int | None = None,
+    output: Path | str,
+    options: PaintOptions | None = None,
     report: Callable[[FileResult, int], None] | None = None,
 ) -> list[FileResult]:
     """Paints pictures and folders of pictures.
@@ -62,10 +88,7 @@ def stylize_files(
         model: what ``onestroke.load`` takes.
         output: a file, if the one input is a picture and the name ends in a picture's suffix;
             else a folder, in which those of the inputs are rebuilt.
-        strength: from 0, the photograph, to 1, the full style.
-        preserve_color: keep the photograph's colours under the painting's strokes.
-        style: the weight of each style, of a network that holds several; None takes the first.
-        max_size: shrink pictures whose long side is longer than this.
+        options: how they are painted.
         report: called after every picture with what became of it and how many there are in all.
 
     Returns:
@@ -75,25 +98,23 @@ def stylize_files(
         OnestrokeError: an input, the model or an option is wrong as a whole; nothing is written
             then, and most such mistakes are found before TensorFlow starts.
     """
+    options = options or PaintOptions()
+    options.check()
     jobs = plan_jobs(inputs, output)
-    check_strength(strength)
-    _check_max_size(max_size)
-    stylizer = load(model)
-    stylizer.style_weights(style)  # an unknown style is no fault of the pictures
-    paint = partial(stylizer, strength=strength, preserve_color=preserve_color, style=style)
+    weigh_styles(options.style, read_style_names(model))
+    paint = partial(
+        load(model),
+        strength=options.strength,
+        preserve_color=options.preserve_color,
+        style=options.style,
+        paint_size=options.paint_size,
+    )
     results = []
     for job in jobs:
-        results.append(_paint_file(job, paint, max_size))
+        results.append(_paint_file(job, paint, options.max_size))
         if report:
             report(results[-1], len(jobs))
     return results
-
-
-def _check_max_size(max_size: int | None) -> None:
-    if max_size is not None and max_size < MINIMUM_SIDE:
-        raise SettingsError(
-            f"expected a maximal size of {MINIMUM_SIDE} pixels or more; received {max_size}"
-        )
 
 
 def _paint_file(job: Job, paint: Paint, max_size: int | None) -> FileResult:
@@ -117,4 +138,10 @@ def _read(source: Path, max_size: int | None) -> Picture:
     if max_size is None:
         return picture
     alpha = None if picture.alpha is None else shrink(picture.alpha, max_size)
-    return Picture(shrink(picture.pixels, max_size), alpha)
+    pixels = shrink(picture.pixels, max_size)
+    if min(pixels.shape[:2]) < MINIMUM_SIDE <= min(picture.pixels.shape[:2]):
+        raise PictureError(
+            f"expected {MINIMUM_SIDE} pixels a side or more; {source} would be {pixels.shape[0]}x"
+            f"{pixels.shape[1]} (height x width); choose a larger --max-size or leave it out"
+        )
+    return Picture(pixels, alpha)

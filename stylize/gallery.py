@@ -108,7 +108,10 @@ def _check(paths: Sequence[Path], output: Path, sheet: Path) -> None:
         )
     for file in (output, sheet):
         check_file(file)
-    if lost := first_overwritten((output, sheet), paths):
+    lost = first_overwritten((output, sheet), paths)
+    if sheet.exists() and not output.exists():
+        lost = sheet  # nobody named it
+    if lost:
         raise SettingsError(f"expected another --output; the gallery would overwrite {lost}")
 
 

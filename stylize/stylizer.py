@@ -9,12 +9,16 @@ import numpy as np
 from onestroke.errors import SettingsError
 from onestroke.models.size import MINIMUM_SIDE
 from onestroke.models.style_file import IDENTITY
-from onestroke.pictures import PictureError
+from onestroke.pictures import PictureError, resize, shrink, to_bytes
 from onestroke.stylize.colour import keep_colours
 from onestroke.stylize.strength import check_strength, fade
 
 # Full HD and a little more: there a johnson takes 1.2 GB as a TFLite file and 2.4 as a SavedModel.
 EXPORTED_PIXELS = 2**21
+
+# No network gives a photograph back exactly (base: to some 16 shades), so under this strength its
+# paint also fades into the photograph; `export/page/page.js` has the same number.
+FADED_UP_TO = 0.2
 
 Region = tuple[slice, slice]
 Piece = tuple[Region, np.ndarray]
@@ -72,6 +76,7 @@ class Stylizer:
         strength: float = 1.0,
         preserve_color: bool = False,
         style: Mapping[str, float] | None = None,
+        paint_size: int | None = None,
     ) -> np.ndarray:
         """Paints one picture.
 
@@ -79,11 +84,14 @@ class Stylizer:
             picture: (height, width, 3) uint8 RGB in [0, 255], both sides at least 16.
             strength: in [0, 1], from the photograph (0, given back exactly) to the painted
                 picture (1): a way between styles in a network that has learnt to give photographs
-                back, else a cross-fade of pixels.
+                back, where only what is under 0.2 also fades into the photograph's own pixels;
+                else a cross-fade of pixels.
             preserve_color: take the luminance of the painted picture and the chroma of the
                 photograph.
             style: the weight of each style by its name, of a network that holds several; only
                 their proportions count. None takes the first.
+            paint_size: long side in pixels at which a larger picture is painted; the paint is then
+                enlarged, and with it the strokes.
 
         Returns:
             (height, width, 3) uint8 RGB in [0, 255], the size of the picture.
@@ -94,41 +102,61 @@ class Stylizer:
         """
         check_picture(picture)
         check_strength(strength)
-        weights = self.style_weights(style)
+        weights = weigh_styles(style, self.style_names)
         if strength == 0:
             return picture.copy()
         if IDENTITY in self.style_names:
-            back = self.style_weights({IDENTITY: 1.0})
-            weights, strength = back + np.float32(strength) * (weights - back), 1.0
+            back = weigh_styles({IDENTITY: 1.0}, self.style_names)
+            weights = back + np.float32(strength) * (weights - back)
+            strength = min(1.0, strength / FADED_UP_TO)
         result = np.empty_like(picture)
-        for region, painted in self.painter.pieces(picture, weights):
+        for region, painted in self._pieces(picture, weights, paint_size):
             photograph = picture[region]
             if preserve_color:
                 painted = keep_colours(photograph, painted)
             result[region] = fade(photograph, painted, strength)
         return result
 
-    def style_weights(self, style: Mapping[str, float] | None) -> np.ndarray:
-        """Returns the weight of each style in turn, ``(styles,)`` float32, their sum 1.
+    def _pieces(
+        self, picture: np.ndarray, weights: np.ndarray, paint_size: int | None
+    ) -> Iterator[Piece]:
+        if paint_size is None or max(picture.shape[:2]) <= paint_size:
+            yield from self.painter.pieces(picture, weights)
+            return
+        small = shrink(picture, paint_size)
+        check_picture(small)
+        paint = np.empty_like(small)
+        for region, painted in self.painter.pieces(small, weights):
+            paint[region] = to_bytes(painted)
+        height, width = picture.shape[:2]
+        yield (slice(0, height), slice(0, width)), resize(paint, (height, width)).astype(np.float32)
 
-        Raises:
-            SettingsError: a style is unknown, or the weights are no proportions.
-        """
-        names = self.style_names
-        if style is None:
-            style = {names[0]: 1.0}
-        for name in style:
-            if name not in names:
-                raise SettingsError(
-                    f"expected a style of {', '.join(names)}; received {name!r}{_hint(name, names)}"
-                )
-        weights = np.array([style.get(name, 0.0) for name in names], np.float32)
-        if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.sum() > 0):
-            received = ", ".join(f"{name}:{weight:g}" for name, weight in style.items()) or "none"
+
+def weigh_styles(style: Mapping[str, float] | None, names: Sequence[str]) -> np.ndarray:
+    """Returns the weight of each style of a network in turn, ``(styles,)`` float32, their sum 1.
+
+    Args:
+        style: weights by name, of which only the proportions count; None for the first.
+        names: of the network's styles.
+
+    Raises:
+        SettingsError: a style is unknown, or the weights are no proportions.
+    """
+    if style is None:
+        style = {names[0]: 1.0}
+    for name in style:
+        if name not in names:
             raise SettingsError(
-                f"expected style weights of 0 or more, one of them above 0; received {received}"
+                f"expected a style of {', '.join(names)}; received {name!r}{_hint(name, names)}"
             )
-        return weights / weights.sum()
+    weights = np.array([style.get(name, 0.0) for name in names], np.float64)
+    if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.max() > 0):
+        received = ", ".join(f"{name}:{weight:g}" for name, weight in style.items()) or "none"
+        raise SettingsError(
+            f"expected style weights of 0 or more, one of them above 0; received {received}"
+        )
+    weights /= weights.max()  # the sum of very large ones would be infinite
+    return (weights / weights.sum()).astype(np.float32)
 
 
 def _hint(name: str, names: Sequence[str]) -> str:
@@ -142,8 +170,8 @@ def check_whole(picture: np.ndarray) -> None:
     if height * width > EXPORTED_PIXELS:
         raise PictureError(
             f"expected a picture of {EXPORTED_PIXELS / 1e6:.1f} megapixels at most, which an "
-            f"exported file sees whole; received {height}x{width}; shrink it with --max-size, or "
-            "paint it with the style file, in tiles"
+            f"exported file sees whole; received {height}x{width}; shrink it with --max-size, "
+            "paint it at a smaller --paint-size, or with the style file, in tiles"
         )
 
 

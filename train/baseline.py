@@ -58,14 +58,14 @@ class Baselines:
         self.until_overtaken = until_overtaken
 
     def find(
-        self, loss: PictureLoss, key: str, photograph: np.ndarray, start: str, reached: float
+        self, loss: PictureLoss, photograph: np.ndarray, *, key: str, start: str, reached: float
     ) -> Curve:
         """Returns the optimisation of a photograph, made now or before.
 
         Args:
             loss: what is made small.
-            key: the same for equal losses alone.
             photograph: ``(height, width, 3)`` uint8 RGB.
+            key: the same for equal losses alone.
             start: ``noise`` or ``photograph``.
             reached: the loss of the network's picture.
         """
@@ -92,7 +92,9 @@ class Baselines:
             return terms["loss"] > goal
 
         if curve[0]["loss"] > goal:
-            descend_by_lbfgs(loss, content, descent, self.iterations, after)
+            descend_by_lbfgs(
+                loss, content, descent=descent, iterations=self.iterations, after=after
+            )
         stopped = curve[-1]["loss"] <= goal
         return Curve(curve, to_bytes(descent.picture), stopped)
 

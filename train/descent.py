@@ -106,6 +106,7 @@ class Descent:
 def descend_by_lbfgs(
     loss: PictureLoss,
     content: Mapping[str, Tensor],
+    *,
     descent: Descent,
     iterations: int,
     after: AfterIteration,
@@ -156,10 +157,10 @@ def descend_by_lbfgs(
 def descend_by_adam(
     loss: PictureLoss,
     content: Mapping[str, Tensor],
+    *,
     descent: Descent,
     iterations: int,
     after: AfterIteration,
-    *,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
 ) -> None:
     """Adam (Kingma and Ba 2015), each step cut to [0, 255].

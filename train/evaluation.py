@@ -250,7 +250,8 @@ def _evaluate(
         for start in starts:
             show(f"  {name}, optimised from {start}")
             reached = pictures[-1].figures["loss"]
-            curves[start].append(baselines.find(loss, key, photograph, start, reached))
+            curve = baselines.find(loss, photograph, key=key, start=start, reached=reached)
+            curves[start].append(curve)
     own = [_qualities(painting, colours) for painting in style.pictures]
     return Result(
         model=subject.name,
@@ -280,13 +281,14 @@ def _speed(subject: Subject, photograph: np.ndarray) -> Speed:
         return True
 
     descent = Descent(first_picture("noise", photograph))
-    descend_by_lbfgs(loss, loss.content_of(photograph), descent, WARMUP + TIMED, after)
-    iterations = np.diff(ends) - passes[:-1]
+    content, iterations = loss.content_of(photograph), WARMUP + TIMED
+    descend_by_lbfgs(loss, content, descent=descent, iterations=iterations, after=after)
+    alone = np.diff(ends) - passes[:-1]
     return Speed(
         subject.name,
         len(photograph),
         passes=passes[WARMUP:],
-        iterations=[float(seconds) for seconds in iterations[WARMUP - 1 :]],
+        iterations=[float(seconds) for seconds in alone[WARMUP - 1 :]],
     )
 
 

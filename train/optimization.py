@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -197,8 +198,9 @@ class Optimization:
             show(Progress(self.iteration, self.iterations, terms), picture)
             return not stop.is_set()
 
+        step: dict[str, Any] = {"descent": state.descent, "iterations": count, "after": after}
         if options.method == "l-bfgs":
-            descend_by_lbfgs(loss, content, state.descent, count, after)
+            descend_by_lbfgs(loss, content, **step)
             if state.iteration < begun + count and not stop.is_set():
                 logger.warning("no step makes the loss smaller after iteration %d", self.iteration)
                 state.iteration = options.iterations
@@ -208,7 +210,7 @@ class Optimization:
             rate = keras.optimizers.schedules.CosineDecay(
                 options.learning_rate, options.iterations, alpha=ADAM_FALLS_TO
             )
-            descend_by_adam(loss, content, state.descent, count, after, learning_rate=rate)
+            descend_by_adam(loss, content, **step, learning_rate=rate)
 
     def _save(self) -> None:
         if self.state_file:

@@ -25,6 +25,7 @@ COLOURS = ("#b3402e", "#3c6e8f", "#6a8f3c")  # of the network, then of each star
 def write_report(
     folder: Path,
     results: Sequence[Result],
+    *,
     speeds: Sequence[Speed],
     about: Mapping[str, Any],
 ) -> None:

@@ -122,7 +122,7 @@ class RunFolder:
         """
         if not self.exists:
             raise ModelError(
-                f"expected a run folder with settings.yaml; {self.path} has none; "
+                f"expected a run folder with {RUN_SETTINGS}; {self.path} has none; "
                 "begin a run with --config"
             )
         return read_recipe(self.settings_file)

@@ -20,6 +20,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -88,6 +90,17 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_truth(cls, value: Any, info: ValidationInfo) -> Any:
+        """Keeps pydantic from reading ``true`` as 1."""
+        if (
+            isinstance(value, bool)
+            and cls.model_fields[info.field_name or ""].annotation is not bool
+        ):
+            raise ValueError("expected a number or a name, not true or false")
+        return value
+
 
 class NetworkSettings(Section):
     """The transformation network.
@@ -148,6 +161,12 @@ class StyleSettings(Section):
         names = self.all_names()
         if IDENTITY in names[:count]:
             raise ValueError(f"{IDENTITY} is kept for the identity; set style.names")
+        for name in names:
+            if not name or parse_weights([name]) != {name: 1.0}:
+                raise ValueError(
+                    f"expected names that are not empty and do not end in a weight; got {name!r}; "
+                    "set style.names"
+                )
         if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
             raise ValueError(f"{twice[0]} would name two styles; set style.names")
         if unknown := self.captions.keys() - set(names):
@@ -312,9 +331,9 @@ def read_yaml(path: Path, packaged: Mapping[str, Path] | None = None) -> dict[st
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        names = f" or one of {', '.join(sorted(packaged))}" if packaged else ""
+        names = f", or one of {', '.join(sorted(packaged))}" if packaged else ""
         raise SettingsError(
-            f"expected a recipe, a file{names}; cannot read {path} ({error.strerror})"
+            f"expected the file of a recipe{names}; cannot read {path} ({error.strerror})"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())

@@ -7,6 +7,10 @@ const [style, partner, blend, strength, detail, accelerator, compare] = [
 ].map(element);
 const [file, camera, download, controls] = ['file', 'camera', 'download', 'controls'].map(element);
 
+// As in stylize/stylizer.py: no network gives a photograph back exactly, so under this strength its
+// paint also fades into the photograph.
+const FADED_UP_TO = 0.2;
+
 const painter = new Worker('painter.js');
 const waiting = new Map();
 let asked = 0;
@@ -15,7 +19,7 @@ let broken = null; // why the painter cannot start
 let styles = [];
 let source = null; // an ImageBitmap, the last one of the camera when it stops
 // {photograph, painted, name, faded}: two canvases of one size, the style's name, and whether the
-// network has faded the paint itself.
+// network itself makes less of the paint where the strength is less.
 let shown = null;
 let stream = null;
 let newest = 0; // counts what was asked for; older answers are not shown
@@ -187,7 +191,7 @@ function draw(canvas, share) {
   context.rect(0, 0, canvas.width * share, canvas.height);
   context.clip();
   const full = strength.value / 100;
-  context.globalAlpha = faded ? Math.ceil(full) : full; // without any paint, the photograph itself
+  context.globalAlpha = faded ? Math.min(1, full / FADED_UP_TO) : full;
   context.drawImage(painted, 0, 0);
   context.restore();
 }

@@ -1,6 +1,7 @@
 """Exports from end to end, in Python and on the command line."""
 
 import json
+import re
 import subprocess
 import sys
 from functools import partial
@@ -73,6 +74,37 @@ def test_an_export_paints_what_the_style_file_paints(
     saved = json.loads((target.parent / f"{target.name}.json").read_text())
     assert saved["bytes"] == report.bytes > 100_000
     assert saved["differences"][1]["psnr"] == report.differences[1].psnr
+
+
+def test_one_style_or_one_blend_is_exported(
+    style_file: Path, photographs: dict, tmp_path: Path
+) -> None:
+    blend = {"scream": 3.0, "wave": 1.0}
+    for style, name in (({"scream": 1.0}, "scream"), (blend, "wave+scream")):
+        target = tmp_path / f"{len(style)}.tflite"
+        options = ExportOptions("tflite")
+        report = export(style_file, target, options, style=style, photographs=photographs)
+        assert report.worst.psnr >= 80
+        exported = onestroke.load(target)
+        assert exported.style_names == (name,)
+        expected = onestroke.load(style_file)(photographs["tall"], style=style)
+        assert np.abs(exported(photographs["tall"]).astype(int) - expected).max() <= 1
+
+
+def test_a_photograph_is_no_style_to_export(photographs: dict, tmp_path: Path) -> None:
+    for style, message in (
+        ({"the_kiss": 1.0, "photograph": 1.0}, "expected paintings alone in a file of one style"),
+        ({"the_kis": 1.0}, "did you mean the_kiss?"),
+    ):
+        with pytest.raises(SettingsError, match=re.escape(message)):
+            export(
+                "base",
+                tmp_path / "new.tflite",
+                ExportOptions("tflite"),
+                style=style,
+                photographs=photographs,
+            )
+    assert not list(tmp_path.iterdir())
 
 
 def test_under_its_bound_nothing_is_left(

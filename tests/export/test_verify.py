@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from onestroke.export.verify import difference, fit
+from onestroke.export.verify import _full_float32, difference, fit
 
 
 def test_difference_by_hand() -> None:
@@ -40,3 +41,11 @@ def test_photographs_fit_without_distortion() -> None:
     assert fit(wide, (64, 64)).min() > 240
     assert fit(wide, (31, 97)).shape == (31, 97, 3)
     assert fit(wide.swapaxes(0, 1), (97, 31)).shape == (97, 31, 3)
+
+
+def test_a_gpu_is_made_to_multiply_all_bits_of_a_float() -> None:
+    rounds = tf.config.experimental.tensor_float_32_execution_enabled
+    before = rounds()
+    with _full_float32():
+        assert not rounds()
+    assert rounds() == before

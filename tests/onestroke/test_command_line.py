@@ -233,7 +233,7 @@ def test_a_broken_picture_does_not_stop_the_others(run, trained, tmp_path):
     status, said, error = run("stylize", photos, "--model", trained, "--output", tmp_path / "out")
     assert status == 2
     assert is_one_line(error)
-    assert "expected 2 readable pictures; 1 could not be painted: " in error
+    assert "1 of 2 pictures could not be painted, for the reasons above: " in error
     assert "a.jpg" in error
     assert (tmp_path / "out" / "b.jpg").is_file()
     assert "1/2" in said
@@ -287,6 +287,15 @@ def test_shares_of_a_step(seconds, shares):
         (["train", "--run", "absent"], "expected a run folder with settings.yaml; absent has none"),
         (["train", "--run", "x", "--style", "a"], "expected --run alone to resume"),
         (["train", "--config", "absent.yaml"], "cannot read absent.yaml"),
+        (["train", "--nope"], "No such option: --nope; see `onestroke train --help`"),
+        (["nope"], "No such command 'nope'; see `onestroke --help`"),
+        (["stylize", "PHOTO"], "Missing option '--output'; see `onestroke stylize --help`"),
+        (
+            ["stylize", "PHOTO", "--output", "b.jpg", "--strength", "2"],
+            "expected a strength from 0 (the photograph) to 1 (the full style); received 2",
+        ),
+        (["stylize", "PHOTO", "--output", "b.jpg", "--style", "nope"], "received 'nope'"),
+        (["export", *EXPORT[3:], "tflite", "--model", "a.tflite"], "a.tflite is an export"),
         (["train", "--config", "CONFIG", "--set", "train.step=3"], "did you mean train.steps?"),
         (["train", "--config", "CONFIG", "--style", "absent.jpg"], "absent.jpg"),
         (["train", "--config", "CONFIG", "--data", "absent"], "absent"),
@@ -317,10 +326,11 @@ def test_shares_of_a_step(seconds, shares):
     ],
 )
 def test_mistakes_end_in_one_line_and_status_2(
-    run, tiny_recipe, tmp_path, monkeypatch, arguments, expected
+    run, tiny_recipe, photograph, tmp_path, monkeypatch, arguments, expected
 ):
     monkeypatch.chdir(tmp_path)
-    arguments = [str(tiny_recipe) if a == "CONFIG" else a for a in arguments]
+    places = {"CONFIG": str(tiny_recipe), "PHOTO": str(photograph)}
+    arguments = [places.get(a, a) for a in arguments]
     before = sorted(tmp_path.rglob("*"))
     status, _, error = run(*arguments)
     assert status == 2
@@ -373,6 +383,43 @@ def test_a_missing_permission_ends_in_one_line(run, trained, tmp_path, monkeypat
     assert status == 2
     assert error.startswith(f"onestroke: no permission for {tmp_path}")
     assert error.endswith("; allow it or choose another place\n")
+
+
+def test_only_training_may_compute_with_another_backend(run, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    status, _, error = run("train", "--config", "cpu")
+    assert status == 2
+    assert error == (
+        "onestroke: expected KERAS_BACKEND to be tensorflow, or jax where that is installed; "
+        "got torch; unset it\n"
+    )
+    assert run("styles")[0] == 0
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+
+
+def test_what_keras_json_says_changes_nothing(trained, tmp_path):
+    (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first"}')
+    photograph = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)).save(
+        photograph
+    )
+    painted = []
+    for name, home in (("one", {}), ("two", {"KERAS_HOME": str(tmp_path)})):
+        output = tmp_path / f"{name}.png"
+        options = ["--model", str(trained), "--output", str(output)]
+        subprocess.run(
+            [sys.executable, "-m", "onestroke", "stylize", str(photograph), *options],
+            env={**os.environ, **home},
+            check=True,
+        )
+        painted.append(output.read_bytes())
+    assert painted[0] == painted[1]
+
+
+def test_no_command_shows_what_there_is(run):
+    status, said, error = run()
+    assert (status, error) == (0, "")
+    assert "stylize" in said
 
 
 def test_version(run):
@@ -528,7 +575,7 @@ def test_an_interrupted_optimisation_goes_on(photograph, tmp_path):
     [
         (["none.png", "--style", "bundled"], "no picture none.png; check the path"),
         (["photo.png"], "expected a painting; name it with --style PATH"),
-        (["photo.png", "--config", "cpu"], "expected a recipe, a file; cannot read cpu ("),
+        (["photo.png", "--config", "cpu"], "expected the file of a recipe; cannot read cpu ("),
         (["photo.png", "--style", "none.jpg"], "none.jpg; check the path"),
         (["photo.png", "--style", "bundled:0"], "with a weight above 0; got bundled:0"),
         (["photo.png", "--style", "bundled", "--size", "9"], "optimize.size: input should be"),

@@ -314,9 +314,9 @@ class TestReadingErrors:
 
     def test_pixels_of_another_kind(self) -> None:
         data = encode(Image.fromarray(np.full((2, 2), 0.5, np.float32)), "TIFF")
-        assert "(floating-point pixels; expected 8 or 16 bits per channel)" in self.message(data)
+        assert "has 32 bits a channel; expected 8 or 16; save it so" in self.message(data)
         data = encode(Image.fromarray(np.full((2, 2), 70_000, np.int32)), "TIFF")
-        assert "(32-bit pixels; expected 8 or 16 bits per channel)" in self.message(data)
+        assert "has 32 bits a channel; expected 8 or 16; save it so" in self.message(data)
 
 
 class TestPicture:

@@ -80,6 +80,16 @@ def test_no_photograph_is_overwritten(photographs, style_file):
         make_gallery([photographs], [style_file], photographs / "a.html")
 
 
+def test_no_picture_that_nobody_named_is_overwritten(photographs, style_file, tmp_path):
+    holiday = tmp_path / "holiday.png"
+    holiday.write_bytes(b"mine")
+    with pytest.raises(OnestrokeError, match=r"the gallery would overwrite .*holiday\.png"):
+        make_gallery([photographs], [style_file], tmp_path / "holiday.html", size=64)
+    assert holiday.read_bytes() == b"mine"
+    make_gallery([photographs], [style_file], tmp_path / "page.html", size=64)
+    make_gallery([photographs], [style_file], tmp_path / "page.html", size=64)  # its own, again
+
+
 def test_photographs_that_are_too_many_or_too_small(photographs, style_file, tmp_path):
     Image.new("RGB", (1000, 20)).save(photographs / "ribbon.png")
     with pytest.raises(OnestrokeError, match=r"16 pixels a side or more; .*ribbon\.png is 64 x 1 "):

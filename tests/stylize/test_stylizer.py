@@ -8,9 +8,9 @@ from onestroke.errors import SettingsError
 from onestroke.models.style_file import load_network
 from onestroke.models.styles import copy_network
 from onestroke.models.transform import TransformNetwork
-from onestroke.pictures import BT601_LUMA, PictureError
+from onestroke.pictures import BT601_LUMA, PictureError, resize
 from onestroke.stylize.painter import NetworkPainter
-from onestroke.stylize.stylizer import Stylizer
+from onestroke.stylize.stylizer import Stylizer, weigh_styles
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,25 @@ def test_strength_is_a_way_between_styles_where_one_gives_photographs_back(style
         faded = stylizer(photograph, strength=strength)
         np.testing.assert_array_equal(faded, stylizer(photograph, style=style))
     np.testing.assert_array_equal(stylizer(photograph, strength=0), photograph)
+    # Towards 0 the picture comes to the photograph itself, without a jump.
+    network_alone = stylizer(photograph, style={"wave": 1, "photograph": 9}).astype(float)
+    middle = (photograph + network_alone) / 2
+    assert np.abs(stylizer(photograph, strength=0.1) - middle).max() <= 1
+    assert np.abs(stylizer(photograph, strength=0.001).astype(int) - photograph).max() <= 2
+
+
+def test_the_paint_is_enlarged_and_the_photograph_stays_sharp(stylizer, photograph):
+    large = np.kron(photograph, np.ones((4, 4, 1), np.uint8))[: 4 * 20, : 4 * 25]
+    painted = stylizer(large, paint_size=25)
+    assert painted.shape == large.shape
+    np.testing.assert_array_equal(
+        painted, resize(stylizer(resize(large, (20, 25))), large.shape[:2])
+    )
+    half = stylizer(large, paint_size=25, strength=0.5)
+    assert np.abs(half - (large.astype(float) + painted) / 2).max() <= 1
+    np.testing.assert_array_equal(stylizer(large, paint_size=500), stylizer(large))
+    with pytest.raises(PictureError, match="at least 16x16"):
+        stylizer(large, paint_size=18)
 
 
 def test_colours_are_kept_and_strokes_stay(stylizer, photograph):
@@ -82,8 +101,10 @@ def test_styles_are_chosen_by_name_and_blended(stylizer, photograph):
     assert (wave == stylizer(photograph)).all()
     assert (wave != scream).any()
     np.testing.assert_allclose(
-        stylizer.style_weights({"scream": 3, "wave": 1}), np.float32([0.25, 0.75])
+        weigh_styles({"scream": 3, "wave": 1}, stylizer.style_names), np.float32([0.25, 0.75])
     )
+    huge = weigh_styles({"scream": 1e308, "wave": 1e308}, stylizer.style_names)
+    np.testing.assert_array_equal(huge, np.float32([0.5, 0.5]))
 
 
 def test_the_nearest_name_is_offered(stylizer, photograph):

@@ -76,7 +76,7 @@ def test_too_little_memory_is_one_line(loss, wanted, monkeypatch):
 def test_lbfgs_goes_down_and_tells_the_terms_of_each_picture(loss, wanted):
     seen: list = []
     descent = Descent(noise(2))
-    descend_by_lbfgs(loss, wanted, descent, 8, collect(seen))
+    descend_by_lbfgs(loss, wanted, descent=descent, iterations=8, after=collect(seen))
     losses = [terms["loss"] for terms, _ in seen]
     assert len(seen) == 8
     assert all(later <= earlier for earlier, later in itertools.pairwise(losses))
@@ -93,7 +93,7 @@ def test_lbfgs_goes_on_where_a_step_is_small(loss, wanted):
     descent = Descent(noise(2))
     for _ in range(3):
         seen: list = []
-        descend_by_lbfgs(loss, wanted, descent, 5, collect(seen))
+        descend_by_lbfgs(loss, wanted, descent=descent, iterations=5, after=collect(seen))
         assert len(seen) == 5
 
 
@@ -101,13 +101,27 @@ def test_lbfgs_goes_on_where_a_step_is_small(loss, wanted):
 def test_both_stop_when_told(loss, wanted, method):
     seen: list = []
     options = {"learning_rate": 5.0} if method is descend_by_adam else {}
-    method(loss, wanted, Descent(noise(2)), 9, collect(seen, until=3), **options)
+    method(
+        loss,
+        wanted,
+        descent=Descent(noise(2)),
+        iterations=9,
+        after=collect(seen, until=3),
+        **options,
+    )
     assert len(seen) == 3
 
 
 def test_adam_goes_down_within_the_bounds(loss, wanted):
     seen: list = []
-    descend_by_adam(loss, wanted, Descent(noise(2)), 12, collect(seen), learning_rate=8.0)
+    descend_by_adam(
+        loss,
+        wanted,
+        descent=Descent(noise(2)),
+        iterations=12,
+        after=collect(seen),
+        learning_rate=8.0,
+    )
     losses = [terms["loss"] for terms, _ in seen]
     assert losses[0] == pytest.approx(loss(noise(2), wanted)[0]["loss"], 1e-5)
     assert losses[-1] < 0.8 * losses[0]
@@ -118,7 +132,9 @@ def test_adam_goes_down_within_the_bounds(loss, wanted):
 
 def test_adam_remembers_its_way(loss, wanted):
     whole, parts = Descent(noise(2)), Descent(noise(2))
-    descend_by_adam(loss, wanted, whole, 6, collect([]), learning_rate=5.0)
+    descend_by_adam(loss, wanted, descent=whole, iterations=6, after=collect([]), learning_rate=5.0)
     for _ in range(2):
-        descend_by_adam(loss, wanted, parts, 3, collect([]), learning_rate=5.0)
+        descend_by_adam(
+            loss, wanted, descent=parts, iterations=3, after=collect([]), learning_rate=5.0
+        )
     np.testing.assert_array_equal(whole.picture, parts.picture)

@@ -196,7 +196,7 @@ def test_the_middle_square():
 
 def test_the_report(results, tmp_path):
     speeds = [Speed("nothing", 32, [0.1], [0.3])]
-    write_report(tmp_path, results, speeds, {"processor": "abacus"})
+    write_report(tmp_path, results, speeds=speeds, about={"processor": "abacus"})
     record = json.loads((tmp_path / "report.json").read_text())
     assert record["processor"] == "abacus"
     assert record["speeds"][0]["ratio"] == pytest.approx(1500)
@@ -230,7 +230,7 @@ def test_the_plots(results, tmp_path, monkeypatch):
         path.touch()
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", keep)
-    write_report(tmp_path, results, [], {})
+    write_report(tmp_path, results, speeds=[], about={})
     nothing = drawn[0]
     assert [panel.get_title() for panel in nothing.axes] == ["loss", "content", "style"]
     for panel in nothing.axes:
@@ -243,7 +243,7 @@ def test_the_plots(results, tmp_path, monkeypatch):
 
 def test_without_optimisations_there_is_no_curve(tmp_path):
     results = evaluate([subject("a", lambda x: x)], PHOTOGRAPHS, Baselines(0), sizes=[32])
-    write_report(tmp_path, results, [], {})
+    write_report(tmp_path, results, speeds=[], about={})
     (record,) = json.loads((tmp_path / "report.json").read_text())["results"]
     assert record["style_share"] == 1
     assert sorted(file.name for file in tmp_path.iterdir()) == ["pictures_a_32.jpg", "report.json"]
@@ -255,7 +255,9 @@ def test_without_optimisations_there_is_no_curve(tmp_path):
 
 def test_networks_of_one_name_have_files_of_their_own(results, tmp_path):
     models = ["a/style.keras", "b/style.keras", "."]
-    write_report(tmp_path, [replace(results[0], model=model) for model in models], [], {})
+    write_report(
+        tmp_path, [replace(results[0], model=model) for model in models], speeds=[], about={}
+    )
     record = json.loads((tmp_path / "report.json").read_text())
     stems = [one["curves"].removeprefix("curves_") for one in record["results"]]
     assert stems == ["style.keras_32.png", "style.keras-2_32.png", "network_32.png"]

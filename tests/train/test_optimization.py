@@ -140,7 +140,7 @@ def test_starts(content):
 
 def test_an_end_before_the_last_iteration_is_told(content, monkeypatch, caplog):
     """As where no step makes the loss smaller: the method returns, and nobody has stopped it."""
-    monkeypatch.setattr(optimization, "descend_by_lbfgs", lambda *args: None)
+    monkeypatch.setattr(optimization, "descend_by_lbfgs", lambda *args, **step: None)
     seen = []
     result = begin(content).run(show=lambda progress, picture: seen.append(progress.step))
     assert result.finished

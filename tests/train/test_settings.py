@@ -184,7 +184,7 @@ def test_recipes_that_cannot_be_read(tmp_path):
     absent = tmp_path / "absent.yaml"
     text = message(read_recipe, absent)
     assert f"cannot read {absent} (No such file or directory)" in text
-    assert "a file or one of base, coco, cpu, " in text
+    assert "the file of a recipe, or one of base, coco, cpu, " in text
     broken = tmp_path / "broken.yaml"
     broken.write_text("train: {steps: 4")
     assert f"expected YAML in {broken}; " in message(read_recipe, broken)
@@ -202,6 +202,19 @@ def test_unknown_override_is_named(recipe):
     text = message(read_recipe, recipe, ["train.lerning_rate=1"])
     assert text.endswith("unknown key train.lerning_rate; did you mean train.learning_rate?")
     assert "expected a YAML value" in message(read_recipe, recipe, ["train.steps={"])
+
+
+@pytest.mark.parametrize("name", ["", "scene:2", "scene:0.5"])
+def test_names_that_could_not_be_chosen(recipe, name):
+    text = message(read_recipe, recipe, [f'style.names=["{name}"]'])
+    assert f"not empty and do not end in a weight; got {name!r}; set style.names" in text
+    assert read_recipe(recipe, ['style.names=["scene:two"]']).style.names == ["scene:two"]
+
+
+@pytest.mark.parametrize("override", ["train.steps=true", "loss.style_weight=false"])
+def test_truth_is_no_number(recipe, override):
+    text = message(read_recipe, recipe, [override])
+    assert "expected a number or a name, not true or false" in text
 
 
 def test_resolve_settles_paths_and_precision(recipe, monkeypatch, tmp_path):
