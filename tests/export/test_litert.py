@@ -216,7 +216,7 @@ def test_a_picture_too_large_to_be_seen_whole(
     resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("onestroke.stylize.stylizer.EXPORTED_PIXELS", 32 * 32)
-    with pytest.raises(PictureError, match="received 32x33; shrink it with --max-size, or paint"):
+    with pytest.raises(PictureError, match="received 32x33; shrink it with --max-size, paint"):
         painted(resizable, tmp_path, picture(32, 33))
 
 
