@@ -49,11 +49,14 @@ class Timing:
     batch: int
 
     def shares(self) -> dict[str, float]:
-        """Returns the shares of a step spent in the loss network, the network and on input."""
+        """Returns the shares of a step spent in the loss network, the network and on input.
+
+        They add up to 1, however noisy the times.
+        """
         input_wait = max(0.0, self.step - self.without_input)
-        network = min(self.without_loss, self.step)
+        network = min(self.without_loss, self.step - input_wait)
         return {
-            "VGG19": max(0.0, self.step - input_wait - network) / self.step,
+            "VGG19": (self.step - input_wait - network) / self.step,
             "network": network / self.step,
             "input": input_wait / self.step,
         }
