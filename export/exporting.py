@@ -26,7 +26,7 @@ from onestroke.models.style_file import (
     style_names,
 )
 from onestroke.stylize.saved_model import DESCRIPTION
-from onestroke.stylize.stylizer import weigh_styles
+from onestroke.stylize.stylizer import Style, weigh_styles
 
 if TYPE_CHECKING:
     from onestroke.export.verify import Report
@@ -43,7 +43,7 @@ def export(
     options: ExportOptions,
     *,
     photographs: Mapping[str, np.ndarray],
-    style: Mapping[str, float] | None = None,
+    style: Style | None = None,
     representative: Sequence[np.ndarray] = (),
     overwrite: bool = False,
 ) -> "Report":
@@ -54,8 +54,8 @@ def export(
         path: the TFLite file or the folder of the SavedModel to write.
         options: what to export.
         photographs: to compare on, by name, (height, width, 3) uint8 RGB; at least one.
-        style: the weights, by name, of the one style or blend to export; None for all styles, to be
-            chosen and blended by whoever runs the file.
+        style: the name of the one style, or the weights of the blend, to export; None for all
+            styles, to be chosen and blended by whoever runs the file.
         representative: photographs that ``int8`` measures its ranges on, others than those it is
             compared on; some dozen will do.
         overwrite: replace what is at ``path``.
@@ -99,7 +99,7 @@ def export(
     return report
 
 
-def _chosen(style_file: Path, style: Mapping[str, float]) -> dict[str, float]:
+def _chosen(style_file: Path, style: Style) -> dict[str, float]:
     """Returns the weights above 0, their sum 1.
 
     Raises:

@@ -435,7 +435,7 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     return [
         Subject(
             name=model if len(stylizer.style_names) == 1 else f"{model}:{names[number]}",
-            paint=partial(stylizer, style={names[number]: 1.0}),
+            paint=partial(stylizer, style=names[number]),
             loss=settings.loss,
             style=style,
             about={"pictures": blend, "size": settings.style.size},

@@ -1,7 +1,7 @@
 """Painting files: single pictures, several, and folders of them."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from onestroke.pictures import (
 from onestroke.stylize.jobs import Job, plan_jobs
 from onestroke.stylize.loading import load, read_style_names
 from onestroke.stylize.strength import check_strength
-from onestroke.stylize.stylizer import weigh_styles
+from onestroke.stylize.stylizer import Style, weigh_styles
 
 Paint = Callable[[np.ndarray], np.ndarray]
 
@@ -49,14 +49,15 @@ class PaintOptions:
     Attributes:
         strength: from 0, the photograph, to 1, the full style.
         preserve_color: keep the photograph's colours under the painting's strokes.
-        style: the weight of each style, of a network that holds several; None takes the first.
+        style: of a network that holds several, the name of one or weights by name; None takes the
+            first.
         max_size: shrink pictures whose long side is longer than this.
         paint_size: paint at this long side, and enlarge the paint to the picture's size.
     """
 
     strength: float = 1.0
     preserve_color: bool = False
-    style: Mapping[str, float] | None = None
+    style: Style | None = None
     max_size: int | None = None
     paint_size: int | None = None
 

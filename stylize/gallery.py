@@ -92,7 +92,7 @@ def make_gallery(
     for model, styles, labels, texts in zip(models, names, titles, captions, strict=True):
         stylizer = load(model)
         for name, title in zip(styles, labels, strict=True):
-            pictures = [stylizer(photograph, style={name: 1.0}) for photograph in photographs]
+            pictures = [stylizer(photograph, style=name) for photograph in photographs]
             rows.append(Row(title, texts.get(name, ""), pictures))
             report(title)
     write_whole(output, lambda path: _write_page(path, rows))

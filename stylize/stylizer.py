@@ -22,6 +22,7 @@ FADED_UP_TO = 0.2
 
 Region = tuple[slice, slice]
 Piece = tuple[Region, np.ndarray]
+Style = str | Mapping[str, float]  # the name of one, or the weight of each by its name
 
 
 class Painter(Protocol):
@@ -75,7 +76,7 @@ class Stylizer:
         *,
         strength: float = 1.0,
         preserve_color: bool = False,
-        style: Mapping[str, float] | None = None,
+        style: Style | None = None,
         paint_size: int | None = None,
     ) -> np.ndarray:
         """Paints one picture.
@@ -88,8 +89,8 @@ class Stylizer:
                 else a cross-fade of pixels.
             preserve_color: take the luminance of the painted picture and the chroma of the
                 photograph.
-            style: the weight of each style by its name, of a network that holds several; only
-                their proportions count. None takes the first.
+            style: of a network that holds several, the name of one, or the weight of each by its
+                name, of which only the proportions count. None takes the first.
             paint_size: long side in pixels at which a larger picture is painted; the paint is then
                 enlarged, and with it the strokes.
 
@@ -132,18 +133,25 @@ class Stylizer:
         yield (slice(0, height), slice(0, width)), resize(paint, (height, width)).astype(np.float32)
 
 
-def weigh_styles(style: Mapping[str, float] | None, names: Sequence[str]) -> np.ndarray:
+def weigh_styles(style: Style | None, names: Sequence[str]) -> np.ndarray:
     """Returns the weight of each style of a network in turn, ``(styles,)`` float32, their sum 1.
 
     Args:
-        style: weights by name, of which only the proportions count; None for the first.
+        style: a name, or weights by name, of which only the proportions count; None for the first.
         names: of the network's styles.
 
     Raises:
         SettingsError: a style is unknown, or the weights are no proportions.
     """
     if style is None:
-        style = {names[0]: 1.0}
+        style = names[0]
+    if isinstance(style, str):
+        style = {style: 1.0}
+    if not isinstance(style, Mapping):
+        raise SettingsError(
+            "expected the name of a style, or weights by name as {'wave': 0.6, 'scream': 0.4}; "
+            f"received {style!r}"
+        )
     for name in style:
         if name not in names:
             raise SettingsError(

@@ -100,6 +100,7 @@ def test_styles_are_chosen_by_name_and_blended(stylizer, photograph):
     wave, scream = (stylizer(photograph, style={name: 1}) for name in ("wave", "scream"))
     assert (wave == stylizer(photograph)).all()
     assert (wave != scream).any()
+    assert (scream == stylizer(photograph, style="scream")).all()
     np.testing.assert_allclose(
         weigh_styles({"scream": 3, "wave": 1}, stylizer.style_names), np.float32([0.25, 0.75])
     )
@@ -116,6 +117,15 @@ def test_unknown_style(stylizer, photograph):
     with pytest.raises(SettingsError) as caught:
         stylizer(photograph, style={"starry": 1})
     assert str(caught.value) == "expected a style of wave, scream; received 'starry'"
+
+
+def test_neither_a_name_nor_weights_by_name(stylizer, photograph):
+    with pytest.raises(SettingsError) as caught:
+        stylizer(photograph, style=["wave", "scream"])
+    assert str(caught.value) == (
+        "expected the name of a style, or weights by name as {'wave': 0.6, 'scream': 0.4}; "
+        "received ['wave', 'scream']"
+    )
 
 
 @pytest.mark.parametrize(
