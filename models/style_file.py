@@ -4,6 +4,7 @@ It is looked into before TensorFlow starts, which takes seconds; so this module 
 """
 
 import json
+import shlex
 import warnings
 import zipfile
 import zlib
@@ -134,6 +135,7 @@ def _of_run(folder: Path) -> Path:
         return path
     if (folder / RUN_SETTINGS).is_file():
         raise ModelError(
-            f"the run in {folder} is not finished; finish it with `onestroke train --run {folder}`"
+            f"the run in {folder} is not finished; finish it with "
+            f"`onestroke train --run {shlex.quote(str(folder))}`"
         )
     raise ModelError(f"no {RUN_STYLE} in {folder}; {_EXPECTED}")

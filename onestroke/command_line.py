@@ -1,12 +1,11 @@
 """The command line: parses, calls the library once, and turns the user's mistakes into one line."""
 
-import atexit
 import errno
 import io
 import os
 import sys
 from importlib.util import find_spec
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -52,13 +51,11 @@ def main() -> None:
         # A name that the terminal's encoding lacks does not stop what it is the name of.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(app(standalone_mode=False))
+        _end(app(standalone_mode=False))
     except OnestrokeError as error:
-        print(f"onestroke: {error}", file=sys.stderr)
-        sys.exit(error.status)
+        _end(error.status, str(error))
     except typer.TyperException as error:
-        print(f"onestroke: {_in_one_line(error)}", file=sys.stderr)
-        sys.exit(OnestrokeError.status)
+        _end(OnestrokeError.status, _in_one_line(error))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             mistake = "the disk is full; make room and try again"
@@ -66,13 +63,21 @@ def main() -> None:
             mistake = f"no permission for {error.filename}; allow it or choose another place"
         else:
             raise
-        print(f"onestroke: {mistake}", file=sys.stderr)
-        sys.exit(OnestrokeError.status)
+        _end(OnestrokeError.status, mistake)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        print("onestroke: too little memory; choose smaller pictures", file=sys.stderr)
-        sys.exit(OnestrokeError.status)
+        _end(OnestrokeError.status, "too little memory; choose smaller pictures")
+
+
+def _end(status: int | None, mistake: str = "") -> NoReturn:
+    """Ends the process, after a line for the mistake if there is one."""
+    if mistake:
+        print(f"onestroke: {mistake}", file=sys.stderr)
+    if not terminal.verbose:
+        # Before the exception goes, and the LiteRT models that it holds say goodbye.
+        terminal.end_in_silence()
+    sys.exit(status)
 
 
 def _in_one_line(error: typer.TyperException) -> str:
@@ -127,4 +132,3 @@ def common(
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if not show_everything:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        atexit.register(terminal.end_in_silence)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from numbers import Real
 
 
 class OnestrokeError(Exception):
@@ -16,6 +17,11 @@ class SettingsError(OnestrokeError):
 
 class ModelError(OnestrokeError):
     """A model file, a weight file or a run folder is missing, broken or of another kind."""
+
+
+def in_words(value: object) -> str:
+    """Returns what came instead of what was expected: numbers as people write them."""
+    return f"{value:g}" if isinstance(value, Real) else repr(value)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -203,6 +203,8 @@ def find_pictures(source: Path | str) -> list[Path]:
     Raises:
         PictureError: there is none.
     """
+    if source == "":  # to a path, the current folder; to a user, a variable without a value
+        raise PictureError("expected a picture, a folder or a glob; received an empty name")
     place = Path(source).expanduser()
     if place.is_file():
         return [place]

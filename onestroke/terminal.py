@@ -6,7 +6,6 @@ import signal
 import sys
 import tempfile
 import threading
-import traceback
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -59,12 +58,7 @@ def quiet_tensorflow() -> Iterator[None]:
         os.dup2(aside.fileno(), 2)
         try:
             yield
-        except OnestrokeError as error:  # one line says it all
-            # What the exception holds goes now, and with it what LiteRT says when it is taken down.
-            for raised in (error, error.__cause__, error.__context__):
-                traceback.clear_frames(raised.__traceback__ if raised else None)
-            raise
-        except KeyboardInterrupt:
+        except (OnestrokeError, KeyboardInterrupt):  # one line says it all
             raise
         except BaseException:
             aside.seek(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from onestroke.errors import SettingsError, is_out_of_memory
+from onestroke.errors import is_out_of_memory
 from onestroke.models.size import MINIMUM_SIDE
 from onestroke.pictures import (
     Picture,
@@ -20,7 +20,7 @@ from onestroke.pictures import (
 from onestroke.stylize.jobs import Job, plan_jobs
 from onestroke.stylize.loading import load, read_style_names
 from onestroke.stylize.strength import check_strength
-from onestroke.stylize.stylizer import Style, weigh_styles
+from onestroke.stylize.stylizer import StyleChoice, check_side, weigh_styles
 
 Paint = Callable[[np.ndarray], np.ndarray]
 
@@ -57,18 +57,15 @@ class PaintOptions:
 
     strength: float = 1.0
     preserve_color: bool = False
-    style: Style | None = None
+    style: StyleChoice | None = None
     max_size: int | None = None
     paint_size: int | None = None
 
     def check(self) -> None:
         """Raises a SettingsError for a value out of its range."""
         check_strength(self.strength)
-        for name, size in (("maximal", self.max_size), ("paint", self.paint_size)):
-            if size is not None and size < MINIMUM_SIDE:
-                raise SettingsError(
-                    f"expected a {name} size of {MINIMUM_SIDE} pixels or more; received {size}"
-                )
+        check_side("a maximal size", self.max_size)
+        check_side("a paint size", self.paint_size)
 
 
 def stylize_files(

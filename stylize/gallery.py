@@ -14,9 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from onestroke.errors import SettingsError
 from onestroke.files import check_file, first_overwritten, write_whole
 from onestroke.models.size import MINIMUM_SIDE
-from onestroke.models.style_file import painted_styles, told_apart
+from onestroke.models.style_file import RUN_STYLE, painted_styles, told_apart
 from onestroke.pictures import PictureError, find_pictures, read_picture, resize, shrink
 from onestroke.stylize.loading import load, read_captions, read_style_names
+from onestroke.stylize.stylizer import check_side
 
 GAP = 8  # pixels between the pictures of the sheet
 LABEL = 20  # pixels of a name above them
@@ -59,7 +60,7 @@ class Row:
 def make_gallery(
     inputs: Sequence[Path | str],
     models: Sequence[Path | str],
-    output: Path,
+    output: Path | str,
     *,
     size: int = 512,
     report: Callable[[str], object] = lambda name: None,
@@ -79,6 +80,8 @@ def make_gallery(
     Raises:
         OnestrokeError: an input or a model is missing or broken, or the output has another suffix.
     """
+    output = Path(output).expanduser()
+    check_side("a size", size)
     if output.suffix.lower() not in (".html", ".htm"):
         raise SettingsError(f"expected an --output that ends in .html; received {output}")
     sheet = output.with_suffix(".png")
@@ -87,7 +90,7 @@ def make_gallery(
     captions = [read_captions(model) for model in models]
     photographs = [_read(path, size) for path in paths]
     names = [painted_styles(read_style_names(model)) for model in models]
-    titles = told_apart(names, [Path(model).name for model in models])
+    titles = told_apart(names, [_name(model) for model in models])
     rows = [Row("", "", photographs)]
     for model, styles, labels, texts in zip(models, names, titles, captions, strict=True):
         stylizer = load(model)
@@ -101,10 +104,10 @@ def make_gallery(
 
 
 def _check(paths: Sequence[Path], output: Path, sheet: Path) -> None:
-    """Raises a SettingsError for photographs that are too many, or would be overwritten."""
-    if len(paths) > MAX_PHOTOGRAPHS:
+    """Raises a SettingsError for photographs of a wrong number, or that would be overwritten."""
+    if not 1 <= len(paths) <= MAX_PHOTOGRAPHS:
         raise SettingsError(
-            f"expected {MAX_PHOTOGRAPHS} photographs or fewer; received {len(paths)}; name a few"
+            f"expected 1 to {MAX_PHOTOGRAPHS} photographs; received {len(paths)}; name a few"
         )
     for file in (output, sheet):
         check_file(file)
@@ -115,12 +118,21 @@ def _check(paths: Sequence[Path], output: Path, sheet: Path) -> None:
         raise SettingsError(f"expected another --output; the gallery would overwrite {lost}")
 
 
+def _name(model: Path | str) -> str:
+    """Returns how a model is called: all style files of runs have one name."""
+    path = Path(model)
+    return path.parent.name or path.name if path.name == RUN_STYLE else path.name
+
+
 def _read(path: Path, size: int) -> np.ndarray:
-    pixels = shrink(read_picture(path, shrink_to=size).pixels, size)
+    whole = read_picture(path, shrink_to=size).pixels
+    pixels = shrink(whole, size)
     if min(pixels.shape[:2]) < MINIMUM_SIDE:
+        height, width = pixels.shape[:2]
+        remedy = "leave it out" if pixels is whole else "choose a larger --size or leave it out"
         raise PictureError(
             f"expected photographs of {MINIMUM_SIDE} pixels a side or more; {path} is "
-            f"{pixels.shape[1]} x {pixels.shape[0]} here; choose a larger --size or leave it out"
+            f"{height}x{width} (height x width) here; {remedy}"
         )
     return pixels
 
@@ -149,7 +161,7 @@ def _as_link(picture: np.ndarray) -> str:
 def _sheet(rows: Sequence[Row]) -> Image.Image:
     """Sets the styles, each a row of pictures under its name, into columns."""
     blocks = [_block(row) for row in rows]
-    width, height = (side + GAP for side in blocks[0].size)
+    width, height = max(block.width for block in blocks) + GAP, blocks[0].height + GAP
 
     def farness(columns: int) -> float:
         shape = columns * width / (math.ceil(len(blocks) / columns) * height)
@@ -167,9 +179,10 @@ def _block(row: Row) -> Image.Image:
     """Sets pictures side by side, as high as the lowest of them."""
     height = min(picture.shape[0] for picture in row.pictures)
     widths = [max(1, round(p.shape[1] * height / p.shape[0])) for p in row.pictures]
-    block = Image.new("RGB", (sum(widths) + GAP * (len(widths) - 1), LABEL + height), "white")
-    font = ImageFont.load_default(LABEL * 0.7)
-    ImageDraw.Draw(block).text((0, 0), row.name or "photographs", "black", font)
+    label, font = row.name or "photographs", ImageFont.load_default(LABEL * 0.7)
+    width = max(sum(widths) + GAP * (len(widths) - 1), math.ceil(font.getlength(label)))
+    block = Image.new("RGB", (width, LABEL + height), "white")
+    ImageDraw.Draw(block).text((0, 0), label, "black", font)
     left = 0
     for picture, width in zip(row.pictures, widths, strict=True):
         block.paste(Image.fromarray(resize(picture, (height, width))), (left, LABEL))

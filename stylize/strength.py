@@ -1,16 +1,18 @@
 """How much of the painting shows, from the bare photograph to the full style."""
 
+from numbers import Real
+
 import numpy as np
 
-from onestroke.errors import SettingsError
+from onestroke.errors import SettingsError, in_words
 
 
 def check_strength(strength: float) -> None:
     """Raises a SettingsError unless the strength is in [0, 1]."""
-    if not 0 <= strength <= 1:  # nor is NaN
+    if not (isinstance(strength, Real) and 0 <= strength <= 1):  # nor is NaN
         raise SettingsError(
             "expected a strength from 0 (the photograph) to 1 (the full style); "
-            f"received {strength:g}"
+            f"received {in_words(strength)}"
         )
 
 

@@ -1,12 +1,14 @@
 """A trained style, ready to be called with pictures."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Protocol
 
 import numpy as np
 
-from onestroke.errors import SettingsError
+from onestroke.errors import SettingsError, in_words
 from onestroke.models.size import MINIMUM_SIDE
 from onestroke.models.style_file import IDENTITY
 from onestroke.pictures import PictureError, resize, shrink, to_bytes
@@ -22,7 +24,7 @@ FADED_UP_TO = 0.2
 
 Region = tuple[slice, slice]
 Piece = tuple[Region, np.ndarray]
-Style = str | Mapping[str, float]  # the name of one, or the weight of each by its name
+StyleChoice = str | Mapping[str, float]  # the name of one, or the weight of each by its name
 
 
 class Painter(Protocol):
@@ -76,7 +78,7 @@ class Stylizer:
         *,
         strength: float = 1.0,
         preserve_color: bool = False,
-        style: Style | None = None,
+        style: StyleChoice | None = None,
         paint_size: int | None = None,
     ) -> np.ndarray:
         """Paints one picture.
@@ -98,11 +100,13 @@ class Stylizer:
             (height, width, 3) uint8 RGB in [0, 255], the size of the picture.
 
         Raises:
-            PictureError: the array is no such picture.
-            SettingsError: the strength is out of its range, or a style unknown.
+            PictureError: the array is no such picture, or would be too small at ``paint_size``.
+            SettingsError: the strength or the size is out of its range, a style unknown, or the
+                weights are no proportions.
         """
         check_picture(picture)
         check_strength(strength)
+        check_side("a paint size", paint_size)
         weights = weigh_styles(style, self.style_names)
         if strength == 0:
             return picture.copy()
@@ -125,7 +129,11 @@ class Stylizer:
             yield from self.painter.pieces(picture, weights)
             return
         small = shrink(picture, paint_size)
-        check_picture(small)
+        if min(small.shape[:2]) < MINIMUM_SIDE:
+            raise PictureError(
+                f"expected {MINIMUM_SIDE} pixels a side or more to paint; the picture would be "
+                f"{small.shape[0]}x{small.shape[1]} (height x width); choose a larger paint size"
+            )
         paint = np.empty_like(small)
         for region, painted in self.painter.pieces(small, weights):
             paint[region] = to_bytes(painted)
@@ -133,7 +141,7 @@ class Stylizer:
         yield (slice(0, height), slice(0, width)), resize(paint, (height, width)).astype(np.float32)
 
 
-def weigh_styles(style: Style | None, names: Sequence[str]) -> np.ndarray:
+def weigh_styles(style: StyleChoice | None, names: Sequence[str]) -> np.ndarray:
     """Returns the weight of each style of a network in turn, ``(styles,)`` float32, their sum 1.
 
     Args:
@@ -141,7 +149,7 @@ def weigh_styles(style: Style | None, names: Sequence[str]) -> np.ndarray:
         names: of the network's styles.
 
     Raises:
-        SettingsError: a style is unknown, or the weights are no proportions.
+        SettingsError: a style is unknown, the weights are no proportions, or it is neither.
     """
     if style is None:
         style = names[0]
@@ -152,24 +160,41 @@ def weigh_styles(style: Style | None, names: Sequence[str]) -> np.ndarray:
             "expected the name of a style, or weights by name as {'wave': 0.6, 'scream': 0.4}; "
             f"received {style!r}"
         )
-    for name in style:
-        if name not in names:
+    known = [_composed(name) for name in names]
+    asked = {_composed(name): weight for name, weight in style.items()}
+    for name in asked:
+        if name not in known:
             raise SettingsError(
                 f"expected a style of {', '.join(names)}; received {name!r}{_hint(name, names)}"
             )
-    weights = np.array([style.get(name, 0.0) for name in names], np.float64)
+    numbers = all(isinstance(weight, Real) for weight in asked.values())
+    weights = np.array([asked.get(name, 0.0) if numbers else np.nan for name in known], np.float64)
     if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.max() > 0):
-        received = ", ".join(f"{name}:{weight:g}" for name, weight in style.items()) or "none"
+        received = ", ".join(f"{name}:{in_words(weight)}" for name, weight in asked.items())
         raise SettingsError(
-            f"expected style weights of 0 or more, one of them above 0; received {received}"
+            "expected style weights of 0 or more, one of them above 0; "
+            f"received {received or 'none'}"
         )
     weights /= weights.max()  # the sum of very large ones would be infinite
     return (weights / weights.sum()).astype(np.float32)
 
 
+def _composed(name: str) -> str:
+    """Returns a name with each accent in its letter, as macOS does not write names of files."""
+    return unicodedata.normalize("NFC", str(name))
+
+
 def _hint(name: str, names: Sequence[str]) -> str:
     nearest = difflib.get_close_matches(name, names, 1)
     return f"; did you mean {nearest[0]}?" if nearest else ""
+
+
+def check_side(what: str, pixels: int | None) -> None:
+    """Raises a SettingsError for a side, if there is one, of fewer pixels than a network paints."""
+    if pixels is not None and not (isinstance(pixels, Integral) and pixels >= MINIMUM_SIDE):
+        raise SettingsError(
+            f"expected {what} of {MINIMUM_SIDE} pixels or more; received {in_words(pixels)}"
+        )
 
 
 def check_whole(picture: np.ndarray) -> None:

@@ -60,6 +60,14 @@ def test_unfinished_run(tmp_path):
     )
 
 
+def test_the_command_that_finishes_a_run_can_be_pasted(tmp_path):
+    folder = tmp_path / "my run"
+    folder.mkdir()
+    (folder / "settings.yaml").touch()
+    with pytest.raises(ModelError, match=f"`onestroke train --run '{folder}'`"):
+        find_style_file(folder)
+
+
 def test_another_folder(tmp_path):
     assert_mistake(f"no style.keras in {tmp_path}; {EXPECTED}", tmp_path)
 

@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 
 import onestroke
+from onestroke import terminal
 from onestroke.command_line import main
 from onestroke.learning_commands import _each_style
 from onestroke.pictures import read_picture, resize
@@ -27,6 +28,7 @@ def run(monkeypatch, capsys):
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["onestroke", *map(str, arguments)])
+        monkeypatch.setattr(terminal, "end_in_silence", lambda: None)  # this process goes on
         with pytest.raises(SystemExit) as caught:
             main()
         said = capsys.readouterr()
@@ -300,6 +302,14 @@ def test_shares_of_a_step(seconds, shares):
         (["train", "--config", "CONFIG", "--set", "train.step=3"], "did you mean train.steps?"),
         (["train", "--config", "CONFIG", "--style", "absent.jpg"], "absent.jpg"),
         (["train", "--config", "CONFIG", "--data", "absent"], "absent"),
+        (
+            ["train", "--config", "CONFIG", "--style", ""],
+            "expected --style PATH; received an empty",
+        ),
+        (["train", "--config", "CONFIG", "--init", ""], "no style.keras in .; expected"),
+        (["train", "--config", "CONFIG", "--run", "base"], "package; choose runs/base"),
+        (["stylize", "", "--output", "b.jpg"], "a folder or a glob; received an empty name"),
+        (["gallery", "", "--output", "b.html"], "a folder or a glob; received an empty name"),
         (["info", "absent.keras"], "no model absent.keras"),
         (["info", "CONFIG"], "tiny.yaml is no style file"),
         (["stylize", "a.jpg", "--model", "m.keras", "--output", "b.jpg"], "a.jpg"),

@@ -453,6 +453,10 @@ class TestFinding:
             find_pictures(tmp_path / "none")
         assert str(caught.value) == f"no file or folder {tmp_path / 'none'}; check the path"
 
+    def test_an_empty_name(self) -> None:
+        with pytest.raises(PictureError, match="or a glob; received an empty name"):
+            find_pictures("")
+
     def test_nothing_inside(self, tmp_path: Path) -> None:
         suffixes = ".jpg .jpeg .jfif .png .webp .bmp .tif .tiff"
         with pytest.raises(PictureError) as caught:

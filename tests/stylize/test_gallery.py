@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -57,7 +58,23 @@ def test_a_name_in_two_models_says_which(photographs, style_file, tmp_path):
     seen = []
     models = [style_file, tmp_path / "other.keras"]
     make_gallery([photographs], models, tmp_path / "p.html", size=64, report=seen.append)
-    assert seen == [f"wave ({style_file.name})", "scream", "wave (other.keras)", "dusk"]
+    assert seen == [f"wave ({style_file.parent.name})", "scream", "wave (other.keras)", "dusk"]
+
+
+def test_runs_are_told_apart_by_their_folders(photographs, style_file, tmp_path):
+    models = []
+    for folder in ("one", "a rather long name"):
+        (tmp_path / folder).mkdir()
+        models.append(shutil.copy(style_file, tmp_path / folder / "style.keras"))
+    seen = []
+    output = str(tmp_path / "p.html")
+    _, sheet = make_gallery([photographs / "b.png"], models, output, size=64, report=seen.append)
+    assert seen[1:3] == ["scream (one)", "wave (a rather long name)"]
+    pixels = np.asarray(Image.open(sheet).convert("L"))
+    width = (pixels.shape[1] - GAP) // 2  # two columns
+    for edge in (width, pixels.shape[1]):
+        assert (pixels[:, edge - 1] == 255).all(), "no label is cut"
+        assert (pixels[:, edge - 25 : edge] < 128).any(), "and a long one makes room for itself"
 
 
 def test_names_and_captions_are_no_html(photographs, style_file, tmp_path):
@@ -92,16 +109,27 @@ def test_no_picture_that_nobody_named_is_overwritten(photographs, style_file, tm
 
 def test_photographs_that_are_too_many_or_too_small(photographs, style_file, tmp_path):
     Image.new("RGB", (1000, 20)).save(photographs / "ribbon.png")
-    with pytest.raises(OnestrokeError, match=r"16 pixels a side or more; .*ribbon\.png is 64 x 1 "):
+    with pytest.raises(
+        OnestrokeError,
+        match=r"16 pixels a side or more; .*ribbon\.png is 1x64 .* here; choose a larger --size or",
+    ):
         make_gallery([photographs], [style_file], tmp_path / "page.html", size=64)
+    Image.new("RGB", (20, 8)).save(tmp_path / "low.png")
+    with pytest.raises(OnestrokeError, match=r"low\.png is 8x20 .* here; leave it out"):
+        make_gallery([tmp_path / "low.png"], [style_file], tmp_path / "page.html", size=64)
     for i in range(64):
         Image.new("RGB", (20, 20)).save(photographs / f"{i}.png")
-    with pytest.raises(OnestrokeError, match="expected 64 photographs or fewer; received 67"):
+    with pytest.raises(
+        OnestrokeError, match="expected 1 to 64 photographs; received 67; name a few"
+    ):
         make_gallery([photographs], [style_file], tmp_path / "page.html")
 
 
 def test_mistakes_leave_nothing(photographs, style_file, tmp_path):
+    with pytest.raises(OnestrokeError, match="expected a size of 16 pixels or more; received 0"):
+        make_gallery([photographs], [style_file], tmp_path / "page.html", size=0)
     for inputs, models, output, expected in (
+        ([], [style_file], "page.html", "expected 1 to 64 photographs; received 0"),
         ([photographs], [style_file], "page.pdf", "expected an --output that ends in .html"),
         ([tmp_path / "none"], [style_file], "page.html", "no file or folder"),
         ([photographs], [tmp_path / "none.keras"], "page.html", "no model"),

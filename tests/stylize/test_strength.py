@@ -18,12 +18,22 @@ def test_values_by_hand(strength, expected):
     assert faded.tolist() == [[expected]]
 
 
-@pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan"), float("inf")])
-def test_strengths_out_of_range(strength):
+@pytest.mark.parametrize(
+    ("strength", "received"),
+    [
+        (-0.1, "-0.1"),
+        (1.01, "1.01"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        ("0.5", "'0.5'"),
+        (None, "None"),
+    ],
+)
+def test_strengths_out_of_range(strength, received):
     with pytest.raises(SettingsError) as caught:
         check_strength(strength)
     assert str(caught.value) == (
-        f"expected a strength from 0 (the photograph) to 1 (the full style); received {strength:g}"
+        f"expected a strength from 0 (the photograph) to 1 (the full style); received {received}"
     )
 
 

@@ -1,5 +1,7 @@
 """The stylizer: what it promises of size, strength, colour and styles, and its errors."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -76,8 +78,6 @@ def test_the_paint_is_enlarged_and_the_photograph_stays_sharp(stylizer, photogra
     half = stylizer(large, paint_size=25, strength=0.5)
     assert np.abs(half - (large.astype(float) + painted) / 2).max() <= 1
     np.testing.assert_array_equal(stylizer(large, paint_size=500), stylizer(large))
-    with pytest.raises(PictureError, match="at least 16x16"):
-        stylizer(large, paint_size=18)
 
 
 def test_colours_are_kept_and_strokes_stay(stylizer, photograph):
@@ -117,6 +117,15 @@ def test_unknown_style(stylizer, photograph):
     with pytest.raises(SettingsError) as caught:
         stylizer(photograph, style={"starry": 1})
     assert str(caught.value) == "expected a style of wave, scream; received 'starry'"
+    with pytest.raises(SettingsError, match="received '3'"):
+        stylizer(photograph, style={3: 1})
+
+
+def test_accents_are_known_however_they_are_written():
+    names = [unicodedata.normalize(form, "\u00d6l") for form in ("NFC", "NFD")]
+    assert names[0] != names[1]
+    for name, asked in (names, names[::-1]):
+        np.testing.assert_array_equal(weigh_styles(asked, ["wave", name]), np.float32([0, 1]))
 
 
 def test_neither_a_name_nor_weights_by_name(stylizer, photograph):
@@ -134,6 +143,8 @@ def test_neither_a_name_nor_weights_by_name(stylizer, photograph):
         ({"wave": 0}, "wave:0"),
         ({"wave": 2, "scream": -1}, "wave:2, scream:-1"),
         ({"wave": float("nan")}, "wave:nan"),
+        ({"wave": "2"}, "wave:'2'"),
+        ({"wave": None}, "wave:None"),
         ({}, "none"),
     ],
 )
@@ -148,6 +159,22 @@ def test_weights_that_are_no_proportions(stylizer, photograph, style, received):
 def test_strength_out_of_range(stylizer, photograph):
     with pytest.raises(SettingsError, match="expected a strength from 0"):
         stylizer(photograph, strength=1.5)
+
+
+@pytest.mark.parametrize(("size", "received"), [(15, "15"), (-1, "-1"), ("64", "'64'")])
+def test_paint_size_out_of_range(stylizer, photograph, size, received):
+    with pytest.raises(SettingsError) as caught:
+        stylizer(photograph, paint_size=size)
+    assert str(caught.value) == f"expected a paint size of 16 pixels or more; received {received}"
+
+
+def test_a_paint_size_that_leaves_too_little(stylizer):
+    with pytest.raises(PictureError) as caught:
+        stylizer(np.zeros((40, 80, 3), np.uint8), paint_size=24)
+    assert str(caught.value) == (
+        "expected 16 pixels a side or more to paint; the picture would be 12x24 (height x width); "
+        "choose a larger paint size"
+    )
 
 
 @pytest.mark.parametrize(
