@@ -26,7 +26,7 @@ from onestroke.models.style_file import (
     style_names,
 )
 from onestroke.stylize.saved_model import DESCRIPTION
-from onestroke.stylize.stylizer import Style, weigh_styles
+from onestroke.stylize.stylizer import StyleChoice, weigh_styles
 
 if TYPE_CHECKING:
     from onestroke.export.verify import Report
@@ -43,7 +43,7 @@ def export(
     options: ExportOptions,
     *,
     photographs: Mapping[str, np.ndarray],
-    style: Style | None = None,
+    style: StyleChoice | None = None,
     representative: Sequence[np.ndarray] = (),
     overwrite: bool = False,
 ) -> "Report":
@@ -76,7 +76,7 @@ def export(
     check_target(path, options, overwrite)
     if options.format == "tflite":
         check_tflite()
-    chosen = _chosen(style_file, style) if style else None
+    chosen = _chosen(style_file, style) if style is not None else None
     from onestroke.export.verify import verify
 
     network = load_network(style_file)
@@ -99,7 +99,7 @@ def export(
     return report
 
 
-def _chosen(style_file: Path, style: Style) -> dict[str, float]:
+def _chosen(style_file: Path, style: StyleChoice) -> dict[str, float]:
     """Returns the weights above 0, their sum 1.
 
     Raises:
@@ -107,7 +107,7 @@ def _chosen(style_file: Path, style: Style) -> dict[str, float]:
     """
     names = style_names(read_config(style_file))
     weights = zip(names, weigh_styles(style, names), strict=True)
-    chosen = {name: float(weight) for name, weight in weights if weight > 0}
+    chosen = {name: round(float(weight), 6) for name, weight in weights if weight > 0}
     if IDENTITY in chosen:
         raise SettingsError(
             f"expected paintings alone in a file of one style; received {IDENTITY}; leave it out, "
@@ -124,8 +124,10 @@ def describe(network: "TransformNetwork", options: ExportOptions) -> dict[str, A
         "style_names": style_names(network.get_config()),
         "captions": trained.get("captions", {}),
         "preset": network.preset,
-        "image": f"RGB in [0, 255], both sides at least {MINIMUM_SIDE} pixels",
+        "blend": trained.get("blend"),
+        "image": _describe_image(options),
         "styled": _describe_output(options),
+        "style": _describe_style(network.styles),
         "format": options.format,
         "quantize": options.quantize,
         "size": options.size,
@@ -135,6 +137,19 @@ def describe(network: "TransformNetwork", options: ExportOptions) -> dict[str, A
         "settings": trained.get("settings"),
         "licence": LICENCE,
     }
+
+
+def _describe_image(options: ExportOptions) -> str:
+    if options.size is None:
+        return f"RGB in [0, 255], both sides at least {MINIMUM_SIDE} pixels"
+    height, width = options.size
+    return f"RGB in [0, 255], {height} x {width} pixels (height x width)"
+
+
+def _describe_style(styles: int) -> str | None:
+    if styles == 1:
+        return None  # there is no such input
+    return f"(1, {styles}) float32, the weight of each in the order of style_names; their sum is 1"
 
 
 def _describe_output(options: ExportOptions) -> str:

@@ -14,6 +14,7 @@ from onestroke.errors import OnestrokeError
 from onestroke.export.operators import Operators, inspect_operators
 from onestroke.export.options import ExportOptions, Quantization
 from onestroke.files import size_on_disk
+from onestroke.models.style_file import style_names
 from onestroke.models.transform import TransformNetwork
 from onestroke.pictures import resize, size_of_long_side
 from onestroke.stylize.loading import load
@@ -46,7 +47,7 @@ class Difference:
     """How far one exported picture is from the network's, in levels of 255.
 
     Attributes:
-        picture: its name.
+        picture: its name, and of several styles the style's.
         psnr: peak signal-to-noise ratio, in dB.
         largest: absolute difference of one value.
         mean: absolute difference over all values.
@@ -111,13 +112,14 @@ def verify(
     painters = [("", exported, options.uint8)]  # the last: whether it gives whole numbers
     if options.format == "saved_model":
         painters.append((" as uint8", SavedModelPainter(path, "serving_default"), True))
+    labels = [*style_names(network.get_config()), "a blend"]
     styles = np.eye(network.styles, dtype=np.float32)
     if network.styles > 1:
         styles = np.vstack([styles, np.full_like(styles[:1], 1 / network.styles)])
     differences = []
     for index in range(max(len(fitted), len(styles))):  # every photograph and every style
         (name, photograph), style = fitted[index % len(fitted)], styles[index % len(styles)]
-        name += ", blended" if index % len(styles) == network.styles else ""
+        name += f" in {labels[index % len(styles)]}" if network.styles > 1 else ""
         with _full_float32():
             expected = paint(reference, photograph, style)
         differences += [
@@ -243,7 +245,8 @@ def as_table(report: Report) -> Table:
     facts = [f"{report.bytes / 1e6:.2f} MB", f"{report.milliseconds:.0f} ms"]
     if operators:
         facts.append(f"{sum(operators.counts.values())} operators")
-        facts.append(f"{operators.delegated:.0%} in {operators.partitions} XNNPACK partition")
+        parts = "partition" if operators.partitions == 1 else "partitions"
+        facts.append(f"{operators.delegated:.0%} in {operators.partitions} XNNPACK {parts}")
     table = Table(title=Path(report.path).name, caption=", ".join(facts))
     for name in ("photograph", "PSNR", "largest", "mean difference"):
         table.add_column(name, justify="left" if name == "photograph" else "right", no_wrap=True)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from onestroke.models.style_file import style_names
+from onestroke.models.style_file import painted_styles, style_names
 from onestroke.models.transform import TransformNetwork
 
 ROWS = ("scale", "shift")
@@ -40,16 +40,66 @@ def take_blend(source: TransformNetwork, style: Mapping[str, float]) -> Transfor
             normalised otherwise; the new style is called by all these names.
     """
     names = style_names(source.get_config())
-    captions = source.metadata.get("captions", {})
-    name = "+".join(style)
-    metadata = {
-        **source.metadata,
-        "style_names": [name],
-        "captions": {name: captions[name]} if name in captions else {},
-    }
-    network = TransformNetwork(source.preset, 1, metadata)
+    network = TransformNetwork(source.preset, 1, _describe_blend(source.metadata, style))
     copy_network(source, network, np.array([[style.get(name, 0.0) for name in names]]))
     return network
+
+
+def _describe_blend(metadata: Mapping[str, Any], style: Mapping[str, float]) -> dict[str, Any]:
+    """Returns what a network's description says of a blend of its styles.
+
+    Settings and losses are those of the training that learnt all of its styles, if one did.
+    """
+    name, captions = "+".join(style), metadata.get("captions", {})
+    about = {
+        **metadata,
+        "style_names": [name],
+        "captions": {name: captions[name]} if name in captions else {},
+        "blend": dict(style),
+        "settings": None,
+        "losses": None,
+    }
+    training: Mapping[str, Any] | None = metadata
+    while training and not style.keys() <= _paintings(training).keys():
+        training = training.get("began_with")
+    about.pop("began_with", None)
+    if training:
+        paintings, settings = _paintings(training), training["settings"]
+        pictures = [
+            {picture: share * weight}
+            for one, weight in style.items()
+            for picture, share in paintings[one].items()
+        ]
+        own = {"pictures": [pictures], "names": [name], "captions": about["captions"]}
+        about["settings"] = {**settings, "style": {**settings["style"], **own}}
+        if len(style) == 1:
+            about["losses"] = _losses_of(name, training.get("losses") or {}, len(paintings))
+    return about
+
+
+def _paintings(training: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Returns the paintings of each style that a training learnt, their shares' sum 1, by name."""
+    if not training.get("settings"):
+        return {}
+    pictures = training["settings"]["style"]["pictures"]
+    # Those that it began with stand before its own.
+    names = painted_styles(training["style_names"])[-len(pictures) :]
+    found = {}
+    for name, blend in zip(names, pictures, strict=True):
+        shares = {picture: share for entry in blend for picture, share in entry.items()}
+        found[name] = {picture: share / sum(shares.values()) for picture, share in shares.items()}
+    return found
+
+
+def _losses_of(
+    name: str, losses: Mapping[str, Mapping[str, float]], styles: int
+) -> Mapping[str, Mapping[str, float]]:
+    """Returns the losses of one of the styles that were learnt together."""
+    key = f"style/{name}"
+    if styles == 1 and not any(key in terms for terms in losses.values()):
+        return losses
+    # The other terms are those of all styles together.
+    return {of: {"style": terms[key]} for of, terms in losses.items() if key in terms}
 
 
 def join_networks(

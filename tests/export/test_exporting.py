@@ -16,12 +16,13 @@ import onestroke
 from onestroke.errors import ModelError, SettingsError
 from onestroke.export import export, verify
 from onestroke.export.exporting import _write as exporting_write
+from onestroke.export.exporting import describe as describe_export
 from onestroke.export.operators import Operators
 from onestroke.export.options import ExportOptions
 from onestroke.models.style_file import load_network
-from onestroke.models.styles import copy_network
+from onestroke.models.styles import copy_network, take_blend
 from onestroke.models.transform import TransformNetwork
-from onestroke.stylize.loading import read_captions
+from onestroke.stylize.loading import describe, read_captions
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,8 @@ def test_an_export_paints_what_the_style_file_paints(
     target = tmp_path / "new folder" / ("wave" if kind == "saved_model" else "wave.tflite")
     report = export(file, target, ExportOptions(kind), photographs=photographs)
     doors = ("", " as uint8") if kind == "saved_model" else ("",)
-    compared = [name + door for name in ("tall", "wide", "tall, blended") for door in doors]
+    pictures = ("tall in wave", "wide in photograph", "tall in a blend")
+    compared = [picture + door for picture in pictures for door in doors]
     assert [one.picture for one in report.differences] == compared
     assert report.worst.psnr >= report.bound == 80
     assert read_captions(target) == captions
@@ -80,21 +82,53 @@ def test_one_style_or_one_blend_is_exported(
     style_file: Path, photographs: dict, tmp_path: Path
 ) -> None:
     blend = {"scream": 3.0, "wave": 1.0}
-    for style, name in (({"scream": 1.0}, "scream"), (blend, "wave+scream")):
-        target = tmp_path / f"{len(style)}.tflite"
+    for style, name in (("scream", "scream"), (blend, "wave+scream")):
+        target = tmp_path / f"{name}.tflite"
         options = ExportOptions("tflite")
         report = export(style_file, target, options, style=style, photographs=photographs)
         assert report.worst.psnr >= 80
         exported = onestroke.load(target)
         assert exported.style_names == (name,)
+        shares = {"scream": 1} if style == "scream" else {"wave": 0.25, "scream": 0.75}
+        assert describe(target)["blend"] == shares
         expected = onestroke.load(style_file)(photographs["tall"], style=style)
         assert np.abs(exported(photographs["tall"]).astype(int) - expected).max() <= 1
+
+
+def test_a_mistake_with_an_exported_file_is_one_line(
+    style_file: Path, photographs: dict, tmp_path: Path
+) -> None:
+    target = tmp_path / "small.tflite"
+    options = ExportOptions("tflite", size=(32, 48))
+    export(style_file, target, options, style="wave", photographs=photographs)
+    Image.fromarray(photographs["tall"]).save(tmp_path / "tall.png")
+    page = tmp_path / "page.html"
+    done = onestroke_command("gallery", tmp_path / "tall.png", "--model", target, "--output", page)
+    assert done.returncode == 2
+    assert done.stderr.startswith("onestroke: expected a picture of 32x48 pixels (height x width)")
+    assert done.stderr.count("\n") == 1, "LiteRT keeps silent"
+    assert not page.exists()
+
+
+def test_a_file_says_what_it_takes(style_file: Path) -> None:
+    network = load_network(style_file)
+    said = describe_export(network, ExportOptions("tflite", size=(32, 48)))
+    assert said["image"] == "RGB in [0, 255], 32 x 48 pixels (height x width)"
+    assert said["styled"] == "RGB in [0, 255], the size of image"
+    assert said["style"] == (
+        "(1, 2) float32, the weight of each in the order of style_names; their sum is 1"
+    )
+    alone = describe_export(take_blend(network, {"wave": 1.0}), ExportOptions("tflite"))
+    assert alone["image"] == "RGB in [0, 255], both sides at least 16 pixels"
+    assert alone["style"] is None
 
 
 def test_a_photograph_is_no_style_to_export(photographs: dict, tmp_path: Path) -> None:
     for style, message in (
         ({"the_kiss": 1.0, "photograph": 1.0}, "expected paintings alone in a file of one style"),
         ({"the_kis": 1.0}, "did you mean the_kiss?"),
+        ("", "expected a style of great_wave, "),
+        ({}, "one of them above 0; received none"),
     ):
         with pytest.raises(SettingsError, match=re.escape(message)):
             export(
@@ -215,9 +249,8 @@ def test_another_network_is_found_out(
     other = TransformNetwork("mobile", styles=2)
     monkeypatch.setattr("onestroke.export.exporting._write", partial(_write_of, other))
     target = tmp_path / "wave.tflite"
-    with pytest.raises(
-        verify.VerificationError, match=r"(tall|wide) has [0-9.]+ dB; the file is not"
-    ):
+    found = r"(tall|wide) in (wave|scream|a blend) has [0-9.]+ dB; the file is not"
+    with pytest.raises(verify.VerificationError, match=found):
         export(style_file, target, ExportOptions("tflite"), photographs=photographs)
     assert list(tmp_path.iterdir()) == []
 

@@ -13,7 +13,7 @@ import onestroke
 from onestroke.errors import OnestrokeError
 from onestroke.learning_commands import _open_start, evaluate
 from onestroke.models.style_file import load_network, read_config
-from onestroke.models.styles import copy_network, join_networks
+from onestroke.models.styles import copy_network, join_networks, take_blend
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
 from onestroke.pictures import resize, size_of_long_side
@@ -162,7 +162,7 @@ def test_paintings_are_told_by_their_names_in_any_order(known, tmp_path):
         got = ", ".join(Path(painting).name for painting in wrong)
         with pytest.raises(
             OnestrokeError,
-            match=f"one of stripes.png, noise.png, each at most once; got {got}",
+            match=f"called stripes.png, noise.png, each at most once; got {got}",
         ):
             evaluate(
                 models=[model],
@@ -196,6 +196,54 @@ def test_a_style_beside_older_ones_is_evaluated_with_its_own_painting(known, tin
     )
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert [result["model"] for result in report["results"]] == [f"{model}:new"]
+    with pytest.raises(OnestrokeError, match=r"called bundled, each at most once; got noise\.png"):
+        evaluate(  # which the model knows, but this training does not
+            models=[model],
+            data=["bundled"],
+            report=tmp_path / "none",
+            style=[paint(tmp_path)[1]],
+            sizes=[64],
+            iterations=1,
+            count=1,
+            timed=[0],
+        )
+
+
+def test_one_style_of_many_says_what_it_learnt(known, tiny_values, tmp_path):
+    network = load_network(known)
+    blend = take_blend(network, {"stripes": 0.25, "noise": 0.75}).metadata
+    assert blend["blend"] == {"stripes": 0.25, "noise": 0.75}
+    assert blend["losses"] is None, "nobody measured it"
+    style = blend["settings"]["style"]
+    assert style["pictures"] == [[{"stripes.png": 0.25}, {"noise.png": 0.75}]]
+    assert style["names"] == ["stripes+noise"]
+    alone = take_blend(network, {"noise": 1.0}).metadata
+    losses = network.metadata["losses"]
+    assert alone["losses"] == {of: {"style": losses[of]["style/noise"]} for of in losses}
+
+    settings = settings_of(tiny_values, network__init=str(known), network__learn="rows")
+    joined = load_network(train(settings, tmp_path / "run").style_file)
+    old, new = (take_blend(joined, {name: 1.0}).metadata for name in ("noise", "bundled"))
+    assert (old["settings"], old["losses"]) == (alone["settings"], alone["losses"])
+    assert new["settings"]["style"]["pictures"] == [[{"bundled": 1.0}]]
+    assert new["losses"] == joined.metadata["losses"]
+    assert take_blend(joined, {"noise": 0.5, "bundled": 0.5}).metadata["settings"] is None
+
+
+def test_paintings_called_alike_are_told_apart(tiny_values, tmp_path):
+    pictures = []
+    for folder, painting in zip(("one", "two"), paint(tmp_path), strict=True):
+        (tmp_path / folder).mkdir()
+        pictures.append(str(shutil.copy(painting, tmp_path / folder / "same.png")))
+    settings = settings_of(tiny_values, style__pictures=pictures, style__names=["a", "b"])
+    run = train(settings, tmp_path / "run").style_file.parent
+    moved = shutil.copy(run / "style.keras", tmp_path / "moved.keras")
+    about = {"data": ["bundled"], "sizes": [64], "iterations": 1, "count": 1, "timed": [0]}
+    for model, style, expected in ((run, pictures[1:], ["b"]), (moved, pictures, ["a", "b"])):
+        report = tmp_path / f"report{len(style)}"
+        evaluate(models=[str(model)], report=report, style=style, **about)
+        results = json.loads((report / "report.json").read_text())["results"]
+        assert [result["model"] for result in results] == [f"{model}:{name}" for name in expected]
 
 
 def test_another_file_to_begin_with_is_another_run(known, tiny_values, tmp_path):
@@ -221,7 +269,14 @@ def test_the_new_style_alone(known, tiny_values, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"network__preset": "half"}, "expected a network.init of preset half; "),
+        (
+            {"network__preset": "half"},
+            r"preset half; .* is mobile; name one of that preset with --init$",
+        ),
+        (
+            {"network__preset": "half", "network__learn": "all"},
+            "set network.preset=mobile, or network.init=null for random weights",
+        ),
         ({"style__names": ["noise"]}, "noise is there already; set style.names"),
         ({"style__identity": True}, "gives photographs back already; set style.identity=false"),
     ],
