@@ -70,14 +70,14 @@ def train(
             raise SettingsError(
                 "expected --config RECIPE to begin a run or --run DIR to resume one; got neither"
             )
-        if style or data or init or only or overrides:
+        if style or data or init is not None or only or overrides:
             raise SettingsError(
                 "expected --run alone to resume; --style, --data, --init, --only and --set belong "
                 "to --config"
             )
         recipe = RunFolder(run).settings()
     else:
-        changes = _learn_beside(init) if init else []
+        changes = _learn_beside(init) if init is not None else []
         changes += ["network.keep=false"] if only else []
         recipe = read_recipe(
             config,
@@ -349,62 +349,71 @@ def evaluate(
         from onestroke.train.evaluation import evaluate as evaluate_subjects
         from onestroke.train.evaluation import measure_speed
         from onestroke.train.report import as_tables, write_report
-    first = next(iter(photographs.values()))
-    usual = (sizes or TIMED_SIDES) if iterations else []  # one asked for no optimisation at all
-    sides = [side for side in timed or usual if side]
-    speeds = measure_speed([styles[0] for styles in by_model], first, sides)
-    subjects = [subject for styles in by_model for subject in styles]
-    results = evaluate_subjects(
-        subjects,
-        photographs,
-        Baselines(iterations, report / "baseline", until_overtaken=until_overtaken),
-        sizes=sizes or EVALUATED,
-        show=out.print,
-    )
-    about = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        **describe_machine(("tensorflow", "keras", "scipy", "numpy")),
-        "gpus": describe_gpus(),
-        "photographs": data,
-        "enlarged": enlarged,
-        "baseline_iterations": iterations,
-        "until_overtaken": until_overtaken,
-        "models": [subject.describe() for subject in subjects],
-    }
-    write_report(report, results, speeds=speeds, about=about)
+
+        first = next(iter(photographs.values()))
+        usual = (sizes or TIMED_SIDES) if iterations else []  # one asked for no optimisation at all
+        sides = [side for side in timed or usual if side]
+        speeds = measure_speed([styles[0] for styles in by_model], first, sides)
+        subjects = [subject for styles in by_model for subject in styles]
+        results = evaluate_subjects(
+            subjects,
+            photographs,
+            Baselines(iterations, report / "baseline", until_overtaken=until_overtaken),
+            sizes=sizes or EVALUATED,
+            show=out.print,
+        )
+        about = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            **describe_machine(("tensorflow", "keras", "scipy", "numpy")),
+            "gpus": describe_gpus(),
+            "photographs": data,
+            "enlarged": enlarged,
+            "baseline_iterations": iterations,
+            "until_overtaken": until_overtaken,
+            "models": [subject.describe() for subject in subjects],
+        }
+        write_report(report, results, speeds=speeds, about=about)
     for table in as_tables(results, speeds):
         out.print(table)
     out.print(f"Report: {report}")
 
 
 def _paintings_given(
-    given: "list[dict[str, float]]", trained: "list[dict[str, float]]"
+    given: "list[dict[str, float]]", trained: "list[dict[str, float]]", *, alone: bool
 ) -> "dict[int, dict[str, float]]":
     """Returns by the number of a network's style the painting that the command line names for it.
 
     Styles without one are left out.
 
+    Args:
+        given: on the command line.
+        trained: what the network was trained for; files that travel keep the paintings' names.
+        alone: the network holds one style, so whatever its painting is called now, it is that one.
+
     Raises:
         SettingsError: one is not called as any that the network was trained for, or as another.
     """
-    names = ["+".join(sorted(Path(path).name for path in blend)) for blend in given]
-    wanted = ["+".join(sorted(Path(path).name for path in blend)) for blend in trained]
-    if names == wanted or len(names) == len(wanted) == 1:
-        return dict(enumerate(given))
-    for name in names:
-        if names.count(name) > 1 or wanted.count(name) != 1:
-            raise SettingsError(
-                f"expected every --style to be one of {', '.join(wanted)}, each at most once; "
-                f"got {', '.join(names)}"
-            )
-    by_name = dict(zip(names, given, strict=True))
-    return {number: by_name[name] for number, name in enumerate(wanted) if name in by_name}
+    if alone and len(given) == 1:
+        return {0: given[0]}
+    for name_of in (lambda path: str(Path(path).resolve()), lambda path: Path(path).name):
+        names = ["+".join(sorted(map(name_of, blend))) for blend in given]
+        wanted = ["+".join(sorted(map(name_of, blend))) for blend in trained]
+        if names == wanted:
+            return dict(enumerate(given))
+        if all(names.count(name) == wanted.count(name) == 1 for name in names):
+            by_name = dict(zip(names, given, strict=True))
+            return {number: by_name[name] for number, name in enumerate(wanted) if name in by_name}
+    raise SettingsError(
+        f"expected the path of a painting in every --style, called {', '.join(wanted)}, each at "
+        f"most once; got {', '.join(names)}"
+    )
 
 
 def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subject]":
     """Opens a model: each of its styles with its painting and what it was trained for."""
+    from onestroke.models.style_file import painted_styles
     from onestroke.models.vgg19_weights import load_vgg19_weights
-    from onestroke.stylize.loading import find_model, load, read_training
+    from onestroke.stylize.loading import find_model, load, read_style_names, read_training
     from onestroke.train.ingredients import find_paintings, read_styles
     from onestroke.train.run import find_run
     from onestroke.train.settings import apply_overrides, check_settings, replace_styles
@@ -416,9 +425,14 @@ def _subjects(model: str, styles: list[str], overrides: list[str]) -> "list[Subj
     # Not the names of the styles that it began with.
     names = trained.style.all_names()[: len(trained.style.pictures)]
     if styles:
-        values["style"] = {**values["style"], **replace_styles(find_paintings(styles))}
+        pictures = replace_styles(find_paintings(styles))["pictures"]
+        count = len(pictures) if isinstance(pictures, list) else 1
+        # Two paintings may be called alike; the network knows the names of its styles.
+        numbered = {"names": [f"style{i}" for i in range(count)], "captions": {}}
+        values["style"] = {**values["style"], "pictures": pictures, **numbered}
     settings: Settings = check_settings(apply_overrides(values, overrides), origin=model)
-    blends = _paintings_given(settings.style.pictures, trained.style.pictures)
+    alone = len(painted_styles(read_style_names(model))) == 1
+    blends = _paintings_given(settings.style.pictures, trained.style.pictures, alone=alone)
     for name in (name for blend in blends.values() for name in blend):
         if name != "bundled" and not Path(name).is_file():
             raise SettingsError(

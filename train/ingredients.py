@@ -85,8 +85,12 @@ def _find_init(settings: Settings) -> Path | None:
     if config["preset"] != settings.network.preset:
         raise SettingsError(
             f"expected a network.init of preset {settings.network.preset}; {init} is "
-            f"{config['preset']}; set network.preset={config['preset']}, or network.init=null for "
-            "random weights"
+            f"{config['preset']}; "
+            + (
+                f"set network.preset={config['preset']}, or network.init=null for random weights"
+                if settings.network.learn == "all"
+                else "name one of that preset with --init"
+            )
         )
     taken = set(style_names(config)) & set(settings.style.all_names())
     if settings.network.joins and IDENTITY in taken:
@@ -156,7 +160,14 @@ def level_sizes(size: tuple[int, int], options: OptimizeSettings) -> list[tuple[
 
 
 def find_paintings(styles: Sequence[str]) -> list[str]:
-    """Returns what the command line names as styles, with the pictures of a folder for itself."""
+    """Returns what the command line names as styles, with the pictures of a folder for itself.
+
+    Raises:
+        SettingsError: a name is empty.
+        PictureError: a folder holds no pictures.
+    """
+    if "" in styles:  # to a path, the current folder
+        raise SettingsError("expected --style PATH; received an empty one")
     return [
         name
         for style in styles

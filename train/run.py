@@ -53,8 +53,14 @@ class RunFolder:
         """Creates the folder, or checks that the run in it has the same settings.
 
         Raises:
-            SettingsError: the folder holds a run of other settings, or something else.
+            SettingsError: the folder holds a run of other settings, or something else, or is
+                called as a network in the package, which its name would mean to other commands.
         """
+        if str(self.path) in BUNDLED:
+            raise SettingsError(
+                f"expected a --run folder of another name; {self.path} is a network in the "
+                f"package; choose runs/{self.path}"
+            )
         if self.exists:
             self._make_folders()
             difference = _first_difference(

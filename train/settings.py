@@ -73,6 +73,8 @@ def _as_styles(value: Any) -> Any:
     return [value] if isinstance(value, str | Mapping) else value
 
 
+RENAME = "name each style, as --set 'style.names=[wave, scream]'"  # what to do
+
 LayerName = Annotated[str, AfterValidator(_is_layer)]
 LayerWeights = Annotated[dict[LayerName, Positive], Field(min_length=1)]
 PictureWeights = Annotated[
@@ -148,7 +150,7 @@ class StyleSettings(Section):
     """
 
     pictures: Styles = Field(default_factory=lambda: [{"bundled": 1.0}])
-    names: list[str] = []
+    names: Annotated[list[str], BeforeValidator(_as_list)] = []
     captions: dict[str, str] = {}
     identity: bool = False
     size: Annotated[int, Field(ge=32, le=4096)] = 768
@@ -160,15 +162,15 @@ class StyleSettings(Section):
             raise ValueError(f"expected {count} names, one for each style; got {given}")
         names = self.all_names()
         if IDENTITY in names[:count]:
-            raise ValueError(f"{IDENTITY} is kept for the identity; set style.names")
+            raise ValueError(f"{IDENTITY} is kept for the identity; {RENAME}")
         for name in names:
             if not name or parse_weights([name]) != {name: 1.0}:
                 raise ValueError(
                     f"expected names that are not empty and do not end in a weight; got {name!r}; "
-                    "set style.names"
+                    f"{RENAME}"
                 )
         if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-            raise ValueError(f"{twice[0]} would name two styles; set style.names")
+            raise ValueError(f"{twice[0]} would name two styles; {RENAME}")
         if unknown := self.captions.keys() - set(names):
             raise ValueError(f"expected captions of {', '.join(names)}; {min(unknown)} is none")
         return self
@@ -405,7 +407,8 @@ def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"{key} is missing; add it"
     if first["type"] != "extra_forbidden":
-        text = f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}"
+        message = first["msg"].removeprefix("Value error, ")
+        text = f"{key}: {message[0].lower()}{message[1:]}"
         # About a whole section, the message says itself what came.
         return (
             text

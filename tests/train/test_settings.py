@@ -100,8 +100,9 @@ def test_styles_on_the_command_line(recipe, tmp_path, monkeypatch):
     assert settings.style.all_names() == ["a", "b"]
     blended = resolve(read_recipe(recipe, styles=["a.jpg:2", "b.jpg"]))
     path = f"{tmp_path}/"
-    named = read_recipe(recipe, ["style.names=[sea]"], styles=["a.jpg"])
-    assert named.style.all_names() == ["sea"]
+    for names in ("[sea]", "sea"):
+        named = read_recipe(recipe, [f"style.names={names}"], styles=["a.jpg"])
+        assert named.style.all_names() == ["sea"]
     assert blended.style.pictures == [{path + "a.jpg": 2.0, path + "b.jpg": 1.0}]
 
 
@@ -124,7 +125,7 @@ def test_settings_are_frozen(recipe):
         ({"train": {"steps": 0}}, "train.steps: input should be greater than or equal to 1; got 0"),
         (
             {"loss": {"content": {"relu6_1": 1}}},
-            "loss.content.relu6_1: value error, expected layers relu1_1 to relu5_4 of VGG19; got",
+            "loss.content.relu6_1: expected layers relu1_1 to relu5_4 of VGG19; got",
         ),
         (
             {"loss": {"style": {"relu1_1": -1}}},
@@ -139,7 +140,7 @@ def test_settings_are_frozen(recipe):
         ({"train": {"learning_rate": float("nan")}}, "train.learning_rate: input should be"),
         (
             {"style": {"pictures": ["a/b.jpg", "c/b.jpg"]}},
-            "style: value error, b would name two styles; set style.names",
+            "style: b would name two styles; name each style, as --set 'style.names=[wave, ",
         ),
         (
             {"style": {"pictures": ["a.jpg"], "names": ["b", "c"]}},
@@ -151,7 +152,7 @@ def test_settings_are_frozen(recipe):
         ),
         (
             {"style": {"pictures": ["photograph.jpg"]}},
-            "photograph is kept for the identity; set style.names",
+            "photograph is kept for the identity; name each style, as --set 'style.names=[",
         ),
         ({"network": {"learn": "rows"}}, "expected network.init for network.learn=rows"),
         ({"style": {"pictures": [[3]]}}, "expected paths, each alone or with its weight"),
@@ -207,7 +208,7 @@ def test_unknown_override_is_named(recipe):
 @pytest.mark.parametrize("name", ["", "scene:2", "scene:0.5"])
 def test_names_that_could_not_be_chosen(recipe, name):
     text = message(read_recipe, recipe, [f'style.names=["{name}"]'])
-    assert f"not empty and do not end in a weight; got {name!r}; set style.names" in text
+    assert f"not empty and do not end in a weight; got {name!r}; name each style, as" in text
     assert read_recipe(recipe, ['style.names=["scene:two"]']).style.names == ["scene:two"]
 
 
