@@ -121,7 +121,7 @@ def _check(paths: Sequence[Path], output: Path, sheet: Path) -> None:
 def _name(model: Path | str) -> str:
     """Returns how a model is called: all style files of runs have one name."""
     path = Path(model)
-    return path.parent.name or path.name if path.name == RUN_STYLE else path.name
+    return (path.parent.name if path.name == RUN_STYLE else "") or path.name
 
 
 def _read(path: Path, size: int) -> np.ndarray:
