@@ -60,11 +60,11 @@ def _describe_blend(metadata: Mapping[str, Any], style: Mapping[str, float]) -> 
         "losses": None,
     }
     training: Mapping[str, Any] | None = metadata
-    while training and not style.keys() <= _paintings(training).keys():
+    while training and not style.keys() <= (paintings := _paintings(training)).keys():
         training = training.get("began_with")
     about.pop("began_with", None)
     if training:
-        paintings, settings = _paintings(training), training["settings"]
+        settings = training["settings"]
         pictures = [
             {picture: share * weight}
             for one, weight in style.items()

@@ -16,10 +16,7 @@ REPRESENTATIVE = 32  # photographs that int8 measures its ranges on; more change
 
 
 def stylize(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT…", help="Pictures or folders."),
-    ],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help="Pictures or folders.")],
     output: Annotated[Path, typer.Option(help="A picture for one input, else a folder.")],
     model: Annotated[Path, typer.Option(help="A style file, a finished run or an export.")] = BASE,
     style: Annotated[
@@ -79,8 +76,7 @@ def styles(
 
 def gallery(
     inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="PHOTO…", help="Pictures or folders; 64 at most."),
+        list[str], typer.Argument(metavar="PHOTO…", help="Pictures or folders; 64 at most.")
     ],
     output: Annotated[Path, typer.Option(help="The page, .html; a .png is written beside it.")],
     models: Annotated[

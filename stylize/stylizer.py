@@ -111,7 +111,7 @@ class Stylizer:
         if strength == 0:
             return picture.copy()
         if IDENTITY in self.style_names:
-            back = weigh_styles({IDENTITY: 1.0}, self.style_names)
+            back = weigh_styles(IDENTITY, self.style_names)
             weights = back + np.float32(strength) * (weights - back)
             strength = min(1.0, strength / FADED_UP_TO)
         result = np.empty_like(picture)
