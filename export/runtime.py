@@ -35,12 +35,6 @@ def find_runtime() -> Path:
     return folder
 
 
-def is_fetched() -> bool:
-    """Whether a page can be exported without a network."""
-    folder = cache_folder(FOLDER)
-    return folder is not None and _is_whole(folder)
-
-
 def _is_whole(folder: Path) -> bool:
     packages = folder / "node_modules" / "@litertjs"
     return all((packages / name / "dist" / "index.js").is_file() for name in PACKAGES)

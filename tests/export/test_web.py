@@ -24,6 +24,7 @@ from onestroke.export.options import ExportOptions
 from onestroke.export.serving import open_server
 from onestroke.export.verify import difference, fit
 from onestroke.export.web import PAGE, _file_names
+from onestroke.files import cache_folder
 from onestroke.models.transform import TransformNetwork
 from onestroke.train.sources import open_source
 
@@ -119,7 +120,6 @@ def test_nothing_but_a_page_is_overwritten(
 def test_without_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", "")
-    assert not runtime.is_fetched()
     with pytest.raises(ModelError, match=r"which npm fetches; install npm \(it comes with Node.js"):
         runtime.find_runtime()
     assert list((tmp_path / "onestroke").iterdir()) == []
@@ -131,7 +131,6 @@ def test_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "home", nobody)
-    assert not runtime.is_fetched()
     with pytest.raises(SettingsError, match="set XDG_CACHE_HOME to a folder"):
         runtime.find_runtime()
 
@@ -145,7 +144,7 @@ def test_npm_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ModelError, match=r"\(npm error code ENOTFOUND\); connect to the network"):
         runtime.find_runtime()
-    assert not runtime.is_fetched()
+    assert list((tmp_path / "cache" / "onestroke").iterdir()) == []
 
 
 @pytest.fixture
@@ -188,10 +187,16 @@ def test_the_server_refuses_what_is_no_page_and_ports_that_are_taken(
         open_server(small_page, address[1])
 
 
+def _has_runtime() -> bool:
+    """Whether a page can be exported without a network."""
+    folder = cache_folder(runtime.FOLDER)
+    return folder is not None and folder.is_dir()
+
+
 in_a_browser = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
     pytest.mark.skipif(
-        not runtime.is_fetched(),
+        not _has_runtime(),
         reason="LiteRT.js is not there; `onestroke export --format web` fetches it",
     ),
 ]
