@@ -51,6 +51,8 @@ def find_style_file(model: Path | str) -> Path:
         )
     if path.is_dir():
         path = _of_run(path)
+    if not path.exists() and str(model) in style_names(read_config(BUNDLED["base"])):
+        raise ModelError(f"no model {model}, but base has that style: --model base --style {model}")
     read_config(path)
     return path
 

@@ -22,6 +22,8 @@ EXPORTED_PIXELS = 2**21
 # paint also fades into the photograph; `export/page/page.js` has the same number.
 FADED_UP_TO = 0.2
 
+LIKE = 0.6  # of 1: how alike a name is that is offered instead of an unknown one
+
 Region = tuple[slice, slice]
 Piece = tuple[Region, np.ndarray]
 StyleChoice = str | Mapping[str, float]  # the name of one, or the weight of each by its name
@@ -164,6 +166,11 @@ def weigh_styles(style: StyleChoice | None, names: Sequence[str]) -> np.ndarray:
     asked = {_composed(name): weight for name, weight in style.items()}
     for name in asked:
         if name not in known:
+            start, _, end = name.rpartition(":")
+            if start in known:
+                raise SettingsError(
+                    f"expected a number for the weight, as {start}:0.6; received {end!r}"
+                )
             raise SettingsError(
                 f"expected a style of {', '.join(names)}; received {name!r}{_hint(name, names)}"
             )
@@ -185,8 +192,15 @@ def _composed(name: str) -> str:
 
 
 def _hint(name: str, names: Sequence[str]) -> str:
-    nearest = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {nearest[0]}?" if nearest else ""
+    """Names the style that is most alike, as a whole or in one of its words, if one is."""
+    asked = name.lower().replace(" ", "_")
+
+    def likeness(known: str) -> float:
+        parts = [known.lower(), *known.lower().split("_")]
+        return max(difflib.SequenceMatcher(None, asked, part).ratio() for part in parts)
+
+    nearest = max(names, key=likeness)
+    return f"; did you mean {nearest}?" if likeness(nearest) >= LIKE else ""
 
 
 def check_side(what: str, pixels: int | None) -> None:

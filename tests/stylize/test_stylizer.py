@@ -113,6 +113,24 @@ def test_the_nearest_name_is_offered(stylizer, photograph):
         stylizer(photograph, style={"screem": 1})
 
 
+@pytest.mark.parametrize(
+    ("asked", "offered"),
+    [("wave", "great_wave"), ("The Great Wave", "great_wave"), ("Nigth", "starry_night")],
+)
+def test_a_word_of_a_name_is_enough_to_offer_it(asked, offered):
+    with pytest.raises(SettingsError, match=f"received '{asked}'; did you mean {offered}\\?"):
+        weigh_styles(asked, ["the_kiss", "great_wave", "starry_night"])
+
+
+@pytest.mark.parametrize("weight", ["0,6", "60%", "", "nan", " 0.6"])
+def test_a_weight_that_is_no_number(weight):
+    with pytest.raises(SettingsError) as caught:
+        weigh_styles({f"wave:{weight}": 1.0}, ["wave"])
+    assert (
+        str(caught.value) == f"expected a number for the weight, as wave:0.6; received {weight!r}"
+    )
+
+
 def test_unknown_style(stylizer, photograph):
     with pytest.raises(SettingsError) as caught:
         stylizer(photograph, style={"starry": 1})
