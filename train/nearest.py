@@ -10,6 +10,8 @@ from onestroke.models.transform import TransformNetwork
 from onestroke.train.losses import gram_matrix
 from onestroke.train.objective import Objective
 
+Grams = dict[str, np.ndarray]  # by layer
+
 
 def nearest_blends(
     network: TransformNetwork, objective: Objective, photographs: Sequence[np.ndarray]
@@ -17,8 +19,10 @@ def nearest_blends(
     """Returns the blends of a network's styles whose pictures have the Grams of new paintings.
 
     Every style paints the photographs; a painting's Gram matrices are then taken for the weighted
-    sum of the pictures', with the non-negative weights of the least squares. The identity is that
-    of the network, if it has one, else an even blend.
+    sum of the pictures', with the non-negative weights of the least squares. As blended scales and
+    shifts do not quite blend pictures, this blend paints them as well, and gives way to the single
+    nearest style where that comes nearer: a style that is learnt further begins where it was. The
+    identity is that of the network, if it has one, else an even blend.
 
     Args:
         network: holds the known styles.
@@ -28,34 +32,65 @@ def nearest_blends(
     Returns:
         ``(new styles, known styles)``, rows that add up to 1.
     """
-    layers = objective.weights.style_layers
+    one_hot = np.eye(network.styles)
     # The identity's rows are not for normalised features, so they are no part of a painting's.
-    painted = [i for i in range(network.styles) if i != network.identity]
-    known = [_grams_of_style(network, i, objective, photographs) for i in painted]
+    painted = [one_hot[i] for i in range(network.styles) if i != network.identity]
+    known = [_grams_of_blend(network, style, objective, photographs) for style in painted]
     blends = []
     for i, is_identity in enumerate(ops.convert_to_numpy(objective.targets.identity)):
-        weights = np.zeros(network.styles)
-        if is_identity and network.identity is not None:
-            weights[network.identity] = 1
-        elif not is_identity:
-            wanted = {
-                name: ops.convert_to_numpy(objective.targets.grams[name][i]) for name in layers
-            }
-            scale = {n: (layers[n] / np.square(wanted[n]).sum()) ** 0.5 for n in layers}
-            columns = [_flatten(grams, scale) for grams in known]
-            # The triangle of a decomposition asks the same of a few numbers, not of a million.
-            _, triangle = np.linalg.qr(np.stack([*columns, _flatten(wanted, scale)], axis=1))
-            weights[painted], _ = nnls(triangle[:, :-1], triangle[:, -1])
-        blends.append(weights if weights.any() else np.ones(network.styles))
-    return np.stack([blend / blend.sum() for blend in blends])
+        if not is_identity:
+            blends.append(_nearest_blend(network, i, objective, photographs, painted, known))
+        elif network.identity is not None:
+            blends.append(one_hot[network.identity])
+        else:
+            blends.append(np.full(network.styles, 1 / network.styles))
+    return np.stack(blends)
 
 
-def _grams_of_style(
-    network: TransformNetwork, index: int, objective: Objective, photographs: Sequence[np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Returns the mean Gram matrices of the photographs painted in one style."""
-    style = np.eye(network.styles, dtype=np.float32)[index][None]
-    sums: dict[str, np.ndarray] = {}
+def _nearest_blend(
+    network: TransformNetwork,
+    index: int,
+    objective: Objective,
+    photographs: Sequence[np.ndarray],
+    styles: Sequence[np.ndarray],
+    known: Sequence[Grams],
+) -> np.ndarray:
+    """Returns the blend for one new painting.
+
+    Args:
+        network: holds the known styles.
+        index: of the new painting.
+        objective: of the new ones.
+        photographs: that are painted.
+        styles: the known ones, each a one-hot blend.
+        known: the Gram matrices of their pictures.
+    """
+    layers = objective.weights.style_layers
+    wanted = {name: ops.convert_to_numpy(objective.targets.grams[name][index]) for name in layers}
+    scale = {name: (layers[name] / np.square(wanted[name]).sum()) ** 0.5 for name in layers}
+    target = _flatten(wanted, scale)
+    columns = [_flatten(grams, scale) for grams in known]
+    # The triangle of a decomposition asks the same of a few numbers, not of a million.
+    _, triangle = np.linalg.qr(np.stack([*columns, target], axis=1))
+    weights, _ = nnls(triangle[:, :-1], triangle[:, -1])
+    distances = [np.linalg.norm(column - target) for column in columns]
+    nearest = styles[int(np.argmin(distances))]
+    if not weights.any():
+        return nearest
+    blend = weights / weights.sum() @ np.stack(styles)
+    grams = _grams_of_blend(network, blend, objective, photographs)
+    return blend if np.linalg.norm(_flatten(grams, scale) - target) < min(distances) else nearest
+
+
+def _grams_of_blend(
+    network: TransformNetwork,
+    blend: np.ndarray,
+    objective: Objective,
+    photographs: Sequence[np.ndarray],
+) -> Grams:
+    """Returns the mean Gram matrices of the photographs painted in a blend of styles."""
+    style = blend.astype(np.float32)[None]
+    sums: Grams = {}
     for photograph in photographs:
         image = np.asarray(photograph, np.float32)[None]
         painted = network(network.as_input(image, style))
@@ -66,6 +101,6 @@ def _grams_of_style(
     return sums
 
 
-def _flatten(grams: dict[str, np.ndarray], scale: dict[str, float]) -> np.ndarray:
+def _flatten(grams: Grams, scale: dict[str, float]) -> np.ndarray:
     parts = [(grams[name] * scale[name]).ravel() for name in grams]
     return np.concatenate(parts).astype(np.float64)
