@@ -62,7 +62,8 @@ def _describe_blend(metadata: Mapping[str, Any], style: Mapping[str, float]) -> 
     training: Mapping[str, Any] | None = metadata
     while training and not style.keys() <= (paintings := _paintings(training)).keys():
         training = training.get("began_with")
-    about.pop("began_with", None)
+    for of_all in ("began_with", "evaluated"):
+        about.pop(of_all, None)
     if training:
         settings = training["settings"]
         pictures = [
@@ -74,6 +75,8 @@ def _describe_blend(metadata: Mapping[str, Any], style: Mapping[str, float]) -> 
         about["settings"] = {**settings, "style": {**settings["style"], **own}}
         if len(style) == 1:
             about["losses"] = _losses_of(name, training.get("losses") or {}, len(paintings))
+            if figures := training.get("evaluated", {}).get(name):
+                about["evaluated"] = {name: figures}
     return about
 
 
@@ -98,8 +101,14 @@ def _losses_of(
     key = f"style/{name}"
     if styles == 1 and not any(key in terms for terms in losses.values()):
         return losses
-    # The other terms are those of all styles together.
-    return {of: {"style": terms[key]} for of, terms in losses.items() if key in terms}
+    # The terms without a name are those of all styles together.
+    own: dict[str, dict[str, float]] = {of: {} for of in losses}
+    for of, terms in losses.items():
+        for key, loss in terms.items():
+            term, _, owner = key.partition("/")
+            if owner == name:
+                own[of][term] = loss
+    return own
 
 
 def join_networks(

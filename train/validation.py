@@ -13,6 +13,7 @@ from onestroke.train.objective import StyleTrainer
 
 PER_ROW = 4  # of a contact sheet
 SHOWN = 16  # pictures on it at most
+OF_EACH_STYLE = ("style", "content")  # terms that are also averaged over one style's pictures
 
 
 class Validation:
@@ -58,15 +59,16 @@ class Validation:
         return self._mean(terms), contact_sheet(self.photographs[: self.shown], painted)
 
     def _mean(self, terms: Sequence[dict[str, float]]) -> dict[str, float]:
-        """Averages terms over the paintings; of several styles, each one's style losses too."""
+        """Averages terms over the paintings; of several styles, each one's own losses too."""
         pairs = list(zip(self.names, terms, strict=True))
         painted = [its for name, its in pairs if name != IDENTITY]
         means = {key: _rounded([its[key] for its in painted]) for key in painted[0]}
         if len(set(self.names)) == 1:
             return means
         return means | {
-            f"style/{name}": _rounded([its["style"] for other, its in pairs if other == name])
+            f"{term}/{name}": _rounded([its[term] for other, its in pairs if other == name])
             for name in dict.fromkeys(self.names)
+            for term in OF_EACH_STYLE
         }
 
 
