@@ -1,15 +1,19 @@
 """Packs the style file of a run for the package: its numbers in 16 bits, compressed.
 
-    python models/make_base.py runs/base base  # base_mobile
+    python models/make_base.py runs/base base report_512  # or base_mobile
 
-writes ``models/base.keras``. Keras reads such a file as any other, into 32 bits.
+writes ``models/base.keras``, and into it what reports of ``onestroke evaluate`` say of its styles.
+Keras reads such a file as any other, into 32 bits.
 """
 
 import io
 import json
 import sys
 import zipfile
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,14 +23,26 @@ from onestroke.models.style_file import BUNDLED, find_style_file
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
 NOTICE = (
-    "Learnt from reproductions of paintings in the public domain, each by a painter who died in "
-    "1955 or earlier. Apache-2.0, as onestroke itself."
+    "The styles of base and base_mobile were learnt from reproductions of paintings in the public "
+    "domain, each by a painter who died in 1955 or earlier. Apache-2.0, as onestroke itself."
 )
 
 
-def pack(source: Path, target: Path) -> None:
-    """Writes the style file ``source`` to ``target``, with 16 bits a number and a notice."""
-    change = {CONFIG: _add_notice, WEIGHTS: _halve}
+def pack(source: Path, target: Path, reports: Sequence[Path] = ()) -> None:
+    """Writes a style file with 16 bits a number, a notice and figures.
+
+    Args:
+        source: the style file.
+        target: where to write.
+        reports: folders of ``onestroke evaluate``, which measured the source.
+    """
+    about: dict[str, Any] = {"notice": NOTICE}
+    if reports:
+        about["evaluated"] = _figures(reports)
+    change: dict[str, Callable[[bytes], bytes]] = {
+        CONFIG: partial(_describe, about=about),
+        WEIGHTS: _halve,
+    }
     packed = io.BytesIO()
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
@@ -34,11 +50,30 @@ def pack(source: Path, target: Path) -> None:
     target.write_bytes(packed.getvalue())
 
 
-def _add_notice(content: bytes) -> bytes:
-    """Returns the model's description with the notice in its metadata."""
+def _describe(content: bytes, about: dict[str, Any]) -> bytes:
+    """Returns the model's description with more in its metadata."""
     model = json.loads(content)
-    model["config"]["metadata"]["notice"] = NOTICE
+    model["config"]["metadata"] |= about
     return json.dumps(model, ensure_ascii=False).encode()
+
+
+def _figures(reports: Sequence[Path]) -> dict[str, dict[str, float]]:
+    """Returns the mean losses of each style, and of how many photographs of which side they are."""
+    results = [
+        result
+        for report in reports
+        for result in json.loads((report / "report.json").read_text(encoding="utf-8"))["results"]
+    ]
+    return {
+        result["model"].rpartition(":")[2]: {
+            "style": round(result["mean"]["style"], 5),
+            "style_share": round(result["style_share"], 5),
+            "content": round(result["mean"]["content"], 5),
+            "photographs": len(result["photographs"]),
+            "size": result["size"],
+        }
+        for result in results
+    }
 
 
 def _halve(content: bytes) -> bytes:
@@ -67,4 +102,5 @@ def _halve(content: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    pack(find_style_file(sys.argv[1]), BUNDLED[sys.argv[2]])
+    run, name, *evaluated = sys.argv[1:]
+    pack(find_style_file(run), BUNDLED[name], [Path(folder) for folder in evaluated])

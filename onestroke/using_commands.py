@@ -65,13 +65,15 @@ def styles(
 ) -> None:
     """List the styles of a model, by default those in the package."""
     from onestroke.models.style_file import painted_styles
-    from onestroke.stylize.loading import read_captions, read_style_names
+    from onestroke.stylize.loading import read_captions, read_notice, read_style_names
 
     captions = read_captions(model)
     names = painted_styles(read_style_names(model))
     width = max(map(len, names), default=0)
     for name in names:
         out.print(f"{name:{width}}  {captions.get(name, '')}".rstrip())
+    if notice := read_notice(model):
+        out.print(notice)
 
 
 def gallery(

@@ -88,6 +88,15 @@ def read_captions(model: Path | str) -> Mapping[str, str]:
     return _read_description(model).get("captions", {})
 
 
+def read_notice(model: Path | str) -> str | None:
+    """Returns what the makers of a model's styles want to be said of them, if anything.
+
+    Raises:
+        ModelError: there is none, or it is broken.
+    """
+    return _read_description(model).get("notice")
+
+
 def describe(model: Path | str) -> Mapping[str, Any]:
     """Returns all that a model says of itself.
 

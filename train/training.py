@@ -12,7 +12,13 @@ import keras
 
 from onestroke.errors import ModelError, OnestrokeError, enough_memory
 from onestroke.files import cache_folder, write_whole
-from onestroke.models.style_file import identity_index, load_network, style_names
+from onestroke.models.style_file import (
+    BUNDLED,
+    RUN_STYLE,
+    identity_index,
+    load_network,
+    style_names,
+)
 from onestroke.models.styles import copy_network, join_networks, learn_only_rows
 from onestroke.models.transform import TransformNetwork
 from onestroke.models.vgg19_weights import Vgg19Weights
@@ -144,7 +150,7 @@ def _train(
     finished = step == settings.train.steps
     photographs, pictures = validation_losses(run)
     if finished:
-        metadata = describe(settings, ingredients.vgg19, photographs, pictures)
+        metadata = describe(settings, ingredients.vgg19, photographs, pictures, known=known)
         network = _in_32_bits(trainer.network, metadata)
         if known is not None and settings.network.joins:
             network = join_networks(known, network, _join_descriptions(known, metadata))
@@ -298,8 +304,18 @@ def describe(
     weights: Vgg19Weights,
     photographs: Mapping[str, float],
     pictures: Mapping[str, float],
+    *,
+    known: TransformNetwork | None = None,
 ) -> dict[str, Any]:
-    """Returns what a style file says of itself; folders stay private, names do not."""
+    """Returns what a style file says of itself; folders stay private, names do not.
+
+    Args:
+        settings: of the training.
+        weights: of the loss network.
+        photographs: mean terms of the validation photographs themselves.
+        pictures: mean terms of what the network made of them.
+        known: the network that the training began with, which tells its own story.
+    """
     from onestroke import __version__
 
     resolved = settings.model_dump(mode="json")
@@ -308,7 +324,7 @@ def describe(
         for blend in settings.style.pictures
     ]
     if settings.network.init:
-        resolved["network"]["init"] = Path(settings.network.init).name
+        resolved["network"]["init"] = _name_of_init(settings.network.init)
     for key in ("source", "validation"):
         resolved["data"][key] = [_without_folder(source) for source in resolved["data"][key]]
     resolved["loss"]["vgg19"] = weights.source
@@ -319,7 +335,14 @@ def describe(
         "settings": resolved,
         "vgg19": {"source": weights.source, "sha256": weights.sha256},
         "losses": {"photographs": dict(photographs), "pictures": dict(pictures)},
+        **({"began_with": known.metadata} if known is not None else {}),
     }
+
+
+def _name_of_init(init: str) -> str:
+    """Returns a run folder with the file in it, lest one called base seem the package's own."""
+    path = Path(init)
+    return f"{path.name}/{RUN_STYLE}" if path.is_dir() and init not in BUNDLED else path.name
 
 
 def _without_folder(source: str) -> str:
@@ -335,12 +358,12 @@ def _in_32_bits(network: TransformNetwork, metadata: dict[str, Any]) -> Transfor
 
 def _join_descriptions(known: TransformNetwork, new: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a style file says of old styles and of new ones in the same network."""
-    old = known.metadata
+    old, names = known.metadata, style_names(known.get_config())
     return {
         **new,
-        "style_names": [*style_names(known.get_config()), *new["style_names"]],
+        **({"notice": old["notice"]} if "notice" in old else {}),
+        "style_names": [*names, *new["style_names"]],
         "captions": {**old.get("captions", {}), **new["captions"]},
-        "began_with": old,
     }
 
 

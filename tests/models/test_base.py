@@ -1,5 +1,6 @@
 """The style files in the package: small, whole, described, and painting."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import onestroke
+from onestroke.errors import ModelError
 from onestroke.models import make_base
 from onestroke.models.style_file import (
     BUNDLED,
@@ -44,6 +46,9 @@ def test_what_is_in_the_package(name: str) -> None:
     assert config["metadata"]["captions"].keys() >= set(painted_styles(names))
     assert "/" not in str(config["metadata"]["settings"]["style"]["pictures"])
     assert "public domain" in config["metadata"]["notice"]
+    evaluated = config["metadata"]["evaluated"]
+    assert list(evaluated) == painted_styles(names)
+    assert all(figures["style_share"] < 0.2 for figures in evaluated.values())
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -78,18 +83,35 @@ def test_its_name_is_known_everywhere(tmp_path: Path, monkeypatch: pytest.Monkey
     assert find_style_file("base") == find_model("base") == BUNDLED["base"]
     assert find_run("base") is None
     assert find_run("./base")
+    with pytest.raises(ModelError, match="base has that style: --model base --style the_kiss"):
+        find_style_file("the_kiss")
     recipe = read_recipe(Path("new_style"), styles=["mine.jpg"])
     assert resolve(recipe).network.init == "base"
     picture = read_picture_settings(None, ["mine.jpg"], ["optimize.start=base"])
     assert picture.optimize.start == "base"
 
 
-def test_packing_halves_the_numbers_and_adds_a_notice(tmp_path: Path, style_file: Path) -> None:
+def test_packing_halves_the_numbers_and_adds_a_notice_and_figures(
+    tmp_path: Path, style_file: Path
+) -> None:
     target = tmp_path / "packed.keras"
-    make_base.pack(style_file, target)
+    mean = {"style": 0.0512345, "content": 0.6, "variation": 0.4}
+    result = {"model": "runs/base:wave", "size": 512, "mean": mean, "style_share": 0.05}
+    report = {"results": [result | {"photographs": [{}, {}]}]}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    make_base.pack(style_file, target, [tmp_path])
     assert target.stat().st_size < style_file.stat().st_size / 2
     before, after = read_config(style_file), read_config(target)
     assert after["metadata"].pop("notice") == make_base.NOTICE
+    assert after["metadata"].pop("evaluated") == {
+        "wave": {
+            "style": 0.05123,
+            "style_share": 0.05,
+            "content": 0.6,
+            "photographs": 2,
+            "size": 512,
+        }
+    }
     assert after == before
     for packed, own in zip(
         load_network(target).get_weights(), load_network(style_file).get_weights(), strict=True
