@@ -31,7 +31,11 @@ TIMED_SIDES = [256, 512, 1024]
 
 def train(
     config: Annotated[
-        Path | None, typer.Option(help="Recipe: a file, or the name of one in the package, as cpu.")
+        Path | None,
+        typer.Option(
+            help="Recipe: a file, or the name of one in the package, as cpu. With --init, else "
+            "new_style; with --learn-all, else cpu."
+        ),
     ] = None,
     run: Annotated[
         Path | None,
@@ -55,6 +59,13 @@ def train(
     only: Annotated[
         bool, typer.Option("--only", help="Leave the styles of --init out of the result.")
     ] = False,
+    learn_all: Annotated[
+        bool,
+        typer.Option(
+            "--learn-all",
+            help="Learn every layer of --init for the new styles, which leaves its own out.",
+        ),
+    ] = False,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes one setting."),
@@ -65,19 +76,24 @@ def train(
     from onestroke.train.run import RunFolder
     from onestroke.train.settings import read_recipe
 
+    if learn_all and init is None:
+        raise SettingsError("expected --init MODEL with --learn-all: all layers of which network?")
+    if config is None and init is not None:
+        config = Path("cpu" if learn_all else "new_style")
     if config is None:
         if run is None:
             raise SettingsError(
-                "expected --config RECIPE to begin a run or --run DIR to resume one; got neither"
+                "expected --config RECIPE to begin a run, --init MODEL to learn a style beside "
+                "others or --run DIR to resume; got none of them"
             )
-        if style or data or init is not None or only or overrides:
+        if style or data or only or overrides:
             raise SettingsError(
-                "expected --run alone to resume; --style, --data, --init, --only and --set belong "
-                "to --config"
+                "expected --run alone to resume; --style, --data, --only and --set belong to "
+                "--config or --init"
             )
         recipe = RunFolder(run).settings()
     else:
-        changes = _learn_beside(init) if init is not None else []
+        changes = _begin_with(init, "all" if learn_all else "rows") if init is not None else []
         changes += ["network.keep=false"] if only else []
         recipe = read_recipe(
             config,
@@ -85,14 +101,17 @@ def train(
             styles=find_paintings(style or []),
             sources=data or [],
         )
-        if only and recipe.network.learn != "rows":
-            raise SettingsError("expected --init MODEL with --only, which leaves its styles out")
+        if only and not learn_all and recipe.network.learn != "rows":
+            raise SettingsError(
+                "expected --only, which leaves old styles out, where rows are learnt beside them: "
+                "with --init MODEL or --config new_style"
+            )
         run = run or Path("runs") / config.stem
     _train(recipe, run)
 
 
-def _learn_beside(init: str) -> list[str]:
-    """Returns what to change in a recipe so that new styles are learnt beside those of a network.
+def _begin_with(init: str, learn: str) -> list[str]:
+    """Returns what to change in a recipe so that new styles are learnt from those of a network.
 
     Raises:
         ModelError: it is missing or broken.
@@ -100,7 +119,11 @@ def _learn_beside(init: str) -> list[str]:
     from onestroke.models.style_file import find_style_file, read_config
 
     preset = read_config(find_style_file(init))["preset"]
-    return [f"network.init={json.dumps(init)}", f"network.preset={preset}", "network.learn=rows"]
+    return [
+        f"network.init={json.dumps(init)}",
+        f"network.preset={preset}",
+        f"network.learn={learn}",
+    ]
 
 
 def _train(recipe: "Settings", run: Path) -> None:
@@ -163,7 +186,8 @@ def _each_style(before: "Mapping[str, float]", after: "Mapping[str, float]") -> 
     usual = statistics.median(shares.values()) if shares else 0.0
     return [
         f"  {name:{width}}  {before[f'style/{name}']:.3f} -> {after[f'style/{name}']:.3f} "
-        f"({share:.0%}){', lags behind' if share > LAGS * usual else ''}"
+        f"({share:.0%}), content {after[f'content/{name}']:.3f}"
+        f"{', lags behind' if share > LAGS * usual else ''}"
         for name, share in shares.items()
     ]
 

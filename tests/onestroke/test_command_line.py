@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 import onestroke
-from onestroke import terminal
+from onestroke import learning_commands, terminal
 from onestroke.command_line import main
 from onestroke.learning_commands import _each_style
 from onestroke.pictures import read_picture, resize
@@ -178,15 +178,32 @@ def test_a_folder_of_paintings_is_added_to_a_known_network(
     assert said.split() == ([] if only else ["wave", "scream"]) + ["night", "sea"]
 
 
+def test_a_style_is_learnt_with_no_recipe_named_and_then_everything(run, monkeypatch, tmp_path):
+    begun = []
+    monkeypatch.setattr(
+        learning_commands, "_train", lambda recipe, folder: begun.append((recipe, folder))
+    )
+    assert run("train", "--init", "base", "--style", "sea.png")[0] == 0
+    more = ("--run", tmp_path / "run", "--set", "train.steps=2")
+    assert run("train", "--init", "base_mobile", "--learn-all", "--style", "sea.png", *more)[0] == 0
+    (rows, rows_folder), (whole, folder) = begun
+    assert (rows_folder, folder) == (Path("runs/new_style"), tmp_path / "run")
+    assert (rows.network.init, rows.network.learn, rows.network.joins) == ("base", "rows", True)
+    network = whole.network
+    assert (network.init, network.preset, network.learn) == ("base_mobile", "mobile", "all")
+    assert (whole.train.learning_rate, whole.train.steps) == (0.003, 2), "cpu.yaml's, not rows'"
+
+
 def test_a_style_that_lags_is_seen():
     before = {"style": 1.0, "style/sea": 1.0, "style/night": 1.0, "style/photograph": 1.0}
     after = {"style": 0.3, "style/sea": 0.1, "style/night": 0.5, "style/photograph": 0.0}
+    after |= {"content/sea": 0.7, "content/night": 0.6, "content/photograph": 0.0}
     assert _each_style(before, after) == [
-        "  sea    1.000 -> 0.100 (10%)",
-        "  night  1.000 -> 0.500 (50%)",
+        "  sea    1.000 -> 0.100 (10%), content 0.700",
+        "  night  1.000 -> 0.500 (50%), content 0.600",
     ]
-    after["style/storm"], before["style/storm"] = 0.12, 1.0
-    assert _each_style(before, after)[1].endswith("(50%), lags behind")
+    before["style/storm"], after["style/storm"], after["content/storm"] = 1.0, 0.12, 0.8
+    assert _each_style(before, after)[1].endswith("content 0.600, lags behind")
 
 
 def test_gallery(run, style_file, tmp_path):
@@ -326,8 +343,10 @@ def test_shares_of_a_step(seconds, shares):
         ([*EXPORT, "tflite", "--model", "other"], "expected one --model for tflite; received 2"),
         (
             ["train", "--config", "cpu", "--only"],
-            "expected --init MODEL with --only, which leaves its styles out",
+            "where rows are learnt beside them: with --init MODEL or --config new_style",
         ),
+        (["train", "--config", "cpu", "--learn-all"], "expected --init MODEL with --learn-all"),
+        (["train", "--style", "a"], "--init MODEL to learn a style beside others"),
         ([*EXPORT, "tflite", "--data", "photos"], "--data belongs to --quantize int8"),
         ([*EXPORT, "tflite", "--quantize", "int8"], "expected a size for int8"),
         ([*EXPORT, "tflite", "--size", "8"], "expected a size of at least 16x16 pixels"),

@@ -69,6 +69,7 @@ def test_each_style_has_its_losses(known):
     losses = read_config(known)["metadata"]["losses"]
     assert losses["photographs"]["style/photograph"] == 0
     assert losses["pictures"]["style/noise"] > 0
+    assert losses["pictures"]["content/noise"] > 0
 
 
 def test_rows_alone_leave_the_old_styles_as_they_are(known, tiny_values, tmp_path):
@@ -219,7 +220,9 @@ def test_one_style_of_many_says_what_it_learnt(known, tiny_values, tmp_path):
     assert style["names"] == ["stripes+noise"]
     alone = take_blend(network, {"noise": 1.0}).metadata
     losses = network.metadata["losses"]
-    assert alone["losses"] == {of: {"style": losses[of]["style/noise"]} for of in losses}
+    assert alone["losses"] == {
+        of: {term: losses[of][f"{term}/noise"] for term in ("style", "content")} for of in losses
+    }
 
     settings = settings_of(tiny_values, network__init=str(known), network__learn="rows")
     joined = load_network(train(settings, tmp_path / "run").style_file)
@@ -255,6 +258,23 @@ def test_another_file_to_begin_with_is_another_run(known, tiny_values, tmp_path)
     copy.write_bytes(copy.read_bytes() + b"another")
     with pytest.raises(OnestrokeError, match=r"expected .*/copy\.keras as it was when"):
         train(settings, tmp_path / "more")
+
+
+def test_a_notice_travels_with_the_styles_it_speaks_of(known, tiny_values, tmp_path):
+    noted = load_network(known)
+    noted.metadata["notice"] = "In the public domain."
+    noted.metadata["evaluated"] = {"noise": {"style": 0.5}, "stripes": {"style": 0.4}}
+    noted.save(tmp_path / "noted.keras")
+    init = str(tmp_path / "noted.keras")
+    settings = settings_of(tiny_values, network__init=init, network__learn="rows")
+    joined = load_network(train(settings, tmp_path / "joined").style_file)
+    assert joined.metadata["notice"] == "In the public domain."
+    assert joined.metadata["began_with"] == noted.metadata
+    assert "evaluated" not in joined.metadata, "that was another network"
+    alone = take_blend(joined, {"noise": 1.0}).metadata
+    assert alone["notice"] == "In the public domain."
+    assert alone["evaluated"] == {"noise": {"style": 0.5}}
+    assert "evaluated" not in take_blend(joined, {"bundled": 1.0}).metadata
 
 
 def test_the_new_style_alone(known, tiny_values, tmp_path):
@@ -311,6 +331,24 @@ def test_the_nearest_style_is_the_one_that_painted_the_painting():
     np.testing.assert_allclose(
         nearest_blends(network, objective, [photograph]), [[0, 1]], atol=0.01
     )
+
+
+def test_a_known_style_that_is_learnt_further_begins_where_it_was(known, tiny_values, tmp_path):
+    settings = settings_of(
+        tiny_values,
+        network__init=str(known.parent),
+        style__pictures=paint(tmp_path)[1:],
+        train__learning_rate=1e-12,
+    )
+    further = load_network(train(settings, tmp_path / "further").style_file)
+    assert further.metadata["style_names"] == ["noise"], (
+        "layers changed, so the others are left out"
+    )
+    alone = take_blend(load_network(known), {"noise": 1.0})
+    for mine, its in zip(values_of(further), values_of(alone), strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-6)
+    assert further.metadata["settings"]["network"]["init"] == "known/style.keras"
+    assert further.metadata["began_with"] == load_network(known).metadata
 
 
 def test_rows_are_copied_blended_and_joined():
