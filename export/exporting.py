@@ -135,6 +135,7 @@ def describe(network: "TransformNetwork", options: ExportOptions) -> dict[str, A
         "vgg19": trained.get("vgg19"),
         "losses": trained.get("losses"),
         "settings": trained.get("settings"),
+        "evaluated": trained.get("evaluated"),
         "notice": trained.get("notice"),
         "licence": LICENCE,
     }

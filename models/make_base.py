@@ -18,7 +18,13 @@ from typing import Any
 import h5py
 import numpy as np
 
-from onestroke.models.style_file import BUNDLED, find_style_file
+from onestroke.models.style_file import (
+    BUNDLED,
+    find_style_file,
+    painted_styles,
+    read_config,
+    style_names,
+)
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
@@ -34,11 +40,15 @@ def pack(source: Path, target: Path, reports: Sequence[Path] = ()) -> None:
     Args:
         source: the style file.
         target: where to write.
-        reports: folders of ``onestroke evaluate``, which measured the source.
+        reports: folders of ``onestroke evaluate``, which measured the source at one size.
+
+    Raises:
+        ValueError: the reports are not of each of its styles once.
+        OverflowError: a number is too large.
     """
     about: dict[str, Any] = {"notice": NOTICE}
     if reports:
-        about["evaluated"] = _figures(reports)
+        about["evaluated"] = _figures(reports, painted_styles(style_names(read_config(source))))
     change: dict[str, Callable[[bytes], bytes]] = {
         CONFIG: partial(_describe, about=about),
         WEIGHTS: _halve,
@@ -57,23 +67,27 @@ def _describe(content: bytes, about: dict[str, Any]) -> bytes:
     return json.dumps(model, ensure_ascii=False).encode()
 
 
-def _figures(reports: Sequence[Path]) -> dict[str, dict[str, float]]:
+def _figures(reports: Sequence[Path], names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Returns the mean losses of each style, and of how many photographs of which side they are."""
     results = [
         result
         for report in reports
         for result in json.loads((report / "report.json").read_text(encoding="utf-8"))["results"]
     ]
-    return {
-        result["model"].rpartition(":")[2]: {
+    measured = [result["model"].rpartition(":")[2] for result in results]
+    if sorted(measured) != sorted(names):
+        raise ValueError(f"expected figures of {', '.join(names)}; got {', '.join(measured)}")
+    figures = {
+        name: {
             "style": round(result["mean"]["style"], 5),
             "style_share": round(result["style_share"], 5),
             "content": round(result["mean"]["content"], 5),
             "photographs": len(result["photographs"]),
             "size": result["size"],
         }
-        for result in results
+        for name, result in zip(measured, results, strict=True)
     }
+    return {name: figures[name] for name in names}
 
 
 def _halve(content: bytes) -> bytes:

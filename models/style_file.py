@@ -51,8 +51,10 @@ def find_style_file(model: Path | str) -> Path:
         )
     if path.is_dir():
         path = _of_run(path)
-    if not path.exists() and str(model) in style_names(read_config(BUNDLED["base"])):
-        raise ModelError(f"no model {model}, but base has that style: --model base --style {model}")
+    if not path.exists() and str(model) in painted_styles(
+        style_names(read_config(BUNDLED["base"]))
+    ):
+        raise ModelError(f"no model {model}; expected base, a model that has a style called so")
     read_config(path)
     return path
 

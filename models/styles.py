@@ -61,9 +61,11 @@ def _describe_blend(metadata: Mapping[str, Any], style: Mapping[str, float]) -> 
     }
     training: Mapping[str, Any] | None = metadata
     while training and not style.keys() <= (paintings := _paintings(training)).keys():
-        training = training.get("began_with")
+        training = _joined_to(training)
     for of_all in ("began_with", "evaluated"):
         about.pop(of_all, None)
+    if training is metadata and _joined_to(metadata):
+        about.pop("notice", None)  # which is of the older styles
     if training:
         settings = training["settings"]
         pictures = [
@@ -78,6 +80,13 @@ def _describe_blend(metadata: Mapping[str, Any], style: Mapping[str, float]) -> 
             if figures := training.get("evaluated", {}).get(name):
                 about["evaluated"] = {name: figures}
     return about
+
+
+def _joined_to(training: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Returns what a training began with, if its result still holds those styles."""
+    network = (training.get("settings") or {}).get("network", {})
+    joins = network.get("learn") == "rows" and network.get("keep")
+    return training.get("began_with") if joins else None
 
 
 def _paintings(training: Mapping[str, Any]) -> dict[str, dict[str, float]]:

@@ -54,7 +54,7 @@ def train(
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(help="Begin with a style file, a run or base, and learn new styles alone."),
+        typer.Option(help="Begin with a style file, a run or base; learn new styles beside its."),
     ] = None,
     only: Annotated[
         bool, typer.Option("--only", help="Leave the styles of --init out of the result.")
@@ -76,6 +76,8 @@ def train(
     from onestroke.train.run import RunFolder
     from onestroke.train.settings import read_recipe
 
+    if learn_all and only:
+        raise SettingsError("expected --only or --learn-all, which leaves old styles out anyway")
     if learn_all and init is None:
         raise SettingsError("expected --init MODEL with --learn-all: all layers of which network?")
     if config is None and init is not None:
@@ -101,7 +103,9 @@ def train(
             styles=find_paintings(style or []),
             sources=data or [],
         )
-        if only and not learn_all and recipe.network.learn != "rows":
+        if learn_all and recipe.network.learn != "all":
+            raise SettingsError("expected --learn-all or --set network.learn=rows; got both")
+        if only and recipe.network.learn != "rows":
             raise SettingsError(
                 "expected --only, which leaves old styles out, where rows are learnt beside them: "
                 "with --init MODEL or --config new_style"
@@ -186,10 +190,14 @@ def _each_style(before: "Mapping[str, float]", after: "Mapping[str, float]") -> 
     usual = statistics.median(shares.values()) if shares else 0.0
     return [
         f"  {name:{width}}  {before[f'style/{name}']:.3f} -> {after[f'style/{name}']:.3f} "
-        f"({share:.0%}), content {after[f'content/{name}']:.3f}"
+        f"({share:.0%}){_content(after.get(f'content/{name}'))}"
         f"{', lags behind' if share > LAGS * usual else ''}"
         for name, share in shares.items()
     ]
+
+
+def _content(loss: float | None) -> str:
+    return "" if loss is None else f", content {loss:.3f}"  # older runs did not measure it
 
 
 def optimize(

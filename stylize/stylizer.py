@@ -22,7 +22,7 @@ EXPORTED_PIXELS = 2**21
 # paint also fades into the photograph; `export/page/page.js` has the same number.
 FADED_UP_TO = 0.2
 
-LIKE = 0.6  # of 1: how alike a name is that is offered instead of an unknown one
+WORDS_LIKE = 0.8  # of 1: how alike the word of a name is that is offered for an unknown one
 
 Region = tuple[slice, slice]
 Piece = tuple[Region, np.ndarray]
@@ -166,10 +166,11 @@ def weigh_styles(style: StyleChoice | None, names: Sequence[str]) -> np.ndarray:
     asked = {_composed(name): weight for name, weight in style.items()}
     for name in asked:
         if name not in known:
-            start, _, end = name.rpartition(":")
+            start = name.rpartition(":")[0]
             if start in known:
                 raise SettingsError(
-                    f"expected a number for the weight, as {start}:0.6; received {end!r}"
+                    f"expected {start} with a number for its weight (--style {start}:0.6, in "
+                    f"Python {{{start!r}: 0.6}}); received {name!r}"
                 )
             raise SettingsError(
                 f"expected a style of {', '.join(names)}; received {name!r}{_hint(name, names)}"
@@ -192,15 +193,16 @@ def _composed(name: str) -> str:
 
 
 def _hint(name: str, names: Sequence[str]) -> str:
-    """Names the style that is most alike, as a whole or in one of its words, if one is."""
+    """Names the style that is most alike, as a whole or else in a word of its name, if one is."""
     asked = name.lower().replace(" ", "_")
-
-    def likeness(known: str) -> float:
-        parts = [known.lower(), *known.lower().split("_")]
-        return max(difflib.SequenceMatcher(None, asked, part).ratio() for part in parts)
-
-    nearest = max(names, key=likeness)
-    return f"; did you mean {nearest}?" if likeness(nearest) >= LIKE else ""
+    whole = {known.lower(): known for known in names}
+    # Short words, as of or with, are like too much.
+    words = {word: whole[known] for known in whole for word in known.split("_") if len(word) > 3}
+    if nearest := difflib.get_close_matches(asked, whole, 1):
+        return f"; did you mean {whole[nearest[0]]}?"
+    if nearest := difflib.get_close_matches(asked, words, 1, WORDS_LIKE):
+        return f"; did you mean {words[nearest[0]]}?"
+    return ""
 
 
 def check_side(what: str, pixels: int | None) -> None:

@@ -21,8 +21,8 @@ def nearest_blends(
     Every style paints the photographs; a painting's Gram matrices are then taken for the weighted
     sum of the pictures', with the non-negative weights of the least squares. As blended scales and
     shifts do not quite blend pictures, this blend paints them as well, and gives way to the single
-    nearest style where that comes nearer: a style that is learnt further begins where it was. The
-    identity is that of the network, if it has one, else an even blend.
+    nearest style where that comes nearer: so a style that is learnt further begins no farther than
+    it came. The identity is that of the network, if it has one, else an even blend.
 
     Args:
         network: holds the known styles.
@@ -39,7 +39,9 @@ def nearest_blends(
     blends = []
     for i, is_identity in enumerate(ops.convert_to_numpy(objective.targets.identity)):
         if not is_identity:
-            blends.append(_nearest_blend(network, i, objective, photographs, painted, known))
+            blends.append(
+                _fit(network, objective, photographs, index=i, styles=painted, known=known)
+            )
         elif network.identity is not None:
             blends.append(one_hot[network.identity])
         else:
@@ -47,11 +49,12 @@ def nearest_blends(
     return np.stack(blends)
 
 
-def _nearest_blend(
+def _fit(
     network: TransformNetwork,
-    index: int,
     objective: Objective,
     photographs: Sequence[np.ndarray],
+    *,
+    index: int,
     styles: Sequence[np.ndarray],
     known: Sequence[Grams],
 ) -> np.ndarray:
@@ -59,9 +62,9 @@ def _nearest_blend(
 
     Args:
         network: holds the known styles.
-        index: of the new painting.
         objective: of the new ones.
         photographs: that are painted.
+        index: of the new painting.
         styles: the known ones, each a one-hot blend.
         known: the Gram matrices of their pictures.
     """
@@ -74,12 +77,11 @@ def _nearest_blend(
     _, triangle = np.linalg.qr(np.stack([*columns, target], axis=1))
     weights, _ = nnls(triangle[:, :-1], triangle[:, -1])
     distances = [np.linalg.norm(column - target) for column in columns]
-    nearest = styles[int(np.argmin(distances))]
-    if not weights.any():
-        return nearest
-    blend = weights / weights.sum() @ np.stack(styles)
+    nearest = int(np.argmin(distances))
+    blend = weights / (weights.sum() or 1) @ np.stack(styles)  # of none, it paints one shade
     grams = _grams_of_blend(network, blend, objective, photographs)
-    return blend if np.linalg.norm(_flatten(grams, scale) - target) < min(distances) else nearest
+    is_nearer = np.linalg.norm(_flatten(grams, scale) - target) < distances[nearest]
+    return blend if is_nearer else styles[nearest]
 
 
 def _grams_of_blend(

@@ -129,7 +129,7 @@ class RunFolder:
         if not self.exists:
             raise ModelError(
                 f"expected a run folder with {RUN_SETTINGS}; {self.path} has none; "
-                "begin a run with --config"
+                "begin a run with --config or --init"
             )
         return read_recipe(self.settings_file)
 

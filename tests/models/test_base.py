@@ -83,7 +83,7 @@ def test_its_name_is_known_everywhere(tmp_path: Path, monkeypatch: pytest.Monkey
     assert find_style_file("base") == find_model("base") == BUNDLED["base"]
     assert find_run("base") is None
     assert find_run("./base")
-    with pytest.raises(ModelError, match="base has that style: --model base --style the_kiss"):
+    with pytest.raises(ModelError, match="no model the_kiss; expected base, a model that"):
         find_style_file("the_kiss")
     recipe = read_recipe(Path("new_style"), styles=["mine.jpg"])
     assert resolve(recipe).network.init == "base"
@@ -96,21 +96,26 @@ def test_packing_halves_the_numbers_and_adds_a_notice_and_figures(
 ) -> None:
     target = tmp_path / "packed.keras"
     mean = {"style": 0.0512345, "content": 0.6, "variation": 0.4}
-    result = {"model": "runs/base:wave", "size": 512, "mean": mean, "style_share": 0.05}
-    report = {"results": [result | {"photographs": [{}, {}]}]}
-    (tmp_path / "report.json").write_text(json.dumps(report))
+    figures = {"size": 512, "mean": mean, "style_share": 0.05, "photographs": [{}, {}]}
+    results = [{"model": f"runs/base:{name}", **figures} for name in ("scream", "wave")]
+    for wrong in (results[:1], [*results, results[0]], [*results, {"model": "x", **figures}]):
+        (tmp_path / "report.json").write_text(json.dumps({"results": wrong}))
+        with pytest.raises(ValueError, match="expected figures of wave, scream; got scream"):
+            make_base.pack(style_file, target, [tmp_path])
+    assert not target.exists()
+    (tmp_path / "report.json").write_text(json.dumps({"results": results}))
     make_base.pack(style_file, target, [tmp_path])
     assert target.stat().st_size < style_file.stat().st_size / 2
     before, after = read_config(style_file), read_config(target)
     assert after["metadata"].pop("notice") == make_base.NOTICE
-    assert after["metadata"].pop("evaluated") == {
-        "wave": {
-            "style": 0.05123,
-            "style_share": 0.05,
-            "content": 0.6,
-            "photographs": 2,
-            "size": 512,
-        }
+    evaluated = after["metadata"].pop("evaluated")
+    assert list(evaluated) == ["wave", "scream"]
+    assert evaluated["wave"] == {
+        "style": 0.05123,
+        "style_share": 0.05,
+        "content": 0.6,
+        "photographs": 2,
+        "size": 512,
     }
     assert after == before
     for packed, own in zip(

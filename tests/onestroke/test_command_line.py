@@ -144,6 +144,7 @@ def test_the_styles_of_the_package_need_no_model(run, tmp_path):
     status, said, _ = run("styles")
     assert status == 0
     assert "the_kiss            The Kiss, Gustav Klimt, 1908\n" in said
+    assert "paintings in the public" in said
     photo, output = tmp_path / "photo.png", tmp_path / "out.png"
     Image.new("RGB", (37, 21), (200, 30, 90)).save(photo)
     status, _, error = run("stylize", photo, "--style", "the_kis", "--output", output)
@@ -204,6 +205,8 @@ def test_a_style_that_lags_is_seen():
     ]
     before["style/storm"], after["style/storm"], after["content/storm"] = 1.0, 0.12, 0.8
     assert _each_style(before, after)[1].endswith("content 0.600, lags behind")
+    del after["content/night"]  # as in runs of older versions
+    assert _each_style(before, after)[1].endswith("(50%), lags behind")
 
 
 def test_gallery(run, style_file, tmp_path):
@@ -303,7 +306,7 @@ def test_shares_of_a_step(seconds, shares):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["train"], "expected --config RECIPE to begin a run or --run DIR to resume one"),
+        (["train"], "expected --config RECIPE to begin a run, --init MODEL to learn a style"),
         (["train", "--run", "absent"], "expected a run folder with settings.yaml; absent has none"),
         (["train", "--run", "x", "--style", "a"], "expected --run alone to resume"),
         (["train", "--config", "absent.yaml"], "cannot read absent.yaml"),
@@ -346,7 +349,11 @@ def test_shares_of_a_step(seconds, shares):
             "where rows are learnt beside them: with --init MODEL or --config new_style",
         ),
         (["train", "--config", "cpu", "--learn-all"], "expected --init MODEL with --learn-all"),
-        (["train", "--style", "a"], "--init MODEL to learn a style beside others"),
+        (["train", "--init", "base", "--learn-all", "--only"], "expected --only or --learn-all"),
+        (
+            ["train", "--init", "base", "--learn-all", "--set", "network.learn=rows"],
+            "expected --learn-all or --set network.learn=rows; got both",
+        ),
         ([*EXPORT, "tflite", "--data", "photos"], "--data belongs to --quantize int8"),
         ([*EXPORT, "tflite", "--quantize", "int8"], "expected a size for int8"),
         ([*EXPORT, "tflite", "--size", "8"], "expected a size of at least 16x16 pixels"),

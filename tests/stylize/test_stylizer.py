@@ -122,12 +122,19 @@ def test_a_word_of_a_name_is_enough_to_offer_it(asked, offered):
         weigh_styles(asked, ["the_kiss", "great_wave", "starry_night"])
 
 
-@pytest.mark.parametrize("weight", ["0,6", "60%", "", "nan", " 0.6"])
-def test_a_weight_that_is_no_number(weight):
+@pytest.mark.parametrize("asked", ["mine", "udnie", "forest", "that", "sea"])
+def test_nothing_is_offered_for_a_name_that_is_like_none(asked):
+    with pytest.raises(SettingsError, match=f"received '{asked}'$"):
+        weigh_styles(asked, onestroke.load("base").style_names)
+
+
+@pytest.mark.parametrize("asked", ["wave:0,6", "wave:60%", "wave:", "wave:nan", "wave:0.6"])
+def test_a_weight_that_is_no_number(asked):
     with pytest.raises(SettingsError) as caught:
-        weigh_styles({f"wave:{weight}": 1.0}, ["wave"])
-    assert (
-        str(caught.value) == f"expected a number for the weight, as wave:0.6; received {weight!r}"
+        weigh_styles(asked, ["wave"])
+    assert str(caught.value) == (
+        "expected wave with a number for its weight (--style wave:0.6, in Python {'wave': 0.6}); "
+        f"received {asked!r}"
     )
 
 

@@ -274,7 +274,10 @@ def test_a_notice_travels_with_the_styles_it_speaks_of(known, tiny_values, tmp_p
     alone = take_blend(joined, {"noise": 1.0}).metadata
     assert alone["notice"] == "In the public domain."
     assert alone["evaluated"] == {"noise": {"style": 0.5}}
-    assert "evaluated" not in take_blend(joined, {"bundled": 1.0}).metadata
+    own = take_blend(joined, {"bundled": 1.0}).metadata
+    assert own.keys().isdisjoint({"notice", "evaluated"}), "those are of the older styles"
+    both = take_blend(joined, {"noise": 0.5, "bundled": 0.5}).metadata
+    assert both["notice"] == "In the public domain."
 
 
 def test_the_new_style_alone(known, tiny_values, tmp_path):
@@ -333,6 +336,17 @@ def test_the_nearest_style_is_the_one_that_painted_the_painting():
     )
 
 
+def test_a_blend_that_paints_nearer_than_any_style_is_the_nearest():
+    network = two_styles()
+    photograph = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    inputs = {"image": photograph[None].astype(np.float32), "style": np.float32([[0.5, 0.5]])}
+    painting = np.asarray(network(inputs))[0]
+    objective = build_objective(LOSS, load_vgg19_weights(), [Style([painting])])
+    [blend] = nearest_blends(network, objective, [photograph])
+    assert blend.min() > 0.1
+    assert blend.sum() == pytest.approx(1)
+
+
 def test_a_known_style_that_is_learnt_further_begins_where_it_was(known, tiny_values, tmp_path):
     settings = settings_of(
         tiny_values,
@@ -349,6 +363,15 @@ def test_a_known_style_that_is_learnt_further_begins_where_it_was(known, tiny_va
         np.testing.assert_allclose(mine, its, atol=1e-6)
     assert further.metadata["settings"]["network"]["init"] == "known/style.keras"
     assert further.metadata["began_with"] == load_network(known).metadata
+    # The first training learnt styles of both names, but this network does not hold those.
+    beside = settings_of(
+        tiny_values,
+        network__init=str(tmp_path / "further"),
+        network__learn="rows",
+        style__names=["stripes"],
+    )
+    joined = load_network(train(beside, tmp_path / "beside").style_file)
+    assert take_blend(joined, {"noise": 0.5, "stripes": 0.5}).metadata["settings"] is None
 
 
 def test_rows_are_copied_blended_and_joined():
