@@ -407,7 +407,7 @@ def test_a_name_that_the_terminal_cannot_write_stops_nothing():
     )
     assert done.returncode == 0, done.stderr
     assert "Caf\\xe9 Terrace at Night" in done.stdout
-    assert len(done.stdout.splitlines()) == 12
+    assert len(done.stdout.splitlines()) == 12 + 1  # the notice
 
 
 def test_a_missing_permission_ends_in_one_line(run, trained, tmp_path, monkeypatch):
