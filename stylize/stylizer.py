@@ -198,11 +198,10 @@ def _hint(name: str, names: Sequence[str]) -> str:
     whole = {known.lower(): known for known in names}
     # Short words, as of or with, are like too much.
     words = {word: whole[known] for known in whole for word in known.split("_") if len(word) > 3}
-    if nearest := difflib.get_close_matches(asked, whole, 1):
-        return f"; did you mean {whole[nearest[0]]}?"
-    if nearest := difflib.get_close_matches(asked, words, 1, WORDS_LIKE):
-        return f"; did you mean {words[nearest[0]]}?"
-    return ""
+    alike = [whole[known] for known in difflib.get_close_matches(asked, whole, 1)] or [
+        words[word] for word in difflib.get_close_matches(asked, words, 1, WORDS_LIKE)
+    ]
+    return f"; did you mean {alike[0]}?" if alike else ""
 
 
 def check_side(what: str, pixels: int | None) -> None:

@@ -358,11 +358,11 @@ def _in_32_bits(network: TransformNetwork, metadata: dict[str, Any]) -> Transfor
 
 def _join_descriptions(known: TransformNetwork, new: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a style file says of old styles and of new ones in the same network."""
-    old, names = known.metadata, style_names(known.get_config())
+    old = known.metadata
     return {
         **new,
         **({"notice": old["notice"]} if "notice" in old else {}),
-        "style_names": [*names, *new["style_names"]],
+        "style_names": [*style_names(known.get_config()), *new["style_names"]],
         "captions": {**old.get("captions", {}), **new["captions"]},
     }
 

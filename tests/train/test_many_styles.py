@@ -325,24 +325,22 @@ def two_styles():
     return network
 
 
-def test_the_nearest_style_is_the_one_that_painted_the_painting():
+def nearest_of(style):
+    """Paints a photograph in a blend of two styles; returns those that come nearest to it."""
     network = two_styles()
     photograph = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    inputs = {"image": photograph[None].astype(np.float32), "style": np.float32([[0, 1]])}
+    inputs = {"image": photograph[None].astype(np.float32), "style": np.float32([style])}
     painting = np.asarray(network(inputs))[0]
     objective = build_objective(LOSS, load_vgg19_weights(), [Style([painting])])
-    np.testing.assert_allclose(
-        nearest_blends(network, objective, [photograph]), [[0, 1]], atol=0.01
-    )
+    return nearest_blends(network, objective, [photograph])
+
+
+def test_the_nearest_style_is_the_one_that_painted_the_painting():
+    np.testing.assert_allclose(nearest_of([0, 1]), [[0, 1]], atol=0.01)
 
 
 def test_a_blend_that_paints_nearer_than_any_style_is_the_nearest():
-    network = two_styles()
-    photograph = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    inputs = {"image": photograph[None].astype(np.float32), "style": np.float32([[0.5, 0.5]])}
-    painting = np.asarray(network(inputs))[0]
-    objective = build_objective(LOSS, load_vgg19_weights(), [Style([painting])])
-    [blend] = nearest_blends(network, objective, [photograph])
+    [blend] = nearest_of([0.5, 0.5])
     assert blend.min() > 0.1
     assert blend.sum() == pytest.approx(1)
 
