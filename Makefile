@@ -10,7 +10,7 @@ install: $(INSTALLED)
 
 quickstart: $(INSTALLED)
 	$(RUN)/onestroke train --config configs/quickstart.yaml --run runs/quickstart
-	$(RUN)/onestroke stylize train/photographs/validation --model runs/quickstart \
+	$(RUN)/onestroke stylize data/photographs/validation --model runs/quickstart \
 		--output runs/quickstart/stylized
 
 test: $(INSTALLED) lint
@@ -25,7 +25,7 @@ lint: $(INSTALLED)
 	$(RUN)/ruff format --check .
 	rm -rf build/typing && mkdir -p build/typing/onestroke
 	ln -s $(CURDIR)/onestroke/* build/typing/onestroke/
-	ln -s $(addprefix $(CURDIR)/,models train stylize export) build/typing/onestroke/
+	ln -s $(addprefix $(CURDIR)/,cli configs data evaluate export losses models optimize stylize train) build/typing/onestroke/
 	cd build/typing && ../../$(RUN)/mypy --config-file ../../pyproject.toml -p onestroke
 
 $(INSTALLED): pyproject.toml constraints.txt

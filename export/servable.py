@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from onestroke.models.transform import Flow, TransformNetwork
+from onestroke.models.transform_network import Flow, TransformNetwork
 
 Shape = tuple[int | None, int | None, int | None]
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onestroke.errors import ModelError
+from onestroke.models.presets import ARCHITECTURE
 
 if TYPE_CHECKING:
-    from onestroke.models.transform import TransformNetwork
+    from onestroke.models.transform_network import TransformNetwork
 
 IDENTITY = "photograph"  # the style that gives photographs back, in networks that have one
-ARCHITECTURE = 3  # counts up when layers change in a way that their weights do not show
 REGISTERED_NAME = "onestroke>TransformNetwork"
 BUNDLED = {name: Path(__file__).with_name(f"{name}.keras") for name in ("base", "base_mobile")}
 """The package's own style files, by the names that a user gives them."""
@@ -67,7 +67,7 @@ def load_network(path: Path) -> "TransformNetwork":
     """
     import keras
 
-    import onestroke.models.transform  # noqa: F401  # registers the class that Keras looks up
+    import onestroke.models.transform_network  # noqa: F401  # registers the class that Keras looks up
 
     try:
         with warnings.catch_warnings():
@@ -77,6 +77,11 @@ def load_network(path: Path) -> "TransformNetwork":
     # Keras meets broken archives with whatever breaks first: ValueError, TypeError, KeyError, …
     except Exception as error:
         raise ModelError(f"{path} is broken; {_MENDING}") from error
+
+
+def absolute_model(model: str) -> str:
+    """Makes a path absolute; the names of bundled models stay as they are."""
+    return model if model in BUNDLED else str(Path(model).expanduser().resolve())
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -90,6 +90,13 @@ def load_vgg19_weights(source: str | Path = "bundled") -> Vgg19Weights:
     return Vgg19Weights(name, digest, mean, read, bgr=path.suffix != ".mat")
 
 
+def absolute_weights_source(source: str) -> str:
+    """Makes a path absolute; the names ``bundled`` and ``imagenet`` stay as they are."""
+    if source in ("bundled", "imagenet"):
+        return source
+    return str(Path(source).expanduser().resolve())
+
+
 def _check_shapes(read: Callable[[int, int], Arrays]) -> None:
     """Reads all sixteen layers, so that a broken file is found before the training starts."""
     width_before = 3

@@ -1,23 +1,39 @@
 """onestroke: train a painting into a network that repaints any picture in one forward pass."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from onestroke.stylize.loading import load
+    from onestroke.export.export_style import export_style
+    from onestroke.stylize.model import load
+    from onestroke.train.train_style import train_style
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load"]
+__all__ = ["__version__", "export_style", "load", "train_style"]
 
-# Found when first asked for: `import onestroke` and `onestroke --help` start no TensorFlow.
-_HOMES = {"load": "onestroke.stylize.loading"}
-_ROOMS = ("models", "train", "stylize", "export")
+# In a checkout, the sub-packages are folders beside this one. An installed package has them inside.
+_CHECKOUT = Path(__file__).resolve().parents[1]
+if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "stylize").is_dir():
+    __path__.append(str(_CHECKOUT))
+
+# Imported at the first use, so that `import onestroke` and `onestroke --help` stay fast.
+_PUBLIC = {
+    "export_style": "onestroke.export.export_style",
+    "load": "onestroke.stylize.model",
+    "train_style": "onestroke.train.train_style",
+}
+_PACKAGES = ("models", "data", "losses", "train", "optimize", "evaluate", "stylize", "export")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name in _ROOMS:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    if name in _PACKAGES:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

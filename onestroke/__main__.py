@@ -1,6 +1,6 @@
-"""Lets ``python -m onestroke`` do what the command ``onestroke`` does."""
+"""Makes ``python -m onestroke`` equal to the command ``onestroke``."""
 
-from onestroke.command_line import main
+from onestroke.cli.app import main
 
 if __name__ == "__main__":
     main()

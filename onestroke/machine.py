@@ -4,10 +4,13 @@ import contextlib
 import os
 import platform
 import re
+import shutil
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+AMPERE = (8, 0)  # compute capability of the first NVIDIA GPUs that multiply bfloat16
 
 
 def describe_machine(packages: Sequence[str]) -> dict[str, Any]:
@@ -47,3 +50,14 @@ def _processor() -> str:
         if found:
             return found[1]
     return platform.processor() or platform.machine()
+
+
+def multiplies_bfloat16() -> bool:
+    """Returns whether this machine's GPU, else its processor, multiplies bfloat16 in hardware."""
+    if shutil.which("nvidia-smi") and (generation := gpu_generation()):
+        return generation >= AMPERE
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags)

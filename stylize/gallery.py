@@ -3,25 +3,24 @@
 import base64
 import html
 import io
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
+from onestroke.contact_sheet import add_label, arrange_in_columns, join_across
 from onestroke.errors import SettingsError
 from onestroke.files import check_file, first_overwritten, write_whole
-from onestroke.models.size import MINIMUM_SIDE
+from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import RUN_STYLE, painted_styles, told_apart
 from onestroke.pictures import PictureError, find_pictures, read_picture, resize, shrink
-from onestroke.stylize.loading import load, read_captions, read_style_names
+from onestroke.stylize.model import load, read_captions, read_style_names
 from onestroke.stylize.stylizer import check_side
 
 GAP = 8  # pixels between the pictures of the sheet
 LABEL = 20  # pixels of a name above them
-ASPECT = 3 / 2  # width over height that the sheet comes near
 MAX_PHOTOGRAPHS = 64
 QUALITY = 88  # of the JPEG files in the page
 
@@ -159,32 +158,16 @@ def _as_link(picture: np.ndarray) -> str:
 
 
 def _sheet(rows: Sequence[Row]) -> Image.Image:
-    """Sets the styles, each a row of pictures under its name, into columns."""
-    blocks = [_block(row) for row in rows]
-    width, height = max(block.width for block in blocks) + GAP, blocks[0].height + GAP
-
-    def farness(columns: int) -> float:
-        shape = columns * width / (math.ceil(len(blocks) / columns) * height)
-        return abs(math.log(shape / ASPECT))
-
-    columns = min(range(1, len(blocks) + 1), key=farness)
-    size = (columns * width - GAP, math.ceil(len(blocks) / columns) * height - GAP)
-    sheet = Image.new("RGB", size, "white")
-    for i, block in enumerate(blocks):
-        sheet.paste(block, (i % columns * width, i // columns * height))
-    return sheet
+    """Places each style's pictures in a row under the style's name, the rows in columns."""
+    return arrange_in_columns([_block(row) for row in rows], gap=GAP)
 
 
 def _block(row: Row) -> Image.Image:
-    """Sets pictures side by side, as high as the lowest of them."""
+    """Places pictures side by side, reduced to the height of the lowest."""
     height = min(picture.shape[0] for picture in row.pictures)
     widths = [max(1, round(p.shape[1] * height / p.shape[0])) for p in row.pictures]
-    label, font = row.name or "photographs", ImageFont.load_default(LABEL * 0.7)
-    width = max(sum(widths) + GAP * (len(widths) - 1), math.ceil(font.getlength(label)))
-    block = Image.new("RGB", (width, LABEL + height), "white")
-    ImageDraw.Draw(block).text((0, 0), label, "black", font)
-    left = 0
-    for picture, width in zip(row.pictures, widths, strict=True):
-        block.paste(Image.fromarray(resize(picture, (height, width))), (left, LABEL))
-        left += width + GAP
-    return block
+    images = [
+        Image.fromarray(resize(picture, (height, width)))
+        for picture, width in zip(row.pictures, widths, strict=True)
+    ]
+    return add_label(join_across(images, gap=GAP), row.name or "photographs", height=LABEL)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from onestroke.errors import SettingsError, in_words
-from onestroke.models.size import MINIMUM_SIDE
+from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import IDENTITY
 from onestroke.pictures import PictureError, resize, shrink, to_bytes
 from onestroke.stylize.colour import keep_colours

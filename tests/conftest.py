@@ -48,7 +48,7 @@ def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A mobile network of random weights that holds two styles."""
     import keras
 
-    from onestroke.models.transform import TransformNetwork
+    from onestroke.models.transform_network import TransformNetwork
 
     keras.utils.set_random_seed(0)
     network = TransformNetwork("mobile", styles=2, metadata={"style_names": ["wave", "scream"]})

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 
 from onestroke.files import write_whole
+from onestroke.losses.loss_settings import TERMS
 from onestroke.train.checkpoint import ADVICE, DivergedError, save_checkpoint
-from onestroke.train.objective import TERMS
-from onestroke.train.run import RunFolder
+from onestroke.train.run_folder import RunFolder
 from onestroke.train.validation import Validation
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from onestroke.errors import ModelError, OnestrokeError
 from onestroke.files import BROKEN_ARRAYS, write_arrays
-from onestroke.train.objective import StyleTrainer
+from onestroke.train.style_trainer import StyleTrainer
 
 ADVICE = (
     "earlier checkpoints are kept: train again in a new folder with a lower train.learning_rate, "

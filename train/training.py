@@ -10,8 +10,12 @@ from typing import Any
 
 import keras
 
+from onestroke.data.paintings import Style
+from onestroke.data.photograph_sources import Photographs
 from onestroke.errors import ModelError, OnestrokeError, enough_memory
 from onestroke.files import cache_folder, write_whole
+from onestroke.losses.objective import build_objective
+from onestroke.losses.style_targets import typical_photographs
 from onestroke.models.style_file import (
     BUNDLED,
     RUN_STYLE,
@@ -19,29 +23,21 @@ from onestroke.models.style_file import (
     load_network,
     style_names,
 )
-from onestroke.models.styles import copy_network, join_networks, learn_only_rows
-from onestroke.models.transform import TransformNetwork
+from onestroke.models.style_rows import copy_network, freeze_shared_layers, join_networks
+from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import Vgg19Weights
-from onestroke.train.callbacks import (
-    Announcements,
-    Checkpoints,
-    Journal,
-    Samples,
-    StopWhenDiverged,
-)
+from onestroke.progress import Progress
+from onestroke.train.batches import StyledBatches
+from onestroke.train.callbacks import Announcements, Checkpoints, Journal, Samples, StopWhenDiverged
 from onestroke.train.checkpoint import restore_checkpoint
-from onestroke.train.data import StyledBatches
-from onestroke.train.ingredients import Ingredients, Style, gather
+from onestroke.train.crop_stages import Stage, stages
+from onestroke.train.initial_rows import find_initial_blends
+from onestroke.train.learning_rate import Schedule
 from onestroke.train.muon import ConvolutionMuon
-from onestroke.train.nearest import nearest_blends
-from onestroke.train.objective import StyleTrainer, build_objective
-from onestroke.train.progress import Progress
-from onestroke.train.run import RunFolder
-from onestroke.train.schedule import Schedule
-from onestroke.train.settings import Settings, TrainSettings, resolve
-from onestroke.train.sources import Photographs
-from onestroke.train.stages import Stage, stages
-from onestroke.train.targets import typical_photographs
+from onestroke.train.prepared_run import PreparedRun, prepare_run
+from onestroke.train.run_folder import RunFolder
+from onestroke.train.settings import Settings, TrainSettings
+from onestroke.train.style_trainer import StyleTrainer
 from onestroke.train.validation import Validation
 
 logger = logging.getLogger("onestroke.train")
@@ -73,59 +69,58 @@ def train(
     settings: Settings,
     folder: Path | str,
     *,
-    ingredients: Ingredients | None = None,
     show: Callable[[Progress], None] = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> Trained:
     """Trains a transformation network, from the start or from the last checkpoint of ``folder``.
 
     The result is a function of the settings: a run that was killed and resumed ends in the same
-    weights as one that never was, bit for bit on a CPU.
+    weights as an uninterrupted one, bit for bit on a CPU.
 
     Args:
         settings: the run; see ``train.settings``.
-        folder: the run folder, new, empty, or of a run with equal settings.
-        ingredients: what ``gather`` read for these settings, if it was called before.
+        folder: the run folder: new, empty, or of a run with equal settings.
         show: called after every step.
-        stop: when set, the step under way is finished, saved, and the training returns.
+        stop: when set, the current step is finished and saved, and the training returns.
 
     Raises:
-        OnestrokeError: something the user gave is missing, broken or does not fit; the message
-            is one line. Nothing is written before the settings' files have been found.
+        OnestrokeError: a setting, a file or the folder is missing, broken or does not fit.
     """
-    settings = resolve(settings)
-    ingredients = ingredients or gather(settings)
-    run = RunFolder(Path(folder))
-    run.begin(settings)
+    return train_prepared(prepare_run(settings, folder), show=show, stop=stop)
+
+
+def train_prepared(
+    prepared: PreparedRun,
+    *,
+    show: Callable[[Progress], None] = lambda progress: None,
+    stop: threading.Event | None = None,
+) -> Trained:
+    """Trains a run that ``prepare_run`` returned; see ``train``."""
+    run = prepared.run
     with run.locked():
         try:
-            return _train(settings, ingredients, run, show, stop or threading.Event())
+            return _train(prepared, show, stop or threading.Event())
         except OSError as error:
             raise OnestrokeError(
-                f"cannot write into {run.path}: {error.strerror or error}; mend that and go on "
+                f"cannot write into {run.path}: {error.strerror or error}; correct this and resume "
                 f"with: onestroke train --run {shlex.quote(str(run.path))}"
             ) from error
 
 
 def _train(
-    settings: Settings,
-    ingredients: Ingredients,
-    run: RunFolder,
-    show: Callable[[Progress], None],
-    stop: threading.Event,
+    prepared: PreparedRun, show: Callable[[Progress], None], stop: threading.Event
 ) -> Trained:
+    settings, inputs, run = prepared.settings, prepared.inputs, prepared.run
     run.forget_unfinished_files()
     if run.style_file.is_file() and not run.checkpoint_steps():
         return Trained(settings.train.steps, run.style_file, *validation_losses(run))
-    known = load_network(ingredients.init) if ingredients.init else None
+    known = load_network(inputs.init) if inputs.init else None
     begun = bool(run.checkpoint_steps())
-    trainer = build_trainer(
-        settings, ingredients.vgg19, ingredients.styles, known=None if begun else known
-    )
+    trainer = build_trainer(settings, inputs.vgg19, inputs.styles, known=None if begun else known)
     first_step = _resume(run, trainer)
     batches = None
     if first_step < settings.train.steps:
-        validation = Validation(ingredients.validation, settings.style.all_names())
+        validation = Validation(inputs.validation, settings.style.all_names())
         journal = Journal(
             run,
             settings.train.log_every,
@@ -138,7 +133,7 @@ def _train(
                 journal.write(0, _named("photographs", validation.measure_photographs(trainer)))
             callbacks = _callbacks(settings, run, validation, journal, show, stop, first_step)
             for stage in stages(settings.data.crop, settings.train.steps, first_step):
-                before, batches = batches, open_batches(settings, ingredients.photographs, stage)
+                before, batches = batches, open_batches(settings, inputs.photographs, stage)
                 if before:
                     batches.follow(before)
                 fit(trainer, batches, callbacks)
@@ -150,7 +145,7 @@ def _train(
     finished = step == settings.train.steps
     photographs, pictures = validation_losses(run)
     if finished:
-        metadata = describe(settings, ingredients.vgg19, photographs, pictures, known=known)
+        metadata = describe(settings, inputs.vgg19, photographs, pictures, known=known)
         network = _in_32_bits(trainer.network, metadata)
         if known is not None and settings.network.joins:
             network = join_networks(known, network, _join_descriptions(known, metadata))
@@ -243,10 +238,10 @@ def build_trainer(
         cache=cache_folder("styles"),
     )
     if known is not None:
-        blends = nearest_blends(known, objective, typical_photographs()[:TRIED])
+        blends = find_initial_blends(known, objective, typical_photographs()[:TRIED])
         copy_network(known, network, blends)
     if settings.network.learn == "rows":
-        learn_only_rows(network)
+        freeze_shared_layers(network)
     trainer = StyleTrainer(network, objective, names, dtype=precision)
     trainer.compile(optimizer=build_optimizer(settings.train))
     trainer.optimizer.build(trainer.trainable_variables)

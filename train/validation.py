@@ -6,12 +6,12 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
+from onestroke.contact_sheet import PER_ROW, paired_sheet
 from onestroke.errors import enough_memory
 from onestroke.models.style_file import IDENTITY
 from onestroke.pictures import to_bytes
-from onestroke.train.objective import StyleTrainer
+from onestroke.train.style_trainer import StyleTrainer
 
-PER_ROW = 4  # of a contact sheet
 SHOWN = 16  # pictures on it at most
 OF_EACH_STYLE = ("style", "content")  # terms that are also averaged over one style's pictures
 
@@ -56,7 +56,7 @@ class Validation:
                 terms.append(_terms(trainer, x, picture))
             if len(painted) < self.shown:
                 painted.append(to_bytes(ops.convert_to_numpy(picture)[0]))
-        return self._mean(terms), contact_sheet(self.photographs[: self.shown], painted)
+        return self._mean(terms), paired_sheet(self.photographs[: self.shown], painted)
 
     def _mean(self, terms: Sequence[dict[str, float]]) -> dict[str, float]:
         """Averages terms over the paintings; of several styles, each one's own losses too."""
@@ -70,36 +70,6 @@ class Validation:
             for name in dict.fromkeys(self.names)
             for term in OF_EACH_STYLE
         }
-
-
-def contact_sheet(above: Sequence[np.ndarray], below: Sequence[np.ndarray]) -> Image.Image:
-    """Sets photographs over their paintings, four in a row.
-
-    Args:
-        above: the photographs, ``(height, width, 3)`` uint8 RGB each.
-        below: their paintings, of the same sizes.
-    """
-    rows = [
-        _row(above[first : first + PER_ROW], below[first : first + PER_ROW])
-        for first in range(0, len(above), PER_ROW)
-    ]
-    sheet = Image.new("RGB", (max(r.width for r in rows), sum(r.height for r in rows)), "white")
-    top = 0
-    for row in rows:
-        sheet.paste(row, (0, top))
-        top += row.height
-    return sheet
-
-
-def _row(above: Sequence[np.ndarray], below: Sequence[np.ndarray]) -> Image.Image:
-    heights = [picture.shape[0] for picture in above]
-    row = Image.new("RGB", (sum(p.shape[1] for p in above), 2 * max(heights)), "white")
-    left = 0
-    for photograph, painting in zip(above, below, strict=True):
-        row.paste(Image.fromarray(photograph), (left, 0))
-        row.paste(Image.fromarray(painting), (left, max(heights)))
-        left += photograph.shape[1]
-    return row
 
 
 def _of_size(batch: np.ndarray) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""16-bit arithmetic, as GPUs of phones compute, paints the same picture.
+"""16-bit numeric_libraries, as GPUs of phones compute, paints the same picture.
 
 The exported graph runs operator by operator, every result rounded to 16 bits.
 """
@@ -12,13 +12,13 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from onestroke.data.photograph_sources import open_source
 from onestroke.export.servable import Servable
-from onestroke.export.verify import difference
+from onestroke.export.verification import difference
 from onestroke.models import layers
 from onestroke.models.style_file import load_network
-from onestroke.models.transform import TransformNetwork
-from onestroke.train.settings import read_recipe, resolve
-from onestroke.train.sources import open_source
+from onestroke.models.transform_network import TransformNetwork
+from onestroke.train.settings import read_recipe, resolve_settings
 from onestroke.train.training import train
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,9 @@ def photograph() -> np.ndarray:
 @pytest.fixture
 def trained(tiny_recipe: Path, tmp_path: Path) -> TransformNetwork:
     """A mobile network after a few steps; long enough for large deviations."""
-    settings = resolve(read_recipe(tiny_recipe, ["train.steps=40", "train.learning_rate=0.01"]))
+    settings = resolve_settings(
+        read_recipe(tiny_recipe, ["train.steps=40", "train.learning_rate=0.01"])
+    )
     return load_network(train(settings, tmp_path / "run").style_file)
 
 
@@ -96,7 +98,7 @@ def test_a_naive_variance_would_overflow(
 
 @pytest.mark.slow
 def test_half_precision_after_the_quickstart(tmp_path: Path) -> None:
-    settings = resolve(read_recipe(ROOT / "configs" / "quickstart.yaml", []))
+    settings = resolve_settings(read_recipe(ROOT / "configs" / "quickstart.yaml", []))
     network = load_network(train(settings, tmp_path / "run").style_file)
     source = open_source("bundled", split="validation")
     assert min(psnr(network, source.read(i)[::2, ::2]) for i in range(len(source))) > 55

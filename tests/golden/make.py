@@ -1,6 +1,6 @@
 """Writes what the package's networks paint, coarsely, into `painted.npz` beside this script.
 
-python tests/golden/make.py     after `models/make_base.py` has packed other networks, and never
+python tests/golden/make.py     after `tools/pack_bundled.py` has packed other networks, and never
                                 to make a test pass
 """
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 import onestroke
+from onestroke.data.photograph_sources import open_source
 from onestroke.models.style_file import BUNDLED, IDENTITY
-from onestroke.train.sources import open_source
 
 FILE = Path(__file__).with_name("painted.npz")
 SIZE, BLOCK = (192, 256), 16  # pixels

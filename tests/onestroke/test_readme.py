@@ -13,10 +13,10 @@ import typer
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from onestroke.command_line import app
-from onestroke.models.transform import TransformNetwork
-from onestroke.stylize.litert import FRUGAL_FLAGS
-from onestroke.train.picture_settings import PictureSettings
+from onestroke.cli.app import app
+from onestroke.models.transform_network import TransformNetwork
+from onestroke.optimize.picture_settings import PictureSettings
+from onestroke.stylize.litert_painter import FRUGAL_FLAGS
 from onestroke.train.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -203,7 +203,7 @@ def test_outputs_without_permission(photos, monkeypatch):
 
 def test_planning_starts_no_tensorflow():
     code = (
-        "import sys, onestroke, onestroke.stylize.files, onestroke.stylize.loading\n"
+        "import sys, onestroke, onestroke.stylize.paint_files, onestroke.stylize.model\n"
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,10 +8,10 @@ import pytest
 import onestroke
 from onestroke.errors import SettingsError
 from onestroke.models.style_file import load_network
-from onestroke.models.styles import copy_network
-from onestroke.models.transform import TransformNetwork
+from onestroke.models.style_rows import copy_network
+from onestroke.models.transform_network import TransformNetwork
 from onestroke.pictures import BT601_LUMA, PictureError, resize
-from onestroke.stylize.painter import NetworkPainter
+from onestroke.stylize.keras_painter import NetworkPainter
 from onestroke.stylize.stylizer import Stylizer, weigh_styles
 
 

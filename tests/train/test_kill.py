@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from onestroke.train.run import RunFolder
+from onestroke.train.run_folder import RunFolder
 
 
 def command(*arguments: str) -> list[str]:

@@ -10,20 +10,23 @@ import pytest
 from PIL import Image
 
 import onestroke
+from onestroke.data.paintings import Style
+from onestroke.data.photograph_sources import open_source
 from onestroke.errors import OnestrokeError
-from onestroke.learning_commands import _open_start, evaluate
+from onestroke.evaluate.evaluate_models import EvaluationOptions, evaluate_models
+from onestroke.losses.loss_settings import LossSettings
+from onestroke.losses.objective import build_objective
+from onestroke.losses.style_targets import measure_styles
 from onestroke.models.style_file import load_network, read_config
-from onestroke.models.styles import copy_network, join_networks, take_blend
-from onestroke.models.transform import TransformNetwork
+from onestroke.models.style_rows import copy_network, extract_blend, join_networks
+from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
+from onestroke.optimize.picture_job import open_start
 from onestroke.pictures import resize, size_of_long_side
-from onestroke.train.ingredients import Style
-from onestroke.train.nearest import nearest_blends
-from onestroke.train.objective import StyleMeans, build_objective
-from onestroke.train.run import RunFolder
-from onestroke.train.settings import LossSettings, check_settings, resolve
-from onestroke.train.sources import open_source
-from onestroke.train.targets import measure_styles
+from onestroke.train.initial_rows import find_initial_blends
+from onestroke.train.run_folder import RunFolder
+from onestroke.train.settings import check_settings, resolve_settings
+from onestroke.train.style_means import StyleMeans
 from onestroke.train.training import train
 
 LOSS = LossSettings(content={"relu2_1": 1}, style={"relu1_1": 1, "relu2_1": 1})
@@ -44,7 +47,7 @@ def settings_of(tiny_values, **changes):
     for key, value in changes.items():
         section, name = key.split("__")
         values[section][name] = value
-    return resolve(check_settings(values))
+    return resolve_settings(check_settings(values))
 
 
 def values_of(network):
@@ -57,6 +60,13 @@ def known(tiny_values, tmp_path_factory):
     folder = tmp_path_factory.mktemp("known")
     settings = settings_of(tiny_values, style__pictures=paint(folder), style__identity=True)
     return train(settings, folder / "known").style_file
+
+
+def evaluate(
+    *, models, data, report, sizes, iterations, count, timed, style=(), overrides=()
+) -> None:
+    options = EvaluationOptions(sizes, iterations, count=count, timed_sizes=timed)
+    evaluate_models(models, data, report, options, styles=style, overrides=overrides)
 
 
 def test_each_style_has_its_losses(known):
@@ -163,7 +173,7 @@ def test_paintings_are_told_by_their_names_in_any_order(known, tmp_path):
         got = ", ".join(Path(painting).name for painting in wrong)
         with pytest.raises(
             OnestrokeError,
-            match=f"called stripes.png, noise.png, each at most once; got {got}",
+            match=f"the paintings {got} do not match .* named stripes.png, noise.png, each at most",
         ):
             evaluate(
                 models=[model],
@@ -176,8 +186,8 @@ def test_paintings_are_told_by_their_names_in_any_order(known, tmp_path):
 
 
 def test_an_optimisation_begins_with_one_style(known):
-    with pytest.raises(OnestrokeError, match="expected a model of one style to begin with"):
-        _open_start(str(known))
+    with pytest.raises(OnestrokeError, match="has several styles; paint with one of them"):
+        open_start(str(known))
 
 
 def test_a_style_beside_older_ones_is_evaluated_with_its_own_painting(known, tiny_values, tmp_path):
@@ -197,7 +207,9 @@ def test_a_style_beside_older_ones_is_evaluated_with_its_own_painting(known, tin
     )
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert [result["model"] for result in report["results"]] == [f"{model}:new"]
-    with pytest.raises(OnestrokeError, match=r"called bundled, each at most once; got noise\.png"):
+    with pytest.raises(
+        OnestrokeError, match=r"noise\.png do not match .* named bundled, each at most"
+    ):
         evaluate(  # which the model knows, but this training does not
             models=[model],
             data=["bundled"],
@@ -212,13 +224,13 @@ def test_a_style_beside_older_ones_is_evaluated_with_its_own_painting(known, tin
 
 def test_one_style_of_many_says_what_it_learnt(known, tiny_values, tmp_path):
     network = load_network(known)
-    blend = take_blend(network, {"stripes": 0.25, "noise": 0.75}).metadata
+    blend = extract_blend(network, {"stripes": 0.25, "noise": 0.75}).metadata
     assert blend["blend"] == {"stripes": 0.25, "noise": 0.75}
     assert blend["losses"] is None, "nobody measured it"
     style = blend["settings"]["style"]
     assert style["pictures"] == [[{"stripes.png": 0.25}, {"noise.png": 0.75}]]
     assert style["names"] == ["stripes+noise"]
-    alone = take_blend(network, {"noise": 1.0}).metadata
+    alone = extract_blend(network, {"noise": 1.0}).metadata
     losses = network.metadata["losses"]
     assert alone["losses"] == {
         of: {term: losses[of][f"{term}/noise"] for term in ("style", "content")} for of in losses
@@ -226,11 +238,11 @@ def test_one_style_of_many_says_what_it_learnt(known, tiny_values, tmp_path):
 
     settings = settings_of(tiny_values, network__init=str(known), network__learn="rows")
     joined = load_network(train(settings, tmp_path / "run").style_file)
-    old, new = (take_blend(joined, {name: 1.0}).metadata for name in ("noise", "bundled"))
+    old, new = (extract_blend(joined, {name: 1.0}).metadata for name in ("noise", "bundled"))
     assert (old["settings"], old["losses"]) == (alone["settings"], alone["losses"])
     assert new["settings"]["style"]["pictures"] == [[{"bundled": 1.0}]]
     assert new["losses"] == joined.metadata["losses"]
-    assert take_blend(joined, {"noise": 0.5, "bundled": 0.5}).metadata["settings"] is None
+    assert extract_blend(joined, {"noise": 0.5, "bundled": 0.5}).metadata["settings"] is None
 
 
 def test_paintings_called_alike_are_told_apart(tiny_values, tmp_path):
@@ -271,12 +283,12 @@ def test_a_notice_travels_with_the_styles_it_speaks_of(known, tiny_values, tmp_p
     assert joined.metadata["notice"] == "In the public domain."
     assert joined.metadata["began_with"] == noted.metadata
     assert "evaluated" not in joined.metadata, "that was another network"
-    alone = take_blend(joined, {"noise": 1.0}).metadata
+    alone = extract_blend(joined, {"noise": 1.0}).metadata
     assert alone["notice"] == "In the public domain."
     assert alone["evaluated"] == {"noise": {"style": 0.5}}
-    own = take_blend(joined, {"bundled": 1.0}).metadata
+    own = extract_blend(joined, {"bundled": 1.0}).metadata
     assert own.keys().isdisjoint({"notice", "evaluated"}), "those are of the older styles"
-    both = take_blend(joined, {"noise": 0.5, "bundled": 0.5}).metadata
+    both = extract_blend(joined, {"noise": 0.5, "bundled": 0.5}).metadata
     assert both["notice"] == "In the public domain."
 
 
@@ -332,7 +344,7 @@ def nearest_of(style):
     inputs = {"image": photograph[None].astype(np.float32), "style": np.float32([style])}
     painting = np.asarray(network(inputs))[0]
     objective = build_objective(LOSS, load_vgg19_weights(), [Style([painting])])
-    return nearest_blends(network, objective, [photograph])
+    return find_initial_blends(network, objective, [photograph])
 
 
 def test_the_nearest_style_is_the_one_that_painted_the_painting():
@@ -356,7 +368,7 @@ def test_a_known_style_that_is_learnt_further_begins_where_it_was(known, tiny_va
     assert further.metadata["style_names"] == ["noise"], (
         "layers changed, so the others are left out"
     )
-    alone = take_blend(load_network(known), {"noise": 1.0})
+    alone = extract_blend(load_network(known), {"noise": 1.0})
     for mine, its in zip(values_of(further), values_of(alone), strict=True):
         np.testing.assert_allclose(mine, its, atol=1e-6)
     assert further.metadata["settings"]["network"]["init"] == "known/style.keras"
@@ -369,7 +381,7 @@ def test_a_known_style_that_is_learnt_further_begins_where_it_was(known, tiny_va
         style__names=["stripes"],
     )
     joined = load_network(train(beside, tmp_path / "beside").style_file)
-    assert take_blend(joined, {"noise": 0.5, "stripes": 0.5}).metadata["settings"] is None
+    assert extract_blend(joined, {"noise": 0.5, "stripes": 0.5}).metadata["settings"] is None
 
 
 def test_rows_are_copied_blended_and_joined():
@@ -454,7 +466,9 @@ def test_paintings_are_measured_once(tmp_path, monkeypatch):
     style = Style([np.random.default_rng(5).integers(0, 256, (48, 40, 3), dtype=np.uint8)])
     measured = measure_styles(LOSS, load_vgg19_weights(), [style], folder=tmp_path)
     [file] = tmp_path.iterdir()
-    monkeypatch.setattr("onestroke.train.targets._Ruler.measure", lambda *_: pytest.fail("again"))
+    monkeypatch.setattr(
+        "onestroke.losses.style_targets._PaintingMeasure.measure", lambda *_: pytest.fail("again")
+    )
     again = measure_styles(LOSS, load_vgg19_weights(), [style], folder=tmp_path)
     for name in LOSS.style:
         np.testing.assert_array_equal(again.grams[name], measured.grams[name])

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from onestroke import machine
 from onestroke.errors import SettingsError
 from onestroke.train import settings as settings_module
-from onestroke.train.settings import check_settings, read_recipe, resolve
+from onestroke.train.settings import check_settings, read_recipe, resolve_settings
 
 RECIPES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
@@ -50,7 +51,7 @@ def test_recipe_and_defaults(recipe):
 
 
 def test_resolved_settings_read_back_equal(recipe):
-    settings = resolve(read_recipe(recipe))
+    settings = resolve_settings(read_recipe(recipe))
     assert check_settings(yaml.safe_load(settings.to_yaml())) == settings
 
 
@@ -96,9 +97,9 @@ def test_styles_have_names(tmp_path):
 
 def test_styles_on_the_command_line(recipe, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    settings = resolve(read_recipe(recipe, styles=["a.jpg", "b.jpg"]))
+    settings = resolve_settings(read_recipe(recipe, styles=["a.jpg", "b.jpg"]))
     assert settings.style.all_names() == ["a", "b"]
-    blended = resolve(read_recipe(recipe, styles=["a.jpg:2", "b.jpg"]))
+    blended = resolve_settings(read_recipe(recipe, styles=["a.jpg:2", "b.jpg"]))
     path = f"{tmp_path}/"
     for names in ("[sea]", "sea"):
         named = read_recipe(recipe, [f"style.names={names}"], styles=["a.jpg"])
@@ -220,22 +221,22 @@ def test_truth_is_no_number(recipe, override):
 
 def test_resolve_settles_paths_and_precision(recipe, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(settings_module, "_multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(settings_module, "multiplies_bfloat16", lambda: True)
     sources = ["photos", "tfds:coco/2017:train"]
-    settings = resolve(read_recipe(recipe, styles=["sea.jpg"], sources=sources))
+    settings = resolve_settings(read_recipe(recipe, styles=["sea.jpg"], sources=sources))
     assert settings.style.pictures == [{str(tmp_path / "sea.jpg"): 1.0}]
     assert settings.data.source == [str(tmp_path / "photos"), "tfds:coco/2017:train"]
     assert settings.data.validation == ["bundled"]
     assert settings.loss.vgg19 == "bundled"
     assert settings.train.precision == "mixed_bfloat16"
-    monkeypatch.setattr(settings_module, "_multiplies_bfloat16", lambda: False)
-    assert resolve(read_recipe(recipe)).train.precision == "float32"
+    monkeypatch.setattr(settings_module, "multiplies_bfloat16", lambda: False)
+    assert resolve_settings(read_recipe(recipe)).train.precision == "float32"
     weights = ["loss.vgg19=imagenet", "data.source=imagenet"]  # a name of the one, a folder
-    settings = resolve(read_recipe(recipe, weights))
+    settings = resolve_settings(read_recipe(recipe, weights))
     assert settings.loss.vgg19 == "imagenet"
     assert settings.data.source == [str(tmp_path / "imagenet")]
     explicit = read_recipe(recipe, ["train.precision=mixed_float16"])
-    assert resolve(explicit).train.precision == "mixed_float16"
+    assert resolve_settings(explicit).train.precision == "mixed_float16"
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def test_a_gpu_decides_the_precision_before_the_processor(
     monkeypatch, tmp_path, generation, flags, expected
 ):
     (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags} sse\n")
-    monkeypatch.setattr(settings_module, "Path", lambda _: tmp_path / "cpuinfo")
-    monkeypatch.setattr(settings_module.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(settings_module, "gpu_generation", lambda: generation)
-    assert settings_module._multiplies_bfloat16() is expected
+    monkeypatch.setattr(machine, "Path", lambda _: tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(machine, "gpu_generation", lambda: generation)
+    assert machine.multiplies_bfloat16() is expected

@@ -16,29 +16,24 @@ import tensorflow as tf
 from PIL import Image
 
 import onestroke
+from onestroke.data.paintings import Style, read_styles
 from onestroke.errors import ModelError, OnestrokeError, SettingsError
-from onestroke.models.transform import TransformNetwork
+from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
-from onestroke.stylize.loading import read_training
+from onestroke.stylize.model import read_training
 from onestroke.train.callbacks import StopWhenDiverged
 from onestroke.train.checkpoint import DivergedError, save_checkpoint
-from onestroke.train.ingredients import Style, read_styles, read_validation
-from onestroke.train.objective import StyleTrainer
-from onestroke.train.run import RunFolder
-from onestroke.train.schedule import Schedule
-from onestroke.train.settings import check_settings, read_recipe, resolve
-from onestroke.train.training import (
-    build_network,
-    build_optimizer,
-    build_trainer,
-    describe,
-    train,
-)
+from onestroke.train.learning_rate import Schedule
+from onestroke.train.run_folder import RunFolder
+from onestroke.train.settings import check_settings, read_recipe, resolve_settings
+from onestroke.train.style_trainer import StyleTrainer
+from onestroke.train.training import build_network, build_optimizer, build_trainer, describe, train
+from onestroke.train.training_inputs import read_validation
 
 
 @pytest.fixture
 def settings(tiny_recipe):
-    return resolve(read_recipe(tiny_recipe))
+    return resolve_settings(read_recipe(tiny_recipe))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +42,7 @@ def once(tiny_values, tmp_path_factory):
 
     @functools.cache
     def trained(**changes):
-        settings = resolve(check_settings(tiny_values))
+        settings = resolve_settings(check_settings(tiny_values))
         return train(changed(settings, **changes), tmp_path_factory.mktemp("once") / "run")
 
     return trained
@@ -193,8 +188,14 @@ def test_too_little_memory_ends_in_one_line(settings, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "expected"),
     [
-        ("targets._Ruler.measure", r"for a painting of \d+ x \d+; .*; lower style\.size"),
-        ("validation._terms", r"for validation photographs of .*; lower data\.validation_size"),
+        (
+            "losses.style_targets._PaintingMeasure.measure",
+            r"for a painting of \d+ x \d+; .*; lower style\.size",
+        ),
+        (
+            "train.validation._terms",
+            r"for validation photographs of .*; lower data\.validation_size",
+        ),
     ],
 )
 def test_too_little_memory_is_told_apart(settings, tmp_path, monkeypatch, place, expected):
@@ -202,7 +203,7 @@ def test_too_little_memory_is_told_apart(settings, tmp_path, monkeypatch, place,
         raise MemoryError
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # where no painting is measured yet
-    monkeypatch.setattr(f"onestroke.train.{place}", fill)
+    monkeypatch.setattr(f"onestroke.{place}", fill)
     assert re.search(expected, message(train, settings, tmp_path / "run"))
 
 

@@ -1,0 +1,71 @@
+"""``onestroke evaluate``: measure networks against the optimisation of their own loss."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onestroke.cli.options import Overrides
+from onestroke.cli.terminal import out, quiet_tensorflow
+
+
+def evaluate(
+    models: Annotated[
+        list[str],
+        typer.Option("--model", help="A style file, a run or an export; may be repeated."),
+    ],
+    data: Annotated[list[str], typer.Option(help="Photographs not trained on, as for train.")],
+    report: Annotated[Path, typer.Option(help="Folder for tables, plots and pictures.")],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH[:WEIGHT]",
+            help="The painting, unless the run folder records it; of several styles, those to "
+            "measure.",
+        ),
+    ] = None,
+    sizes: Annotated[
+        list[int] | None,
+        typer.Option("--size", min=64, help="Sides of the square pictures; default: 256 and 512."),
+    ] = None,
+    iterations: Annotated[
+        int,
+        typer.Option(
+            "--baseline-iterations", min=0, help="Largest number per optimisation; 0 for none."
+        ),
+    ] = 100,
+    until_overtaken: Annotated[
+        bool,
+        typer.Option(
+            "--until-overtaken", help="Stop each optimisation once it equals the network."
+        ),
+    ] = False,
+    count: Annotated[int, typer.Option(min=1, help="Photographs, evenly from the source.")] = 8,
+    timed: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--time-size",
+            min=0,
+            help="Sides to time; default: those of --size, else 256, 512, 1024; 0 for none.",
+        ),
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Measure networks on photographs not trained on."""
+    with quiet_tensorflow():
+        from onestroke.cli.tables import evaluation_tables
+        from onestroke.evaluate.evaluate_models import EvaluationOptions, evaluate_models
+
+        options = EvaluationOptions(sizes or (), iterations, until_overtaken, count, timed)
+        results, speeds = evaluate_models(
+            models,
+            data,
+            report,
+            options,
+            styles=style or (),
+            overrides=overrides or (),
+            show=out.print,
+        )
+    for table in evaluation_tables(results, speeds):
+        out.print(table)
+    out.print(f"Report: {report}")

@@ -1,0 +1,24 @@
+"""``onestroke info``: describe a model or a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onestroke.cli.terminal import out
+
+
+def info(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL|RUN", help="Style file, run folder, or export.")
+    ],
+) -> None:
+    """Describe a model or a run: settings, losses, weights."""
+    import yaml
+
+    from onestroke.stylize.model import describe
+    from onestroke.train.run_folder import find_run
+
+    run = find_run(model)
+    description = run.describe() if run else describe(model)
+    out.print(yaml.safe_dump(description, sort_keys=False, allow_unicode=True).rstrip())

@@ -1,0 +1,29 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+BASE = Path("base")  # the bundled network that painting commands use by default
+
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT…", help="Pictures or folders.")]
+Model = Annotated[Path, typer.Option(help="A style file, a finished run or an export.")]
+StyleBlend = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[:WEIGHT]",
+        help="A style of the model; several are blended by weight. `onestroke styles` lists them.",
+    ),
+]
+Paintings = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATH[:WEIGHT]", help="A painting; several with weights are one blend."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting."),
+]
+PreserveColor = Annotated[
+    bool, typer.Option("--preserve-color", help="Keep the colours of the photograph.")
+]

@@ -1,0 +1,139 @@
+"""The tables that commands print."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+
+from onestroke.export.export_options import format_size
+from onestroke.optimize.picture_settings import STARTS
+
+if TYPE_CHECKING:
+    from onestroke.evaluate.evaluation import Result, Speed
+    from onestroke.export.model_benchmark import PaintTiming
+    from onestroke.export.verification import Report
+    from onestroke.train.step_benchmark import StepTiming
+
+QUALITIES = {"grid": ".4f", "clipped": ".1%", "border": ".1f", "colour": ".1f"}
+
+
+def paint_timing_table(timings: Sequence["PaintTiming"]) -> Table:
+    """Returns a row per timing; the ratio is relative to the first model at the same setting."""
+    table = Table(caption="ms: median and middle half of the runs; peak: of the whole process")
+    for name in ("size", "threads", "model", "ms", "quartiles", "ratio", "peak MB", "MB"):
+        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
+    first: dict[tuple[tuple[int, int], int], float] = {}
+    for one in timings:
+        base = first.setdefault((one.size, one.threads), one.median)
+        low, high = one.quartiles
+        table.add_row(
+            format_size(one.size),
+            str(one.threads),
+            one.model,
+            f"{1000 * one.median:.1f}",
+            f"{1000 * low:.1f}-{1000 * high:.1f}",
+            f"{base / one.median:.2f}x",
+            "-" if one.peak is None else f"{one.peak / 1e6:.0f}",
+            f"{one.bytes / 1e6:.2f}",
+        )
+    return table
+
+
+def step_timing_table(timings: Sequence["StepTiming"]) -> Table:
+    """Returns a row per combination of crop and precision."""
+    table = Table(
+        caption="pipeline: pictures/s of the input alone; then the shares of a step's time"
+    )
+    for name in ("crop", "precision", "steps/s", "pictures/s", "pipeline", *timings[0].shares()):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in timings:
+        table.add_row(
+            str(one.crop),
+            one.precision,
+            f"{1 / one.step:.2f}",
+            f"{one.batch / one.step:.1f}",
+            f"{one.pipeline:.0f}",
+            *(f"{share:.0%}" for share in one.shares().values()),
+        )
+    return table
+
+
+def verification_table(report: "Report") -> Table:
+    """Returns the differences of each photograph, and the size and speed of the file."""
+    operators = report.operators
+    facts = [f"{report.bytes / 1e6:.2f} MB", f"{report.milliseconds:.0f} ms"]
+    if operators:
+        facts.append(f"{sum(operators.counts.values())} operators")
+        parts = "partition" if operators.partitions == 1 else "partitions"
+        facts.append(f"{operators.delegated:.0%} in {operators.partitions} XNNPACK {parts}")
+    table = Table(title=Path(report.path).name, caption=", ".join(facts))
+    for name in ("photograph", "PSNR", "largest", "mean difference"):
+        table.add_column(name, justify="left" if name == "photograph" else "right", no_wrap=True)
+    for one in report.differences:
+        table.add_row(one.picture, f"{one.psnr:.1f} dB", f"{one.largest:.3f}", f"{one.mean:.4f}")
+    return table
+
+
+def evaluation_tables(results: Sequence["Result"], speeds: Sequence["Speed"]) -> list[Table]:
+    """Returns the tables of losses and iterations, of picture quality, and of speed."""
+    losses = Table(
+        caption=(
+            "style: share of the photographs' style loss; iterations: of L-BFGS, until it is as "
+            "good as one pass, median"
+        )
+    )
+    qualities = Table(caption="photographs -> pictures (painting)")
+    head = ("network", "size")
+    for name in (*head, "loss", "content", "style", "from noise", "from the photograph"):
+        losses.add_column(name, justify="left" if name == "network" else "right")
+    for name in (*head, "grid", "clipped", "border", "colour distance"):
+        qualities.add_column(name, justify="left" if name == "network" else "right")
+    for result in results:
+        losses.add_row(
+            result.model,
+            str(result.size),
+            f"{result.mean('loss'):.3f}",
+            f"{result.mean('content'):.3f}",
+            f"{result.mean('style'):.3f} ({result.style_share():.0%})",
+            *(_iterations(result, start) for start in STARTS),
+        )
+        qualities.add_row(
+            result.model,
+            str(result.size),
+            *(_quality(result, key, form) for key, form in QUALITIES.items()),
+        )
+    return [losses, qualities, *([_speed_table(speeds)] if speeds else [])]
+
+
+def _quality(result: "Result", key: str, form: str) -> str:
+    before, after = result.mean(key, "photographs"), result.mean(key)
+    return f"{before:{form}} -> {after:{form}} ({result.painting[key]:{form}})"
+
+
+def _iterations(result: "Result", start: str) -> str:
+    if start not in result.curves:
+        return "-"
+    median = result.median_overtaken(start)
+    if median is not None:
+        return f"{median:g}"
+    ks = zip(result.curves[start], result.overtaken(start), strict=True)
+    return f"> {min(curve.iterations for curve, k in ks if k is None)}"
+
+
+def _speed_table(speeds: Sequence["Speed"]) -> Table:
+    from onestroke.evaluate.evaluation import ITERATIONS_REPLACED
+
+    table = Table(caption=f"one pass against {ITERATIONS_REPLACED} iterations, medians, in turn")
+    for name in ("network", "size", "pass, ms", "iteration, ms", "ratio"):
+        table.add_column(name, justify="left" if name == "network" else "right")
+    for speed in speeds:
+        table.add_row(
+            speed.model,
+            str(speed.size),
+            f"{1000 * np.median(speed.passes):.0f}",
+            f"{1000 * np.median(speed.iterations):.0f}",
+            f"{speed.ratio:.0f}",
+        )
+    return table

@@ -1,0 +1,185 @@
+"""``onestroke train``: train a style, or resume a run."""
+
+import shlex
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from onestroke.cli.options import Overrides
+from onestroke.cli.terminal import INTERRUPTED, out, quiet_tensorflow, stop_at_interrupt
+from onestroke.errors import SettingsError
+
+if TYPE_CHECKING:
+    from onestroke.train.prepared_run import PreparedRun
+    from onestroke.train.settings import Settings
+    from onestroke.train.training import Trained
+
+FEW_PHOTOGRAPHS = 100
+LAGS = 2.0  # times the median share of the photographs' style loss
+
+
+def train(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Recipe: a file, or the name of a bundled one such as cpu. Default with --init: "
+            "new_style; with --learn-all: cpu."
+        ),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Run folder; default: runs/RECIPE. An existing run is resumed."),
+    ] = None,
+    style: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH[:WEIGHT]",
+            help="A painting, or a folder of paintings. Each is one style; with weights they are "
+            "one blend.",
+        ),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Photographs: a folder, a glob, tfds:NAME[:SPLIT] or bundled."),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="Start from a style file, a run or base, and add new styles to it."),
+    ] = None,
+    only: Annotated[
+        bool, typer.Option("--only", help="Drop the styles of --init from the result.")
+    ] = False,
+    learn_all: Annotated[
+        bool,
+        typer.Option("--learn-all", help="Train every layer of --init; drops its styles."),
+    ] = False,
+    overrides: Overrides = None,
+) -> None:
+    """Train a style, or resume a run."""
+    from onestroke.train.prepared_run import prepare_run
+
+    if config is None and init is None:
+        if style or data or only or learn_all or overrides:
+            raise SettingsError(
+                "--style, --data, --only, --learn-all and --set need --config or --init; "
+                "--run alone resumes a run"
+            )
+        recipe = _recipe_of_run(run)
+    else:
+        recipe, name = _compose_recipe(
+            config, init, only, learn_all, styles=style, sources=data, overrides=overrides
+        )
+        run = run or Path("runs") / name
+    with quiet_tensorflow():  # resolving the precision asks TensorFlow for a GPU
+        prepared = prepare_run(recipe, run or Path())
+    _announce(prepared)
+    _report(prepared, _train(prepared))
+
+
+def _recipe_of_run(run: Path | None) -> "Settings":
+    from onestroke.train.run_folder import RunFolder
+
+    if run is None:
+        raise SettingsError(
+            "nothing to train; give --config RECIPE to start a run, --init MODEL to add a style to "
+            "a model, or --run DIR to resume a run"
+        )
+    return RunFolder(run).settings()
+
+
+def _compose_recipe(
+    config: Path | None,
+    init: str | None,
+    only: bool,
+    learn_all: bool,
+    *,
+    styles: list[str] | None,
+    sources: list[str] | None,
+    overrides: list[str] | None,
+) -> "tuple[Settings, str]":
+    from onestroke.data.paintings import find_paintings
+    from onestroke.train.settings import compose_recipe
+
+    return compose_recipe(
+        config,
+        init=init,
+        only=only,
+        learn_all=learn_all,
+        styles=find_paintings(styles or []),
+        sources=sources or [],
+        overrides=overrides or [],
+    )
+
+
+def _announce(prepared: "PreparedRun") -> None:
+    settings, run, count = prepared.settings, prepared.run, len(prepared.inputs.photographs)
+    if done := run.steps_done():
+        out.print(f"Resuming {run.path} at step {done} of {settings.train.steps}.")
+    else:
+        names = ", ".join(settings.style.all_names())
+        out.print(f"Training {names} on {count} photographs in {run.path}.")
+    if count < FEW_PHOTOGRAPHS:
+        out.print("More photographs make a better style: name a folder of them with --data.")
+
+
+def _train(prepared: "PreparedRun") -> "Trained":
+    """Trains with a progress display; Ctrl-C saves and stops."""
+    from onestroke.cli.progress_display import open_display
+
+    with quiet_tensorflow():
+        from onestroke.train.training import train_prepared
+    display = open_display(out)
+    try:
+        with stop_at_interrupt() as stop:
+            return train_prepared(prepared, show=display, stop=stop)
+    finally:
+        display.close()
+
+
+def _report(prepared: "PreparedRun", trained: "Trained") -> None:
+    folder = prepared.run.path
+    if trained.skipped:
+        out.print(f"Skipped {trained.skipped} photographs that could not be read; see above.")
+    if trained.style_file is None:
+        out.print(f"Stopped and saved at step {trained.step}. Resume with:")
+        out.print(f"  onestroke train --run {shlex.quote(str(folder))}")
+        raise typer.Exit(INTERRUPTED)
+    before, after = trained.photographs, trained.pictures
+    if before and after:  # empty if the metrics were deleted
+        out.print(
+            f"On photographs not trained on: style loss {before['style']:.3f} -> "
+            f"{after['style']:.3f} ({after['style'] / before['style']:.0%}), "
+            f"content loss {after['content']:.3f}."
+        )
+        for line in losses_of_styles(before, after):
+            out.print(line)
+    out.print(f"Style file: {trained.style_file}")
+    name = prepared.settings.style.all_names()[0]
+    choice = shlex.join(["--model", str(folder), "--style", name])
+    out.print("Paint with it:")
+    out.print(f"  onestroke stylize PHOTO {choice} --output painted.jpg")
+
+
+def losses_of_styles(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
+    """Returns a line per style of several; styles far above the median are marked."""
+    from onestroke.models.style_file import painted_styles
+
+    names = painted_styles(
+        key.removeprefix("style/") for key in after if key.startswith("style/") and key in before
+    )
+    shares = {name: after[f"style/{name}"] / before[f"style/{name}"] for name in names}
+    width = max(map(len, names), default=0)
+    median = statistics.median(shares.values()) if shares else 0.0
+    return [
+        f"  {name:{width}}  {before[f'style/{name}']:.3f} -> {after[f'style/{name}']:.3f} "
+        f"({share:.0%}){_content_loss(after.get(f'content/{name}'))}"
+        f"{', lags behind' if share > LAGS * median else ''}"
+        for name, share in shares.items()
+    ]
+
+
+def _content_loss(loss: float | None) -> str:
+    return "" if loss is None else f", content {loss:.3f}"  # older runs did not measure it

@@ -1,0 +1,1 @@
+"""Where photographs and paintings come from: folders, globs, data sets, bundled files."""

@@ -1,0 +1,1 @@
+"""Measuring networks: losses, iterations replaced, picture quality, speed."""

@@ -1,0 +1,128 @@
+"""A whole evaluation: photographs and models in, tables, plots and pictures out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onestroke.data.photograph_sources import read_some
+from onestroke.evaluate.subjects import Subject, open_subjects
+from onestroke.extras import check_plots
+from onestroke.files import check_writable
+from onestroke.machine import describe_gpus, describe_machine
+
+if TYPE_CHECKING:
+    from onestroke.evaluate.evaluation import Result, Speed
+
+EVALUATED_SIZES = (256, 512)  # sides of the square pictures, in pixels
+TIMED_SIZES = (256, 512, 1024)
+MEASURED_PACKAGES = ("tensorflow", "keras", "scipy", "numpy")
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What to measure.
+
+    Attributes:
+        sizes: sides of the square pictures, in pixels.
+        iterations: of each optimisation, at most; 0 for none.
+        until_overtaken: stop each optimisation where it is as good as the network.
+        count: photographs, taken evenly from the source.
+        timed_sizes: sides to time, in pixels; None for ``sizes`` if given, else ``TIMED_SIZES``.
+    """
+
+    sizes: Sequence[int] = ()
+    iterations: int = 100
+    until_overtaken: bool = False
+    count: int = 8
+    timed_sizes: Sequence[int] | None = None
+
+    @property
+    def evaluated_sizes(self) -> Sequence[int]:
+        """The sides of the pictures to measure."""
+        return self.sizes or EVALUATED_SIZES
+
+    @property
+    def speed_sizes(self) -> list[int]:
+        """The sides to time; without optimisations there is nothing to compare a pass with."""
+        default = (self.sizes or TIMED_SIZES) if self.iterations else ()
+        return [side for side in self.timed_sizes or default if side]
+
+
+def evaluate_models(
+    models: Sequence[str],
+    data: Sequence[str],
+    folder: Path,
+    options: EvaluationOptions,
+    *,
+    styles: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    show: Callable[[str], object] = lambda line: None,
+) -> "tuple[list[Result], list[Speed]]":
+    """Evaluates every style of every model and writes the report.
+
+    Args:
+        models: style files, run folders, exports, or names of bundled models.
+        data: photographs not trained on; see ``data.photograph_sources``.
+        folder: for the report.
+        options: what to measure.
+        styles: the paintings; see ``subjects.open_subjects``.
+        overrides: of the settings to measure by, as ``section.key=value``.
+        show: called with a line for each part of the work.
+
+    Raises:
+        OnestrokeError: a model, a photograph, a painting or an option is missing, broken or wrong.
+    """
+    if options.iterations:
+        check_plots()
+    check_writable(folder)
+    photographs = read_some(data, options.count, max(options.evaluated_sizes))
+    enlarged = _count_enlarged(photographs, options.evaluated_sizes)
+    for side, number in enlarged.items():
+        if number:
+            show(f"{number} of {len(photographs)} photographs are enlarged to {side} px.")
+    # Imported here: TensorFlow takes seconds to start, and mistakes above need none of it.
+    from onestroke.evaluate.baselines import Baselines
+    from onestroke.evaluate.evaluation import evaluate, measure_speed
+    from onestroke.evaluate.report import write_report
+
+    by_model = [open_subjects(model, styles, overrides) for model in models]
+    first = next(iter(photographs.values()))
+    speeds = measure_speed([subjects[0] for subjects in by_model], first, options.speed_sizes)
+    subjects = [subject for subjects in by_model for subject in subjects]
+    baselines = Baselines(
+        options.iterations, folder / "baseline", until_overtaken=options.until_overtaken
+    )
+    results = evaluate(subjects, photographs, baselines, sizes=options.evaluated_sizes, show=show)
+    about = _describe_run(data, enlarged, options, subjects)
+    write_report(folder, results, speeds=speeds, about=about)
+    return results, speeds
+
+
+def _count_enlarged(photographs: Mapping[str, np.ndarray], sizes: Sequence[int]) -> dict[int, int]:
+    """Returns for each size how many photographs are smaller."""
+    return {
+        side: sum(min(photograph.shape[:2]) < side for photograph in photographs.values())
+        for side in sizes
+    }
+
+
+def _describe_run(
+    data: Sequence[str],
+    enlarged: Mapping[int, int],
+    options: EvaluationOptions,
+    subjects: Sequence[Subject],
+) -> dict[str, Any]:
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **describe_machine(MEASURED_PACKAGES),
+        "gpus": describe_gpus(),
+        "photographs": list(data),
+        "enlarged": dict(enlarged),
+        "baseline_iterations": options.iterations,
+        "until_overtaken": options.until_overtaken,
+        "models": [subject.record() for subject in subjects],
+    }

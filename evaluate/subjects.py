@@ -1,0 +1,149 @@
+"""The networks to evaluate: each style of a model, with its painting and its loss."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onestroke.data.paintings import Style, find_paintings, read_styles
+from onestroke.errors import SettingsError
+from onestroke.losses.loss_settings import LossSettings
+from onestroke.models.style_file import painted_styles
+from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
+from onestroke.settings_schema import apply_overrides
+from onestroke.stylize.model import find_model, load, read_style_names, read_training
+from onestroke.train.run_folder import find_run
+from onestroke.train.settings import Settings, check_settings, replace_styles
+
+Blend = dict[str, float]  # paths of paintings with their weights
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to evaluate.
+
+    Attributes:
+        name: of the network, in the report.
+        paint: from a photograph to a picture, both ``(height, width, 3)`` uint8 RGB.
+        loss: what it was trained for, and is measured by.
+        style: the painting, as the loss network sees it.
+        about: what a report says of the painting.
+        vgg19: weights of the loss network.
+        sha256: of the network's file; None for a folder.
+    """
+
+    name: str
+    paint: Callable[[np.ndarray], np.ndarray]
+    loss: LossSettings
+    style: Style
+    about: Mapping[str, Any]
+    vgg19: Vgg19Weights
+    sha256: str | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Returns the entry of the network in a report."""
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "loss": self.loss.model_dump(mode="json", exclude={"vgg19"}),
+            "style": self.about,
+            "vgg19": {"source": self.vgg19.source, "sha256": self.vgg19.sha256},
+        }
+
+
+def open_subjects(
+    model: str, styles: Sequence[str] = (), overrides: Sequence[str] = ()
+) -> list[Subject]:
+    """Opens a model; returns each of its styles with its painting and its loss.
+
+    Args:
+        model: a style file, a run folder, an export, or the name of a bundled model.
+        styles: paths of the paintings, unless the run folder records them; of several styles,
+            those to measure. ``PATH:WEIGHT`` entries together are one blend.
+        overrides: changes of the recorded settings, as ``section.key=value``.
+
+    Raises:
+        OnestrokeError: the model or a painting is missing, broken or does not match.
+    """
+    run = find_run(model)
+    # A run records where its paintings are. Files that are shared record only their names.
+    values = run.settings().model_dump(mode="json") if run else dict(read_training(model))
+    trained = check_settings(values, origin=model)
+    # Without the names of the styles of network.init.
+    names = trained.style.all_names()[: len(trained.style.pictures)]
+    if styles:
+        pictures = replace_styles(find_paintings(styles))["pictures"]
+        count = len(pictures) if isinstance(pictures, list) else 1
+        # Two paintings may have the same file name; the styles keep the names of the network.
+        numbered = {"names": [f"style{i}" for i in range(count)], "captions": {}}
+        values["style"] = {**values["style"], "pictures": pictures, **numbered}
+    settings = check_settings(apply_overrides(values, overrides), origin=model)
+    alone = len(painted_styles(read_style_names(model))) == 1
+    blends = match_paintings(settings.style.pictures, trained.style.pictures, alone=alone)
+    _check_paintings(model, blends.values())
+    return _build_subjects(model, settings, names, blends)
+
+
+def _check_paintings(model: str, blends: Iterable[Blend]) -> None:
+    for name in (name for blend in blends for name in blend):
+        if name != "bundled" and not Path(name).is_file():
+            raise SettingsError(
+                f"{model} was trained on the painting {name}, which does not exist here; give its "
+                "path with --style PATH"
+            )
+
+
+def _build_subjects(
+    model: str, settings: Settings, names: Sequence[str], blends: Mapping[int, Blend]
+) -> list[Subject]:
+    vgg19 = load_vgg19_weights(settings.loss.vgg19)
+    size = settings.style.size
+    stylizer, file = load(model), find_model(model)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+    return [
+        Subject(
+            name=model if len(stylizer.style_names) == 1 else f"{model}:{names[number]}",
+            paint=partial(stylizer, style=names[number]),
+            loss=settings.loss,
+            style=style,
+            about={"pictures": blend, "size": size},
+            vgg19=vgg19,
+            sha256=sha256,
+        )
+        for (number, blend), style in zip(
+            blends.items(), read_styles(list(blends.values()), size), strict=True
+        )
+    ]
+
+
+def match_paintings(
+    given: Sequence[Blend], trained: Sequence[Blend], *, alone: bool
+) -> dict[int, Blend]:
+    """Returns the given painting of each style, by the style's number; others are left out.
+
+    Args:
+        given: paintings that exist here.
+        trained: paintings that the network was trained on; shared files record only the names.
+        alone: whether the network has one style, so that a painting of any name belongs to it.
+
+    Raises:
+        SettingsError: a painting has no name that the network was trained on, or one of two.
+    """
+    if alone and len(given) == 1:
+        return {0: given[0]}
+    for name_of in (lambda path: str(Path(path).resolve()), lambda path: Path(path).name):
+        names = ["+".join(sorted(map(name_of, blend))) for blend in given]
+        wanted = ["+".join(sorted(map(name_of, blend))) for blend in trained]
+        if names == wanted:
+            return dict(enumerate(given))
+        if all(names.count(name) == wanted.count(name) == 1 for name in names):
+            by_name = dict(zip(names, given, strict=True))
+            return {number: by_name[name] for number, name in enumerate(wanted) if name in by_name}
+    raise SettingsError(
+        f"the paintings {', '.join(names)} do not match those of the model; give each --style the "
+        f"path of a painting named {', '.join(wanted)}, each at most once"
+    )

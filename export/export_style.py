@@ -1,0 +1,70 @@
+"""The public function that exports a style."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onestroke.export.export_options import ExportOptions, Format, Quantization, Size
+from onestroke.export.exporter import write_export
+from onestroke.stylize.stylizer import StyleChoice
+
+if TYPE_CHECKING:
+    from onestroke.export.verification import Report
+
+
+def export_style(
+    model: Path | str,
+    path: Path | str,
+    *,
+    format: Format | None = None,
+    quantize: Quantization = "none",
+    size: Size | None = None,
+    uint8: bool = False,
+    style: StyleChoice | None = None,
+    photographs: Mapping[str, np.ndarray] | None = None,
+    representative: Sequence[np.ndarray] = (),
+    overwrite: bool = False,
+) -> "Report":
+    """Exports a trained style and compares it with the network in its own runtime.
+
+    Args:
+        model: a style file, the folder of a finished run, or the name of a bundled model.
+        path: the TFLite file or the SavedModel folder to write.
+        format: ``"tflite"`` or ``"saved_model"``; by default TFLite if ``path`` ends in
+            ``.tflite``.
+        quantize: how a TFLite file stores its kernels: ``"none"`` (float32), ``"float16"``,
+            ``"weights"`` (8 bits, computed in float), ``"dynamic"`` (computed in 8 bits) or
+            ``"int8"`` (computed in 8 bits with ranges measured on ``representative``).
+        size: fixed (height, width) of every picture; None for a file that accepts any size.
+        uint8: of a TFLite file: uint8 input and output instead of float32.
+        style: the name of one style, or the weights of a blend; None for all styles.
+        photographs: to compare on, by name, ``(height, width, 3)`` uint8 RGB; by default the
+            bundled validation photographs.
+        representative: photographs for ``"int8"``, not those of the comparison.
+        overwrite: replace an export at ``path``.
+
+    Returns:
+        The report: size, speed, and the difference of every photograph.
+
+    Raises:
+        SettingsError: an option is invalid, a package is missing, or ``path`` exists.
+        ModelError: the model is missing or broken.
+        VerificationError: a photograph differs by more than the format allows; nothing is written.
+
+    Example:
+        >>> report = onestroke.export_style("runs/wave", "wave.tflite", quantize="dynamic")
+        >>> report.worst.psnr  # dB
+    """
+    kind = format or ("tflite" if Path(path).suffix == ".tflite" else "saved_model")
+    options = ExportOptions(kind, quantize, size, uint8)
+    return write_export(
+        model,
+        path,
+        options,
+        style=style,
+        photographs=photographs,
+        representative=representative,
+        overwrite=overwrite,
+    )

@@ -1,0 +1,265 @@
+"""Times trained styles and their exports side by side, each in a process of its own.
+
+For every size and number of threads, all models are loaded first and then paint in turn, so that
+whatever else the machine does meets all of them alike. A process of its own has its own threads and
+its own peak of memory.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onestroke.errors import OnestrokeError, SettingsError, is_out_of_memory
+from onestroke.export.export_options import Size, check_size, format_size
+from onestroke.extras import check_plots
+from onestroke.files import size_on_disk
+from onestroke.machine import describe_machine
+from onestroke.stylize import litert_painter
+from onestroke.stylize.model import find_model, load
+
+SIZES = ((256, 256), (512, 512))  # unless a file or the caller says otherwise
+TIMED_PACKAGES = ("tensorflow", "keras", "ai-edge-litert")
+WARMUP_RUNS = 2  # the first ones trace graphs and fill caches
+
+
+@dataclass(frozen=True)
+class PaintTiming:
+    """What one model takes at one size, with one number of threads.
+
+    Attributes:
+        model: the file or folder, as it was named.
+        size: height and width of the picture, in pixels.
+        threads: how many compute.
+        bytes: of the file or folder.
+        seconds: of every run that counts, from uint8 picture to painted picture.
+        peak: the most memory that the process took, the runtime included, in bytes; None where the
+            system does not tell.
+    """
+
+    model: str
+    size: Size
+    threads: int
+    bytes: int
+    seconds: list[float]
+    peak: int | None
+
+    @property
+    def median(self) -> float:
+        """Median seconds of a run."""
+        return statistics.median(self.seconds)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The seconds that a quarter and three quarters of the runs stayed under."""
+        if len(self.seconds) == 1:
+            return self.seconds[0], self.seconds[0]
+        low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
+        return low, high
+
+
+def benchmark_models(
+    models: Sequence[str],
+    *,
+    sizes: Sequence[Size] = (),
+    threads: Sequence[int] = (),
+    runs: int = 9,
+    show: Callable[[str], object] = lambda line: None,
+) -> list[PaintTiming]:
+    """Times every model at every size with every number of threads.
+
+    Args:
+        models: style files, run folders, SavedModels and TFLite files; one exported for a fixed
+            size is timed at that alone.
+        sizes: heights and widths; 256 x 256 and 512 x 512, or those of the fixed files, unless
+            said otherwise.
+        threads: how many compute; one for each core unless said otherwise.
+        runs: how many count, after two that do not.
+        show: is told what is being timed.
+
+    Raises:
+        ModelError: a model is missing or broken.
+        SettingsError: a size is too small or too large, or none fits a model.
+    """
+    models, sizes = list(dict.fromkeys(models)), list(dict.fromkeys(sizes))
+    for size in sizes:
+        check_size(size)
+    fixed = {model: _only_size(model) for model in models}
+    sizes = sizes or sorted({size for size in fixed.values() if size}) or SIZES
+    for model, only in fixed.items():
+        if only and only not in sizes:
+            raise SettingsError(
+                f"{model} takes {format_size(only)} alone; add --size {format_size(only)}"
+            )
+    timings = []
+    for size in sizes:
+        for count in dict.fromkeys(threads or [os.cpu_count() or 1]):
+            able = [model for model in models if fixed[model] in (None, size)]
+            show(f"{format_size(size)}, {count} threads: {len(able)} models")
+            timings += _time_models(able, size, count, runs)
+    return timings
+
+
+def _only_size(model: str) -> Size | None:
+    """Returns the size that a model was exported for; checks that it is a model."""
+    path = find_model(model)
+    if path.suffix != ".tflite":
+        return None
+    return litert_painter.only_size(litert_painter.read_description(path))
+
+
+def _time_models(models: Sequence[str], size: Size, threads: int, runs: int) -> list[PaintTiming]:
+    with contextlib.ExitStack() as stack:
+        painting = [stack.enter_context(_process(model, size, threads)) for model in models]
+        seconds: list[list[float]] = [[] for _ in models]
+        for run in range(WARMUP_RUNS + runs):
+            for connection, noted in zip(painting, seconds, strict=True):
+                taken = _ask(connection, "paint")
+                if run >= WARMUP_RUNS:
+                    noted.append(taken)
+        peaks = [_ask(connection, "peak") for connection in painting]
+    return [
+        PaintTiming(model, size, threads, size_on_disk(find_model(model)), noted, peak)
+        for model, noted, peak in zip(models, seconds, peaks, strict=True)
+    ]
+
+
+@contextlib.contextmanager
+def _process(model: str, size: Size, threads: int) -> Iterator[Connection]:
+    """Starts a process that has loaded the model, and waits until it is ready."""
+    here, there = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_serve, args=(there, model, size, threads), daemon=True)
+    process.start()
+    there.close()  # so that its end is seen when the process dies
+    try:
+        _answer(here)
+        yield here
+    finally:
+        here.close()
+        process.join()
+
+
+def _ask(connection: Connection, question: str) -> Any:
+    with contextlib.suppress(ConnectionError):  # then there is no answer either
+        connection.send(question)
+    return _answer(connection)
+
+
+def _answer(connection: Connection) -> Any:
+    try:
+        answer = connection.recv()
+    except (EOFError, ConnectionError) as error:
+        raise OnestrokeError(
+            "a process of the benchmark died, most likely for want of memory; time fewer models or "
+            "smaller sizes at once"
+        ) from error
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _serve(connection: Connection, model: str, size: Size, threads: int) -> None:
+    """Answers "paint" with seconds and "peak" with bytes, until the other end is closed."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what runtimes print; errors go the other way
+    try:
+        painter = _load(model, threads)
+        picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+        style = np.eye(len(painter.style_names), dtype=np.float32)[0]
+        connection.send("ready")
+        while True:
+            if connection.recv() == "peak":
+                connection.send(_peak_memory())
+                continue
+            start = time.perf_counter()
+            for _ in painter.pieces(picture, style):
+                pass
+            connection.send(time.perf_counter() - start)
+    except EOFError:
+        return
+    except OnestrokeError as error:
+        connection.send(error)
+    except Exception as error:
+        if is_out_of_memory(error):
+            connection.send(OnestrokeError(f"not enough memory for {model} at {format_size(size)}"))
+        else:
+            connection.send(RuntimeError(traceback.format_exc()))  # not all errors can be sent
+
+
+def _load(model: str, threads: int) -> Any:
+    path = find_model(model)
+    if path.suffix == ".tflite":
+        return litert_painter.LiteRtPainter(path, threads)
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    return load(path).painter
+
+
+def _peak_memory() -> int | None:
+    if sys.platform == "linux":
+        # What getrusage tells begins with the peak of the process that started this one.
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return None
+
+
+def benchmark_record(timings: Sequence[PaintTiming]) -> dict[str, Any]:
+    """Returns what a JSON file keeps: the machine, the versions, every run."""
+    return {
+        **describe_machine(TIMED_PACKAGES),
+        "timings": [
+            asdict(one) | {"median": one.median, "quartiles": one.quartiles} for one in timings
+        ],
+    }
+
+
+def check_plot(path: Path) -> None:
+    """Raises a SettingsError unless a plot can be drawn there."""
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise SettingsError(f"expected a plot that ends in .png, .svg or .pdf; received {path}")
+    check_plots()
+
+
+def plot_timings(timings: Sequence[PaintTiming], path: Path) -> None:
+    """Draws the medians as bars, one group for each size and number of threads.
+
+    Args:
+        timings: at least one.
+        path: ends in .png, .svg or .pdf.
+    """
+    from matplotlib.figure import Figure
+
+    groups = sorted({(one.size, one.threads) for one in timings})
+    height = 0.6 + sum(0.3 for _ in timings) + 0.5 * len(groups)
+    figure = Figure(figsize=(9, height), layout="constrained")
+    ratios = [sum((one.size, one.threads) == group for one in timings) for group in groups]
+    panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=ratios)[:, 0]
+    for (size, threads), panel in zip(groups, panels, strict=True):
+        ours = [one for one in timings if (one.size, one.threads) == (size, threads)][::-1]
+        medians = [1000 * one.median for one in ours]
+        quartiles = [[1000 * second for second in one.quartiles] for one in ours]
+        errors = np.abs(np.transpose(quartiles) - medians)
+        bars = panel.barh([one.model for one in ours], medians, xerr=errors, color="#3c6e8f")
+        panel.bar_label(bars, fmt="%.0f ms", padding=4)
+        panel.set_title(f"{format_size(size)}, {threads} thread{'s' * (threads > 1)}", fontsize=10)
+        panel.margins(x=0.15)
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[-1].set_xlabel("milliseconds a picture")
+    figure.savefig(path, dpi=150)

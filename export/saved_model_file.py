@@ -1,0 +1,38 @@
+"""SavedModels: what TensorFlow and TensorFlow Serving load without this package.
+
+Signatures, for batches of pictures of any size from 16x16 pixels up:
+
+    serving_default   image: uint8 (batch, height, width, 3) RGB -> styled: uint8, the same shape
+    float32           image: float32 in [0, 255]                 -> styled: float32 in [0, 255]
+
+A network of several styles also takes ``style``, float32 (batch, styles), the weight of each;
+TensorFlow Serving takes the first style where a request brings none. In Python, what
+``tf.saved_model.load`` returns has methods of the same names, ``style`` optional there too.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from onestroke.export.servable import Servable
+from onestroke.models.transform_network import TransformNetwork
+from onestroke.stylize.saved_model_painter import DESCRIPTION
+
+SIGNATURES = {"serving_default": tf.uint8, "float32": tf.float32}
+
+
+def write_saved_model(
+    network: TransformNetwork, folder: Path, description: Mapping[str, Any]
+) -> None:
+    """Writes the network and, in ``assets.extra``, what it is."""
+    servable = Servable(network)
+    signatures = {name: servable.signature(dtype) for name, dtype in SIGNATURES.items()}
+    for name, function in signatures.items():
+        setattr(servable, name, function)
+    tf.saved_model.save(servable, str(folder), signatures=signatures)
+    path = folder / DESCRIPTION
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")

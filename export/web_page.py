@@ -1,0 +1,128 @@
+"""The page: a folder of static files that repaints pictures and the camera in any browser.
+
+index.html, page.css, page.js, painter.js    from ``export/page``
+litert/                                      LiteRT.js, the runtime
+styles.json                                  what there is to choose from
+styles/                                      TFLite files of fixed sizes, each with its report
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onestroke import __version__
+from onestroke.export.export_options import ExportOptions
+from onestroke.export.export_pictures import comparison_photographs
+from onestroke.export.exporter import PAGE_MARK, check_pictures, check_target, write_export
+from onestroke.export.litert_js import copy_runtime, find_runtime
+from onestroke.extras import check_tflite
+from onestroke.files import numbered, write_whole
+from onestroke.models.style_file import (
+    find_style_file,
+    identity_index,
+    read_config,
+    style_names,
+    told_apart,
+)
+
+if TYPE_CHECKING:
+    from onestroke.export.verification import Report
+
+PAGE = Path(__file__).parent / "page"
+
+# The two shapes of cameras and most photographs, once for the picture and once, at a quarter of the
+# work, for the camera.
+SIZES = ((192, 256), (256, 192), (384, 512), (512, 384))
+
+
+def export_page(
+    models: Sequence[Path | str],
+    folder: Path | str,
+    options: ExportOptions,
+    *,
+    photographs: Mapping[str, np.ndarray] | None = None,
+    representative: Sequence[np.ndarray] = (),
+    overwrite: bool = False,
+) -> list["Report"]:
+    """Exports trained styles as one page; the picker offers the styles of all of them.
+
+    Args:
+        models: style files or folders of finished runs.
+        folder: to write.
+        options: of the TFLite files; without a size, of the four in ``SIZES``.
+        photographs: to compare on; see ``exporter.write_export``.
+        representative: see ``exporter.write_export``.
+        overwrite: replace the page that is at ``folder``.
+
+    Raises:
+        SettingsError: an option is wrong, a package is not installed, or there is something at
+            ``folder``.
+        ModelError: a model is missing or broken, or the browser's runtime cannot be fetched.
+        VerificationError: a photograph's PSNR is under the bound; nothing is left at ``folder``.
+    """
+    folder = Path(folder).expanduser().resolve()
+    options.check()
+    photographs = comparison_photographs() if photographs is None else photographs
+    check_pictures(options, photographs, representative)
+    check_tflite()
+    sizes = (options.size,) if options.size else SIZES
+    style_files = [find_style_file(model) for model in models]
+    check_target(folder, options, overwrite)
+    runtime = find_runtime()
+    reports = []
+
+    def write(temporary: Path) -> None:
+        shutil.copytree(PAGE, temporary)
+        copy_runtime(runtime, temporary / "litert")
+        styles: list[dict[str, Any]] = []
+        file_names = _file_names(style_files)
+        names = [style_names(read_config(file)) for file in style_files]
+        titles = told_apart(names, file_names)
+        for style_file, name, its, labels in zip(
+            style_files, file_names, names, titles, strict=True
+        ):
+            files = []
+            for height, width in sizes:
+                file = f"styles/{name}_{height}x{width}.tflite"
+                report = write_export(
+                    style_file,
+                    temporary / file,
+                    replace(options, format="tflite", size=(height, width)),
+                    photographs=photographs,
+                    representative=representative,
+                )
+                reports.append(replace(report, path=str(folder / file)))
+                files.append({"file": file, "height": height, "width": width})
+            styles += _describe(its, labels, files)
+        content = {"onestroke": __version__, "styles": styles}
+        (temporary / PAGE_MARK).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+    write_whole(folder, write)
+    return reports
+
+
+def _describe(
+    names: Sequence[str], titles: Sequence[str], files: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Returns what the picker offers of one model."""
+    identity = identity_index(names)
+    shared = {"count": len(names), "identity": identity, "files": files}
+    return [
+        {"name": title.replace("_", " "), "index": index, **shared}
+        for index, title in enumerate(titles)
+        if index != identity
+    ]
+
+
+def _file_names(style_files: Sequence[Path]) -> list[str]:
+    """Names that stand in an address without escapes, numbered where they would be alike."""
+    titles = (file.parent.name if file.stem == "style" else file.stem for file in style_files)
+    return numbered(
+        re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "style" for title in titles
+    )

@@ -1,0 +1,1 @@
+"""Perceptual losses: content, style and variation terms, style targets and the objective."""

@@ -1,0 +1,135 @@
+"""The objective that the transformation network is trained to minimise.
+
+    content(x, y) + style(painting, y) + variation(y)
+
+for photographs x and the network's pictures y = f(x) (Johnson et al. 2016, section 3).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from onestroke.data.paintings import Style
+from onestroke.losses.loss_settings import LossSettings
+from onestroke.losses.style_targets import StyleTargets, measure_styles
+from onestroke.losses.terms import (
+    content_loss,
+    reproduction_loss,
+    style_losses,
+    variation_loss,
+    weighted_mean,
+)
+from onestroke.models.layers import Tensor
+from onestroke.models.vgg19 import loss_network
+from onestroke.models.vgg19_weights import Vgg19Weights
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """How much each term and each VGG19 layer counts."""
+
+    content: float
+    style: float
+    variation: float
+    content_layers: Mapping[str, float]
+    style_layers: Mapping[str, float]
+
+
+class Objective:
+    """The loss of pictures: how far they are from photographs, their styles, and smoothness.
+
+    Args:
+        loss_network: VGG19 with every content and style layer; see ``models.vgg19``.
+        targets: the styles to reach.
+        weights: of the terms and layers.
+    """
+
+    def __init__(
+        self, loss_network: keras.Model, targets: StyleTargets, weights: LossWeights
+    ) -> None:
+        self.loss_network = loss_network
+        # The photographs themselves are only looked at by the content layers.
+        self.content_network = keras.Model(
+            loss_network.input,
+            {name: loss_network.output[name] for name in weights.content_layers},
+        )
+        self.targets = targets
+        self.weights = weights
+
+    def terms(
+        self,
+        wanted: Mapping[str, Tensor],
+        pictures: Tensor,
+        style: Tensor | None = None,
+        photographs: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Returns the loss, its terms before their weights, and each style layer's.
+
+        Args:
+            wanted: what ``content_network`` makes of the photographs.
+            pictures: ``(batch, height, width, 3)`` RGB float32 in [0, 255].
+            style: ``(batch, styles)`` float32, one-hot; None where there is a single style.
+            photographs: as ``pictures``; only the identity asks for them.
+
+        Returns:
+            ``(batch,)`` float32 each.
+        """
+        weights = self.weights
+        targets = self.targets if style is None else self.targets.of(style)
+        actual = self.loss_network(pictures)
+        layers = {
+            name: error / targets.distance
+            for name, error in style_losses(actual, targets.grams).items()
+        }
+        terms = {
+            "content": content_loss(actual, wanted, weights.content_layers),
+            "style": weighted_mean(layers, weights.style_layers),
+            "variation": variation_loss(pictures, targets.variation),
+        }
+        loss = sum(getattr(weights, name) * value for name, value in terms.items())
+        if style is not None and photographs is not None:
+            repeated = reproduction_loss(pictures, photographs)
+            # By the weight of style it would hold the paintings up.
+            loss += targets.identity * (weights.content * terms["content"] + repeated - loss)
+            terms["style"] += targets.identity * (repeated - terms["style"])
+            terms["variation"] *= 1 - targets.identity
+        return {"loss": loss, **terms, **{f"style_{name}": v for name, v in layers.items()}}
+
+
+def build_objective(
+    settings: LossSettings,
+    vgg19: Vgg19Weights,
+    styles: Sequence[Style],
+    *,
+    identity: bool = False,
+    precision: str = "float32",
+    cache: Path | None = None,
+) -> Objective:
+    """Builds the loss network and measures the paintings, these always in 32 bits.
+
+    Args:
+        settings: layers, weights and pooling.
+        vgg19: weights of the loss network.
+        styles: the paintings.
+        identity: whether one more style gives photographs back.
+        precision: of the loss network, a Keras dtype policy.
+        cache: a folder in which paintings' measures are remembered.
+    """
+    targets = measure_styles(settings, vgg19, styles, identity=identity, folder=cache)
+    layers = list(dict.fromkeys([*settings.content, *settings.style]))
+    return Objective(
+        # Frozen, its weights need no 32-bit original.
+        loss_network(
+            layers, vgg19, pooling=settings.pooling, dtype=precision.removeprefix("mixed_")
+        ),
+        targets,
+        LossWeights(
+            content=settings.content_weight,
+            style=settings.style_weight,
+            variation=settings.variation_weight,
+            content_layers=settings.content,
+            style_layers=settings.style,
+        ),
+    )

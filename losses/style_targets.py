@@ -1,0 +1,178 @@
+"""What the style loss needs to know of each style: measured once, and remembered.
+
+A painting's distance is the style loss that photographs have in themselves, by the median of the
+package's own. Divided by it, a style loss of 1 is a photograph's and 0 the painting's, whichever
+painting: without it, the weak Gram matrices of a pale painting (Monet's Impression, Sunrise: 12)
+would outweigh everything else.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from onestroke.data.paintings import Style
+from onestroke.data.photograph_sources import open_source
+from onestroke.errors import enough_memory
+from onestroke.files import BROKEN_ARRAYS, write_arrays
+from onestroke.fingerprint import fingerprint_of, numeric_libraries
+from onestroke.losses.loss_settings import LossSettings
+from onestroke.losses.terms import gram_matrix, relative_error, variation
+from onestroke.models.layers import Tensor
+from onestroke.models.vgg19 import loss_network
+from onestroke.models.vgg19_weights import Vgg19Weights
+from onestroke.pictures import shrink
+
+PHOTOGRAPH_SIDE = 256  # long side in pixels of the photographs that tell a painting's distance
+MEASURED_AS = 3  # counts up when the measure changes
+
+
+@dataclass(frozen=True)
+class StyleTargets:
+    """What the style loss needs to know of each style, computed once before training.
+
+    Attributes:
+        grams: Gram matrices of each style layer's features, ``(styles, channels, channels)``.
+        distance: style loss of a typical photograph before it is divided by this, ``(styles,)``.
+        variation: mean square differences of neighbouring pixels, ``(styles,)``.
+        identity: ``(styles,)``, 1 for the style that gives photographs back, 0 for paintings.
+    """
+
+    grams: Mapping[str, Tensor]
+    distance: Tensor
+    variation: Tensor
+    identity: Tensor
+
+    def of(self, style: Tensor) -> "StyleTargets":
+        """Returns those of each picture's style; ``style`` is ``(batch, styles)``, one-hot."""
+        index = ops.argmax(style, axis=-1)
+        return StyleTargets(
+            {name: ops.take(gram, index, axis=0) for name, gram in self.grams.items()},
+            ops.take(self.distance, index),
+            ops.take(self.variation, index),
+            ops.take(self.identity, index),
+        )
+
+
+def measure_styles(
+    settings: LossSettings,
+    vgg19: Vgg19Weights,
+    styles: Sequence[Style],
+    *,
+    identity: bool = False,
+    folder: Path | None = None,
+) -> StyleTargets:
+    """Measures paintings by the loss network, in 32 bits; the identity comes last.
+
+    Args:
+        settings: the style layers and the pooling.
+        vgg19: weights of the loss network.
+        styles: the paintings.
+        identity: whether one more style gives photographs back.
+        folder: where measures are remembered, by the paintings' pixels; None for nowhere.
+    """
+    measure = _PaintingMeasure(settings, vgg19)
+    measured = []
+    for style in styles:
+        file = folder / f"{_fingerprint(style, settings, vgg19)}.npz" if folder else None
+        arrays = _read(file, [*settings.style, "variation", "errors"]) if file else None
+        if arrays is None:
+            height, width = style.pictures[0].shape[:2]
+            with enough_memory(f"for a painting of {width} x {height}", "lower style.size"):
+                arrays = measure.measure(style)
+            if file:
+                with contextlib.suppress(OSError):  # then it costs only time
+                    write_arrays(file, arrays)
+        measured.append(arrays)
+    if identity:  # not used, but numbers they must be
+        measured.append(measured[0])
+    weights = np.array([settings.style[name] for name in sorted(settings.style)], np.float32)
+    distances = [np.median(arrays["errors"] @ (weights / weights.sum())) for arrays in measured]
+
+    def gather(name: str) -> Tensor:
+        return ops.convert_to_tensor(np.concatenate([arrays[name] for arrays in measured]))
+
+    return StyleTargets(
+        {name: gather(name) for name in settings.style},
+        ops.convert_to_tensor(distances, "float32"),
+        gather("variation"),
+        ops.convert_to_tensor([0.0] * len(styles) + [1.0] * identity, "float32"),
+    )
+
+
+def typical_photographs() -> list[np.ndarray]:
+    """Reads the package's photographs, ``(height, width, 3)`` uint8 RGB, 256 pixels long."""
+    source = open_source(["bundled"], split="train")
+    read = (source.read(i, PHOTOGRAPH_SIDE) for i in range(len(source)))
+    return [shrink(photograph, PHOTOGRAPH_SIDE) for photograph in read]
+
+
+class _PaintingMeasure:
+    """Measures paintings, and how far photographs are from them.
+
+    Args:
+        settings: the style layers and the pooling.
+        vgg19: weights of the loss network.
+    """
+
+    def __init__(self, settings: LossSettings, vgg19: Vgg19Weights) -> None:
+        self.layers = sorted(settings.style)
+        self.vgg19 = vgg19
+        self.pooling = settings.pooling
+
+    def measure(self, style: Style) -> dict[str, np.ndarray]:
+        """Returns a blend of paintings as arrays.
+
+        They are the Gram matrix of each layer, ``(1, channels, channels)``; ``variation``,
+        ``(1,)``; and ``errors``, the relative errors of photographs' Grams, ``(photographs,
+        layers)``, the layers by name.
+        """
+        shares = np.asarray(style.shares, np.float64) / np.sum(style.shares)
+        arrays: dict[str, np.ndarray] = {"variation": np.zeros(1, np.float32)}
+        for picture, share in zip(style.pictures, shares.astype(np.float32), strict=True):
+            batch = np.asarray(picture, np.float32)[None]
+            arrays["variation"] += share * ops.convert_to_numpy(variation(batch))
+            for name, gram in self._grams(picture).items():
+                arrays[name] = arrays.get(name, 0) + share * gram
+        arrays["errors"] = np.array(
+            [
+                [float(relative_error(grams[name], arrays[name])[0]) for name in self.layers]
+                for grams in self._photographs
+            ],
+            np.float32,
+        )
+        return arrays
+
+    @cached_property
+    def network(self) -> keras.Model:
+        """Built only when something is to be measured."""
+        return loss_network(self.layers, self.vgg19, pooling=self.pooling)
+
+    @cached_property
+    def _photographs(self) -> list[dict[str, np.ndarray]]:
+        """Gram matrices of the package's photographs."""
+        return [self._grams(photograph) for photograph in typical_photographs()]
+
+    def _grams(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+        features = self.network(np.asarray(picture, np.float32)[None])
+        return {name: ops.convert_to_numpy(gram_matrix(features[name])) for name in self.layers}
+
+
+def _fingerprint(style: Style, settings: LossSettings, vgg19: Vgg19Weights) -> str:
+    """Returns a name that is the same for equal measures alone."""
+    about = (sorted(settings.style), settings.pooling, vgg19.sha256, [*style.shares])
+    return fingerprint_of((MEASURED_AS, numeric_libraries(), about), style.pictures)
+
+
+def _read(file: Path, names: Sequence[str]) -> dict[str, np.ndarray] | None:
+    """Returns a remembered measure; None if there is none, or a broken one."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in names}
+    except BROKEN_ARRAYS:
+        return None

@@ -1,0 +1,230 @@
+"""The image transformation network of Johnson et al. 2016, in three sizes.
+
+After "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" and its supplement:
+a stem, two steps down, residual blocks, two steps up. Departures, each the field's consensus or
+needed to ship: instance instead of batch normalisation (Ulyanov et al. 2016), reflection padding
+at every convolution, smooth upsampling before a convolution instead of a transposed one (at the
+end of ``mobile``, a sub-pixel convolution), a sigmoid at the end with no normalisation before it,
+one row of scale and shift per style.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from onestroke.errors import ModelError
+from onestroke.models.layers import (
+    CHANNELS,
+    ConditionalAffine,
+    ConditionalInstanceNorm,
+    ConvolutionByBlocks,
+    ConvolutionByColumns,
+    CropLike,
+    Moments,
+    Pixels,
+    ReflectPadding,
+    SmoothUpsampling,
+    SubpixelConvolution,
+    Tensor,
+    equal_pixels,
+    register,
+)
+from onestroke.models.presets import ARCHITECTURE, PRESETS
+
+
+class Convolution:
+    """Reflection padding, a convolution, normalisation, and maybe a ReLU."""
+
+    def __init__(
+        self,
+        channels: int,
+        kernel: int,
+        *,
+        styles: int,
+        identity: int | None,
+        name: str,
+        stride: int = 1,
+        upsample: bool = False,
+        relu: bool = True,
+    ) -> None:
+        # A bias would be subtracted again by the normalisation that follows.
+        kind = ConvolutionByColumns if (kernel, stride) == (9, 1) else keras.layers.Conv2D
+        self.padding = (
+            SmoothUpsampling(name=f"{name}_padding")
+            if upsample
+            else ReflectPadding(kernel // 2, name=f"{name}_padding")
+        )
+        self.convolution = kind(
+            channels, kernel, strides=stride, use_bias=False, data_format=CHANNELS, name=name
+        )
+        self.norm = ConditionalInstanceNorm(styles, identity=identity, name=f"{name}_norm")
+        self.relu = keras.layers.ReLU(name=f"{name}_relu") if relu else None
+
+    def __call__(self, x: Tensor, flow: "Flow") -> Tensor:
+        """Returns the features; notes in ``flow`` what the normalisation was given."""
+        x = self.convolution(self.padding(x))
+        x = self.norm(x, style=flow.style, moments=flow.next_moments(x))
+        return self.relu(x) if self.relu else x
+
+
+class Flow:
+    """What travels through the network beside the features.
+
+    Args:
+        style: ``(batch, styles)`` weights, None for a network of one style.
+        moments: the moments for each normalisation in turn, None for the picture's own.
+    """
+
+    def __init__(self, style: Tensor | None, moments: Sequence[Moments] | None) -> None:
+        self.style = style
+        self.unused = None if moments is None else iter(moments)
+        self.normalised: list[Tensor] = []
+
+    def next_moments(self, x: Tensor) -> Moments | None:
+        """Notes the features about to be normalised; returns their given moments, if any."""
+        self.normalised.append(x)
+        return None if self.unused is None else next(self.unused)
+
+
+@register
+class TransformNetwork(keras.Model):
+    """Repaints a picture in one forward pass.
+
+    Args:
+        preset: ``"johnson"``, ``"half"`` or ``"mobile"``.
+        styles: the number of styles it holds.
+        identity: the index of the one that gives photographs back, if one of several does.
+        metadata: what a style file says of itself (style names, settings, losses reached); saved
+            with the network.
+
+    Input: ``image``, ``(batch, height, width, 3)`` RGB float32 in [0, 255], both sides at least
+        16; with several styles also ``style``, ``(batch, styles)`` float32, the weight of each.
+    Output: ``(batch, height, width, 3)`` RGB float32 in [0, 255], the size of the input.
+    """
+
+    def __init__(
+        self,
+        preset: str = "johnson",
+        styles: int = 1,
+        metadata: dict | None = None,
+        *,
+        identity: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if preset not in PRESETS:
+            raise ModelError(f"expected a preset of {', '.join(PRESETS)}; got {preset!r}")
+        size = PRESETS[preset]
+        rows: dict[str, Any] = {"styles": styles, "identity": identity}
+        self.rescaling = keras.layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")
+        self.down = [
+            Convolution(s.channels, s.kernel, stride=s.scale, name=f"down{i}", **rows)
+            for i, s in enumerate(size.down, 1)
+        ]
+        width = size.down[-1].channels
+        self.residual = [
+            _residual(width, name=f"residual{i}", **rows) for i in range(1, size.blocks + 1)
+        ]
+        *inner, last = size.up
+        self.up = [
+            Convolution(s.channels, s.kernel, upsample=s.scale > 1, name=f"up{i}", **rows)
+            for i, s in enumerate(inner, 1)
+        ]
+        self.last_padding = ReflectPadding(last.kernel // 2, name="last_padding")
+        # From here on in 32 bits at any precision: 16-bit floats cannot hold 255 shades.
+        options = {
+            "use_bias": False,
+            "data_format": CHANNELS,
+            "name": "last",
+            "dtype": "float32",
+        }
+        self.last = (
+            ConvolutionByBlocks(last.channels, last.kernel, **options)
+            if last.scale == 1
+            else SubpixelConvolution(
+                4 * last.channels, last.kernel, kernel_initializer=equal_pixels, **options
+            )
+        )
+        self.colour = ConditionalAffine(styles, name="colour", dtype="float32")
+        self.pixels = Pixels(dtype="float32")
+        self.crop = CropLike(dtype="float32")
+
+        image = keras.Input((None, None, 3), name="image")
+        style = keras.Input((styles,), name="style") if styles > 1 else None
+        flow = Flow(style, moments=None)
+        painted = self.paint(image, flow)
+        inputs = {"image": image} | ({} if style is None else {"style": style})
+        super().__init__(inputs=image if style is None else inputs, outputs=painted, **kwargs)
+        self.preset = preset
+        self.styles = styles
+        self.identity = identity
+        self.metadata = metadata or {}
+
+    def paint(self, image: Tensor, flow: Flow) -> Tensor:
+        """Connects the layers.
+
+        Args:
+            image: ``(batch, height, width, 3)`` RGB float32 in [0, 255].
+            flow: brings the style and gathers what is normalised.
+
+        Returns:
+            The painted pictures, of the shape and range of ``image``.
+        """
+        return self.crop(self.paint_uncropped(image, flow), image)
+
+    def paint_uncropped(self, image: Tensor, flow: Flow) -> Tensor:
+        """Paints up to ``Preset.stride - 1`` rows and columns more than the picture has.
+
+        For runtimes that have no operator to cut a picture of changing size; else as ``paint``.
+        """
+        x = self.rescaling(image)
+        for convolution in self.down:
+            x = convolution(x, flow)
+        for block in self.residual:
+            residual = x
+            for convolution in block:
+                residual = convolution(residual, flow)
+            x = x + residual
+        for convolution in self.up:
+            x = convolution(x, flow)
+        x = self.last(self.last_padding(x))
+        return self.pixels(self.colour(x, style=flow.style))
+
+    def as_input(self, image: Tensor, style: Tensor) -> Any:
+        """Returns what to call the network with: a network of one style is not told which."""
+        return {"image": image, "style": style} if self.styles > 1 else image
+
+    def moments(self, image: Tensor, style: Tensor | None = None) -> list[Moments]:
+        """Returns the moments that each normalisation in turn takes from the pictures.
+
+        ``image`` is as in ``paint``, ``style`` ``(batch, styles)`` float32, the weight of each.
+        With those of a whole picture in the ``Flow``, ``paint`` repaints a part of it as if the
+        rest were there.
+        """
+        flow = Flow(style, moments=None)
+        self.paint(image, flow)
+        return [self.down[0].norm.moments(x) for x in flow.normalised]
+
+    def get_config(self) -> dict:
+        """Returns what rebuilds the network."""
+        return {
+            "name": self.name,
+            "architecture": ARCHITECTURE,
+            "preset": self.preset,
+            "styles": self.styles,
+            "identity": self.identity,
+            "metadata": self.metadata,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "TransformNetwork":
+        """Rebuilds the network, without its weights."""
+        return cls(**{key: value for key, value in config.items() if key != "architecture"})
+
+
+def _residual(width: int, *, name: str, **rows: Any) -> list[Convolution]:
+    """Returns the convolutions of one residual block; their sum with the input is its output."""
+    return [
+        Convolution(width, 3, name=f"{name}a", **rows),
+        Convolution(width, 3, relu=False, name=f"{name}b", **rows),
+    ]

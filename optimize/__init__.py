@@ -1,0 +1,1 @@
+"""Optimising the pixels of one picture (Gatys et al. 2016)."""

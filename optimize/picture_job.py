@@ -1,0 +1,115 @@
+"""One photograph optimised into one file: everything from reading to writing."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from onestroke.errors import SettingsError
+from onestroke.files import UNFINISHED
+from onestroke.models.style_file import painted_styles
+from onestroke.optimize.picture_inputs import read_picture_inputs
+from onestroke.optimize.picture_optimization import Optimization, Optimized
+from onestroke.optimize.picture_settings import STARTS, PictureSettings
+from onestroke.optimize.progress_pictures import ProgressPictures
+from onestroke.pictures import (
+    SUFFIXES,
+    Picture,
+    read_picture,
+    resize,
+    to_bytes,
+    write_picture,
+)
+from onestroke.progress import Progress
+from onestroke.stylize.colour import keep_colours
+from onestroke.stylize.model import load, read_style_names
+
+PaintStart = Callable[[np.ndarray], np.ndarray]
+
+
+class PictureJob:
+    """Optimises a photograph and writes the result; resumes where an earlier job was stopped.
+
+    Args:
+        content: the photograph.
+        output: the picture to write. The state that resumes the job is kept beside it.
+        settings: see ``optimize.picture_settings``.
+        frames: a folder for the pictures during the optimisation and all losses; None for none.
+        frame_every: iterations between two of these pictures.
+        preserve_color: keep the colours of the photograph.
+
+    Raises:
+        OnestrokeError: a path, a picture or the state file is missing, broken or does not fit.
+    """
+
+    def __init__(
+        self,
+        content: Path,
+        output: Path,
+        settings: PictureSettings,
+        *,
+        frames: Path | None = None,
+        frame_every: int = 25,
+        preserve_color: bool = False,
+    ) -> None:
+        inputs = read_picture_inputs(content, settings)
+        self.photograph = inputs.photograph
+        self.output = output
+        self.preserve_color = preserve_color
+        self.optimization = Optimization(
+            inputs,
+            settings,
+            paint_start=open_start(settings.optimize.start),
+            state_file=output.with_name(f"{UNFINISHED}{output.name}.npz"),
+        )
+        self._frames = None
+        if frames:
+            done = self.optimization.iteration
+            fingerprint = self.optimization.fingerprint
+            self._frames = ProgressPictures(frames, frame_every, fingerprint, done)
+
+    def run(self, *, show: Callable[[Progress], None], stop: threading.Event) -> Optimized:
+        """Optimises to the end, or until ``stop`` is set; writes the picture if it is finished.
+
+        Args:
+            show: called after every iteration.
+            stop: when set, the current iteration is finished and saved.
+        """
+
+        def note(progress: Progress, picture: np.ndarray) -> None:
+            show(progress)
+            if self._frames:
+                self._frames.note(progress, picture)
+
+        result = self.optimization.run(show=note, stop=stop)
+        if result.finished:
+            self._write(result.picture)
+            self.optimization.delete_state()
+        return result
+
+    def _write(self, picture: np.ndarray) -> None:
+        size = picture.shape[:2]
+        if self.preserve_color:
+            picture = to_bytes(keep_colours(resize(self.photograph.pixels, size), picture))
+        alpha = None if self.photograph.alpha is None else resize(self.photograph.alpha, size)
+        write_picture(self.output, Picture(picture, alpha))
+
+
+def open_start(start: str) -> PaintStart | None:
+    """Opens the picture to start from, or the model that paints it; None for built-in starts.
+
+    Raises:
+        SettingsError: the model has several styles.
+    """
+    if start in STARTS:
+        return None
+    if start.lower().endswith(SUFFIXES):
+        picture = read_picture(start).pixels
+        return lambda photograph: picture
+    if len(painted_styles(read_style_names(start))) > 1:
+        raise SettingsError(
+            f"the model {start} has several styles; paint with one of them (onestroke stylize) and "
+            "give that picture with --start"
+        )
+    return load(start)

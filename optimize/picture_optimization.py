@@ -1,0 +1,219 @@
+"""One picture, optimised: the photograph takes on the style pixel by pixel (Gatys et al. 2016).
+
+From coarse to fine: a small picture first, where a stroke reaches far, then, enlarged, twice the
+size, and so on (as in Gatys et al. 2017, section 6).
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from onestroke.data.paintings import Style
+from onestroke.losses.objective import Objective, build_objective
+from onestroke.models.layers import Tensor
+from onestroke.models.presets import MINIMUM_SIDE
+from onestroke.optimize.descent import (
+    Descent,
+    PictureLoss,
+    Terms,
+    descend_by_adam,
+    descend_by_lbfgs,
+    first_picture,
+)
+from onestroke.optimize.optimization_state import State, fingerprint, load_state, save_state
+from onestroke.optimize.picture_inputs import PictureInputs, level_sizes
+from onestroke.optimize.picture_settings import STARTS, PictureSettings
+from onestroke.pictures import PictureError, resize, size_of_long_side, size_of_short_side, to_bytes
+from onestroke.progress import Progress
+
+logger = logging.getLogger("onestroke.train")
+
+ADAM_FALLS_TO = 0.05  # of the learning rate, at the last iteration of a size
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """What an optimisation came to.
+
+    Attributes:
+        picture: ``(height, width, 3)`` uint8 RGB.
+        finished: False if it was stopped before its end.
+        iterations: in all, over all sizes.
+        photograph_terms: the loss and its terms of the photograph itself, at the last size.
+        picture_terms: the same of the picture.
+    """
+
+    picture: np.ndarray
+    finished: bool
+    iterations: int
+    photograph_terms: Terms
+    picture_terms: Terms
+
+
+class Optimization:
+    """A picture that is being optimised.
+
+    One that was killed and goes on from its state file ends in the same picture as one that never
+    was, bit for bit on one machine.
+
+    Args:
+        inputs: photograph, paintings and the loss network's weights.
+        settings: see ``train.picture_settings``.
+        paint_start: what the settings name as start if it is neither noise nor the photograph:
+            from the photograph at its coarsest to the picture to begin with, both ``(height,
+            width, 3)`` uint8.
+        state_file: holds what resumes the optimisation; None for nowhere.
+
+    Raises:
+        SettingsError: the state file is of other settings or pictures.
+        ModelError: the state file is broken.
+        PictureError: the picture to begin with has other proportions than the photograph.
+    """
+
+    def __init__(
+        self,
+        inputs: PictureInputs,
+        settings: PictureSettings,
+        *,
+        paint_start: Callable[[np.ndarray], np.ndarray] | None = None,
+        state_file: Path | None = None,
+    ) -> None:
+        self.photograph = photograph = inputs.photograph.pixels
+        self.inputs = inputs
+        self.settings = settings
+        self.sizes = level_sizes(photograph.shape[:2], settings.optimize)
+        self.state_file = state_file
+        self.fingerprint = fingerprint(settings, inputs)
+        if state_file and state_file.exists():
+            self.state = load_state(state_file, self.fingerprint)
+        else:
+            self.state = State(0, 0, Descent(self._first_picture(paint_start)))
+
+    @property
+    def iteration(self) -> int:
+        """Iterations done, at all sizes together."""
+        return self.state.level * self.settings.optimize.iterations + self.state.iteration
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of the whole, at all sizes together."""
+        return len(self.sizes) * self.settings.optimize.iterations
+
+    def run(
+        self,
+        *,
+        show: Callable[[Progress, np.ndarray], None] = lambda progress, picture: None,
+        stop: threading.Event | None = None,
+    ) -> Optimized:
+        """Goes on to the end, or until it is stopped.
+
+        Args:
+            show: called after every iteration, with the picture, ``(height, width, 3)`` floats in
+                [0, 255].
+            stop: when set, the iteration under way is finished, saved, and what there is returned.
+        """
+        stop = stop or threading.Event()
+        while True:
+            size = self.sizes[self.state.level]
+            photograph = resize(self.photograph, size)
+            loss = PictureLoss(self._objective(max(size) / max(self.sizes[-1])))
+            content = loss.content_of(photograph)
+            while self.state.iteration < self.settings.optimize.iterations and not stop.is_set():
+                self._descend(loss, content, show, stop)
+                self._save()
+            if stop.is_set() or self.state.level + 1 == len(self.sizes):
+                break
+            larger = enlarge(self.state.descent.picture, self.sizes[self.state.level + 1])
+            self.state = State(self.state.level + 1, 0, Descent(larger))
+        picture = to_bytes(self.state.descent.picture)
+        return Optimized(
+            picture,
+            finished=self.iteration == self.iterations,
+            iterations=self.iteration,
+            photograph_terms=loss(photograph, content)[0],
+            picture_terms=loss(picture, content)[0],
+        )
+
+    def delete_state(self) -> None:
+        """Deletes the state file, once the picture is where it belongs."""
+        if self.state_file:
+            self.state_file.unlink(missing_ok=True)
+
+    def _first_picture(self, paint_start: Callable[[np.ndarray], np.ndarray] | None) -> np.ndarray:
+        photograph = resize(self.photograph, self.sizes[0])
+        start = self.settings.optimize.start
+        if start in STARTS:
+            return first_picture(start, photograph, self.settings.optimize.seed)
+        if paint_start is None:
+            raise ValueError(f"expected what paints the start, {start}; received none")
+        painted = paint_start(photograph)
+        (height, width), expected = painted.shape[:2], photograph.shape[:2]
+        scaled = size_of_long_side((height, width), max(expected))
+        if np.abs(np.subtract(scaled, expected)).max() > 1:
+            raise PictureError(
+                f"expected a start of the photograph's proportions, {expected[1]} x {expected[0]}; "
+                f"{start} is {width} x {height}; crop it"
+            )
+        return resize(painted, expected).astype(np.float64)
+
+    def _objective(self, share: float) -> Objective:
+        """Returns what to make small where the picture has ``share`` of its full size."""
+        style = self.settings.style
+        short_side = style.size or self.settings.optimize.size
+        short_side = max(MINIMUM_SIDE, round(short_side * share))
+        paintings = [
+            resize(painting, size_of_short_side(painting.shape[:2], short_side))
+            for painting in self.inputs.paintings
+        ]
+        blend = Style(paintings, list(style.pictures.values()))
+        return build_objective(self.settings.loss, self.inputs.vgg19, [blend])
+
+    def _descend(
+        self,
+        loss: PictureLoss,
+        content: Mapping[str, Tensor],
+        show: Callable[[Progress, np.ndarray], None],
+        stop: threading.Event,
+    ) -> None:
+        """Goes on to the next iteration at which the state is saved."""
+        options, state = self.settings.optimize, self.state
+        begun = state.iteration
+        left = options.iterations - begun
+        count = min(options.save_every - begun % options.save_every, left)
+
+        def after(terms: Terms, picture: np.ndarray) -> bool:
+            state.iteration += 1
+            show(Progress(self.iteration, self.iterations, terms), picture)
+            return not stop.is_set()
+
+        step: dict[str, Any] = {"descent": state.descent, "iterations": count, "after": after}
+        if options.method == "l-bfgs":
+            descend_by_lbfgs(loss, content, **step)
+            if state.iteration < begun + count and not stop.is_set():
+                logger.warning("no step makes the loss smaller after iteration %d", self.iteration)
+                state.iteration = options.iterations
+                terms = loss(state.descent.picture, content)[0]
+                show(Progress(self.iteration, self.iterations, terms), state.descent.picture)
+        else:
+            rate = keras.optimizers.schedules.CosineDecay(
+                options.learning_rate, options.iterations, alpha=ADAM_FALLS_TO
+            )
+            descend_by_adam(loss, content, **step, learning_rate=rate)
+
+    def _save(self) -> None:
+        if self.state_file:
+            save_state(self.state_file, self.state, self.fingerprint)
+
+
+def enlarge(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scales ``(height, width, 3)`` floats in [0, 255] up to a height and a width."""
+    batch = ops.convert_to_tensor(picture[None], "float32")
+    larger = ops.image.resize(batch, size, interpolation="bicubic")
+    return np.clip(ops.convert_to_numpy(larger)[0], 0, 255).astype(np.float64)

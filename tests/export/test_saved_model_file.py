@@ -1,0 +1,109 @@
+"""A SavedModel is loaded by TensorFlow alone, and paints as the network does."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import onestroke
+from onestroke.errors import ModelError
+from onestroke.export.export_options import ExportOptions
+from onestroke.export.exporter import describe_export
+from onestroke.export.saved_model_file import write_saved_model
+from onestroke.models.style_file import load_network
+from onestroke.models.transform_network import TransformNetwork
+from onestroke.stylize.saved_model_painter import DESCRIPTION, read_description
+
+# What a server does: TensorFlow, and nothing of ours.
+SERVER = """
+import sys
+import numpy as np
+import tensorflow as tf
+
+folder, image, painted = sys.argv[1:]
+signatures = tf.saved_model.load(folder).signatures
+image = np.load(image)
+inputs = {"style": tf.constant([[0.0, 1.0]] * len(image))} if "style" in str(
+    signatures["float32"].structured_input_signature) else {}
+bytes_out = signatures["serving_default"](image=tf.constant(image), **inputs)["styled"]
+floats = signatures["float32"](image=tf.cast(image, tf.float32), **inputs)["styled"]
+assert "onestroke" not in sys.modules
+np.savez(painted, bytes=bytes_out.numpy(), floats=floats.numpy())
+"""
+
+
+@pytest.fixture(scope="module")
+def batch() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (2, 33, 46, 3), dtype=np.uint8)
+
+
+def serve(folder: Path, batch: np.ndarray, tmp_path: Path) -> dict[str, np.ndarray]:
+    np.save(tmp_path / "image.npy", batch)
+    arguments = [str(folder), str(tmp_path / "image.npy"), str(tmp_path / "painted.npz")]
+    subprocess.run([sys.executable, "-c", SERVER, *arguments], check=True, cwd=tmp_path)
+    return dict(np.load(tmp_path / "painted.npz"))
+
+
+def test_one_style_in_plain_tensorflow(tmp_path: Path, batch: np.ndarray) -> None:
+    network = TransformNetwork("mobile")
+    write_saved_model(network, tmp_path / "model", {"style_names": ["wave"]})
+    painted = serve(tmp_path / "model", batch, tmp_path)
+    expected = np.asarray(network(batch.astype(np.float32)))
+    np.testing.assert_allclose(painted["floats"], expected, atol=0.01)
+    assert painted["bytes"].dtype == np.uint8
+    assert np.abs(painted["bytes"] - expected).max() <= 0.51
+    description = json.loads((tmp_path / "model" / DESCRIPTION).read_text())
+    assert description == {"style_names": ["wave"]}
+
+
+def test_several_styles_are_an_input(tmp_path: Path, batch: np.ndarray, style_file: Path) -> None:
+    network = load_network(style_file)
+    write_saved_model(network, tmp_path / "model", {})
+    painted = serve(tmp_path / "model", batch, tmp_path)
+    second = np.float32([[0, 1], [0, 1]])
+    expected = np.asarray(network({"image": batch.astype(np.float32), "style": second}))
+    np.testing.assert_allclose(painted["floats"], expected, atol=0.01)
+
+
+def test_without_a_style_the_first_one_is_painted(
+    tmp_path: Path, batch: np.ndarray, style_file: Path
+) -> None:
+    import tensorflow as tf
+
+    network = load_network(style_file)
+    write_saved_model(network, tmp_path / "model", {})
+    first = np.float32([[1, 0], [1, 0]])
+    expected = np.asarray(network({"image": batch.astype(np.float32), "style": first}))
+    model = tf.saved_model.load(str(tmp_path / "model"))  # kept: it owns the variables
+    painted = model.serving_default(tf.constant(batch))["styled"].numpy()
+    assert np.abs(painted - expected).max() <= 0.51
+    # As TensorFlow Serving runs it: a session, fed with what the request brings.
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path / "model"))
+        signature = graph.signature_def["serving_default"]
+        assert signature.method_name == "tensorflow/serving/predict"
+        assert list(signature.defaults) == ["style"]
+        fed = {signature.inputs["image"].name: batch}
+        served = session.run(signature.outputs["styled"].name, fed)
+    assert np.abs(served - expected).max() <= 0.51
+
+
+def test_a_broken_saved_model_is_named(tmp_path: Path, style_file: Path) -> None:
+    folder = tmp_path / "model"
+    network = load_network(style_file)
+    write_saved_model(network, folder, describe_export(network, ExportOptions("saved_model")))
+    assert onestroke.load(folder).style_names == ("wave", "scream")
+    (folder / "saved_model.pb").write_bytes(b"cut off")
+    with pytest.raises(ModelError, match="model is a broken SavedModel; export it again"):
+        onestroke.load(folder)
+
+
+@pytest.mark.parametrize("content", ["{}", "3", "no JSON"])
+def test_folders_of_other_programs(tmp_path: Path, content: str) -> None:
+    (tmp_path / DESCRIPTION).parent.mkdir()
+    (tmp_path / DESCRIPTION).write_text(content)
+    with pytest.raises(ModelError, match="is no SavedModel that `onestroke export` wrote"):
+        read_description(tmp_path)

@@ -1,0 +1,250 @@
+"""TFLite files: built-in operators alone, all in XNNPACK's hands, and the network's pictures."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from onestroke.errors import ModelError, SettingsError
+from onestroke.export.export_options import Quantization
+from onestroke.export.operators import inspect_operators
+from onestroke.export.tflite_file import convert, describe_inside, measure_ranges, quantize
+from onestroke.models.presets import PRESETS
+from onestroke.models.style_file import load_network
+from onestroke.models.transform_network import TransformNetwork
+from onestroke.pictures import PictureError
+from onestroke.stylize import litert_painter
+from onestroke.stylize.litert_painter import LiteRtPainter, read_description
+
+ONE_STYLE = np.ones(1, np.float32)
+DESCRIPTION = {"style_names": ["wave"], "size": None}
+
+
+@pytest.fixture(scope="module")
+def network() -> TransformNetwork:
+    keras.utils.set_random_seed(0)
+    return TransformNetwork("mobile")
+
+
+@pytest.fixture(scope="module")
+def resizable(network: TransformNetwork) -> bytes:
+    return convert(network)
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def painted(
+    content: bytes, tmp_path: Path, photograph: np.ndarray, size: tuple[int, int] | None = None
+) -> np.ndarray:
+    path = tmp_path / "style.tflite"
+    path.write_bytes(describe_inside(content, DESCRIPTION | {"size": size}))
+    ((region, piece),) = LiteRtPainter(path).pieces(photograph, ONE_STYLE)
+    assert photograph[region].shape == piece.shape == photograph.shape
+    return piece
+
+
+def expected(network: TransformNetwork, photograph: np.ndarray) -> np.ndarray:
+    return np.asarray(network(photograph[None].astype(np.float32)))[0]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("size", [None, (33, 47)])
+@pytest.mark.parametrize("uint8", [False, True])
+def test_every_operator_is_built_in_and_in_one_partition(
+    preset: str, size: tuple[int, int] | None, uint8: bool
+) -> None:
+    operators = inspect_operators(convert(TransformNetwork(preset), size=size, uint8=uint8))
+    assert operators.foreign == []
+    assert operators.partitions == 1
+    # Bytes come in and go out by one operator each that XNNPACK does not have.
+    outside = round((1 - operators.delegated) * sum(operators.counts.values()))
+    assert outside == (2 if uint8 else 0)
+
+
+def test_what_leaves_the_fast_path_is_seen() -> None:
+    import tensorflow as tf
+
+    class Joined(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 3), name="image")])
+        def join(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+            six = tf.concat([image * k for k in range(1, 7)], axis=1)  # XNNPACK joins five
+            return {"styled": six + 1}
+
+    joined = Joined()
+    signature = joined.join.get_concrete_function()
+    content = tf.lite.TFLiteConverter.from_concrete_functions([signature], joined).convert()
+    operators = inspect_operators(content)
+    assert operators.partitions == 2
+    assert operators.delegated == pytest.approx(1 - 1 / sum(operators.counts.values()))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (33, 47), (60, 101)])
+def test_a_resizable_file_paints_every_size(
+    network: TransformNetwork, resizable: bytes, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    photograph = picture(*size)
+    result = painted(resizable, tmp_path, photograph)
+    np.testing.assert_allclose(result, expected(network, photograph), atol=0.05)
+
+
+def test_large_pictures_take_less_memory_and_look_alike(
+    resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "style.tflite"
+    path.write_bytes(describe_inside(resizable, DESCRIPTION))
+    painter = LiteRtPainter(path)
+    ((_, plain),) = painter.pieces(picture(48, 64), ONE_STYLE)
+    assert painter._flags == litert_painter.DEFAULT_FLAGS
+    monkeypatch.setattr(litert_painter, "FRUGAL_FROM", 40 * 64)
+    ((_, larger),) = painter.pieces(picture(50, 64), ONE_STYLE)
+    assert painter._flags == litert_painter.FRUGAL_FLAGS
+    ((_, frugal),) = painter.pieces(picture(48, 64), ONE_STYLE)
+    assert larger.shape == (50, 64, 3)
+    np.testing.assert_allclose(frugal, plain, atol=1e-3)
+
+
+def test_a_file_of_one_size(network: TransformNetwork, tmp_path: Path) -> None:
+    content = convert(network, size=(33, 47))
+    photograph = picture(33, 47)
+    result = painted(content, tmp_path, photograph, (33, 47))
+    np.testing.assert_allclose(result, expected(network, photograph), atol=0.05)
+    with pytest.raises(PictureError, match="expected a picture of 33x47 pixels"):
+        painted(content, tmp_path, picture(48, 64), (33, 47))
+
+
+def test_camera_bytes(network: TransformNetwork, tmp_path: Path) -> None:
+    photograph = picture(32, 48)
+    result = painted(convert(network, uint8=True), tmp_path, photograph)
+    np.testing.assert_array_equal(result, np.rint(result))
+    assert np.abs(result - expected(network, photograph)).max() <= 0.55
+
+
+def test_several_styles_are_an_input(style_file: Path, tmp_path: Path) -> None:
+    network = load_network(style_file)
+    path = tmp_path / "two.tflite"
+    path.write_bytes(
+        describe_inside(convert(network), {"style_names": ["wave", "scream"], "size": None})
+    )
+    photograph, second = picture(32, 48), np.float32([0, 1])
+    ((_, result),) = LiteRtPainter(path).pieces(photograph, second)
+    inputs = {"image": photograph[None].astype(np.float32), "style": second[None]}
+    np.testing.assert_allclose(result, np.asarray(network(inputs))[0], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "smaller", "near"),
+    [("float16", 1.5, 0.5), ("weights", 2, 6), ("dynamic", 2, 20)],
+)
+@pytest.mark.parametrize("preset", ["mobile", "half"])  # half's kernels lie behind the tables
+def test_fewer_bits(
+    tmp_path: Path, preset: str, quantization: Quantization, smaller: float, near: float
+) -> None:
+    keras.utils.set_random_seed(0)
+    network = TransformNetwork(preset)
+    whole = convert(network)
+    content = quantize(whole, quantization)
+    assert len(content) < len(whole) / smaller
+    operators = inspect_operators(content)
+    assert (operators.foreign, operators.partitions, operators.delegated) == ([], 1, 1)
+    photograph = picture(64, 64)
+    result = painted(content, tmp_path, photograph)
+    difference = np.abs(result - expected(network, photograph))
+    assert 0 < difference.max() < near
+
+
+def kernels(content: bytes) -> Counter[str]:
+    """Counts the convolutions by the type of their input and that of their kernel."""
+    interpreter = Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    types = {t["index"]: np.dtype(t["dtype"]).name for t in interpreter.get_tensor_details()}
+    nodes = [node for node in interpreter._get_ops_details() if node["op_name"] == "CONV_2D"]
+    return Counter("*".join(types[tensor] for tensor in node["inputs"][:2]) for node in nodes)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "computed"),
+    [("weights", "float32*float32"), ("dynamic", "float32*int8"), ("int8", "int8*int8")],
+)
+def test_all_but_the_ends_are_computed_in_8_bits(
+    network: TransformNetwork, quantization: Quantization, computed: str
+) -> None:
+    photographs = [{"image": picture(32, 32)[None].astype(np.float32)}]
+    whole = convert(network, size=(32, 32))
+    content = quantize(whole, quantization, measure_ranges(whole, photographs))
+    # A kernel that is only stored in 8 bits is made a float again before its convolution.
+    inner = {computed: 18} if quantization != "weights" else {}
+    assert kernels(content) == Counter({"float32*float32": 20 - sum(inner.values())} | inner)
+
+
+def test_int8_paints_nearly_what_the_network_paints(
+    network: TransformNetwork, tmp_path: Path
+) -> None:
+    photographs = [{"image": picture(48, 48)[None].astype(np.float32)}]
+    ranges = measure_ranges(convert(network, size=(48, 48)), photographs)  # at a smaller size
+    content = quantize(convert(network, size=(64, 64)), "int8", ranges)
+    operators = inspect_operators(content)
+    assert (operators.foreign, operators.partitions, operators.delegated) == ([], 1, 1)
+    difference = painted(content, tmp_path, picture(64, 64), (64, 64))
+    difference = np.abs(difference - expected(network, picture(64, 64)))
+    assert 0 < difference.mean() < 3
+
+
+def test_what_the_file_is_stands_inside(resizable: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "style.tflite"
+    description = {"style_names": ["wave"], "licence": "mine", "size": None}
+    path.write_bytes(describe_inside(resizable, description))
+    assert read_description(path) == json.loads(json.dumps(description))
+
+
+def test_files_cut_short(resizable: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "short.tflite"
+    whole = describe_inside(resizable, DESCRIPTION)
+    for length in (len(whole) // 4, len(whole) // 2, len(whole) - 5000):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
+            LiteRtPainter(path)
+
+
+def test_a_picture_too_large_to_be_seen_whole(
+    resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onestroke.stylize.stylizer.EXPORTED_PIXELS", 32 * 32)
+    with pytest.raises(PictureError, match="received 32x33; shrink it with --max-size, paint"):
+        painted(resizable, tmp_path, picture(32, 33))
+
+
+def test_a_missing_package(
+    resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "style.tflite").write_bytes(describe_inside(resizable, DESCRIPTION))
+    monkeypatch.setattr("onestroke.extras.RUN_TFLITE", ("ai_edge_lite",))
+    with pytest.raises(SettingsError, match=r"need ai-edge-lite; pip install 'onestroke\[export"):
+        LiteRtPainter(tmp_path / "style.tflite")
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", b"\0\0\0\0TFL3 and nothing"])
+def test_files_that_are_none(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
+        LiteRtPainter(path)
+
+
+def test_a_file_of_another_program(resizable: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "other.tflite"
+    path.write_bytes(resizable)
+    with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
+        LiteRtPainter(path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot open .*none\.tflite: No such file"):
+        LiteRtPainter(tmp_path / "none.tflite")

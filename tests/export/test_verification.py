@@ -1,0 +1,51 @@
+"""The comparison finds what differs, and says how much."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from onestroke.export.verification import _full_float32, difference, fit
+
+
+def test_difference_by_hand() -> None:
+    expected = np.zeros((2, 2, 3), np.float32)
+    actual = expected.copy()
+    actual[0, 0, 0] = 6  # of twelve values: mean 0.5, mean square 3
+    found = difference("wave", actual, expected)
+    assert (found.picture, found.largest, found.mean) == ("wave", 6, 0.5)
+    assert found.psnr == pytest.approx(10 * np.log10(255**2 / 3))
+
+
+def test_equal_pictures_have_a_finite_psnr() -> None:
+    picture = np.ones((4, 4, 3), np.float32)
+    assert difference("same", picture, picture).psnr == pytest.approx(168.13, abs=0.01)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_no_number_is_as_wrong_as_can_be(wrong: float) -> None:
+    expected = np.full((1, 1, 3), 100, np.float32)
+    found = difference("broken", np.full_like(expected, wrong), expected)
+    assert (found.largest, found.psnr) == (255, 0)
+
+
+def test_rounding_is_no_difference() -> None:
+    expected = np.float32([[[0.5, 1.4, 7.0]]])
+    assert difference("bytes", np.rint(expected), expected, rounded=True).largest == 0
+    assert difference("bytes", np.float32([[[0, 1, 9]]]), expected, rounded=True).largest == 1.5
+
+
+def test_photographs_fit_without_distortion() -> None:
+    wide = np.zeros((100, 300, 3), np.uint8)
+    wide[:, 100:200] = 255  # a square in the middle
+    assert fit(wide, None).shape == (128, 384, 3)
+    assert fit(wide, (64, 64)).min() > 240
+    assert fit(wide, (31, 97)).shape == (31, 97, 3)
+    assert fit(wide.swapaxes(0, 1), (97, 31)).shape == (97, 31, 3)
+
+
+def test_a_gpu_is_made_to_multiply_all_bits_of_a_float() -> None:
+    rounds = tf.config.experimental.tensor_float_32_execution_enabled
+    before = rounds()
+    with _full_float32():
+        assert not rounds()
+    assert rounds() == before

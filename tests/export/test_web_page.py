@@ -1,0 +1,421 @@
+"""The page: what is in the folder, how it is served, and what a browser paints with it."""
+
+import base64
+import contextlib
+import http.client
+import io
+import json
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import onestroke
+from onestroke.data.photograph_sources import open_source
+from onestroke.errors import ModelError, SettingsError
+from onestroke.export import litert_js
+from onestroke.export.export_options import ExportOptions
+from onestroke.export.page_server import open_server
+from onestroke.export.verification import difference, fit
+from onestroke.export.web_page import PAGE, _file_names, export_page
+from onestroke.files import cache_folder
+from onestroke.models.transform_network import TransformNetwork
+
+WEB = ExportOptions("web", "dynamic", (96, 128))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def photographs() -> dict[str, np.ndarray]:
+    return {"photograph": open_source("bundled", split="validation").read(1)}
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A litert_js of the right shape, and nothing in it, where npm's would be kept."""
+    packages = (
+        tmp_path / "onestroke" / f"litertjs-{litert_js.VERSION}" / "node_modules" / "@litertjs"
+    )
+    for name in litert_js.PACKAGES:
+        (packages / name / "dist").mkdir(parents=True)
+        (packages / name / "dist" / "index.js").write_text('import "@litertjs/wasm-utils";')
+        (packages / name / "package.json").write_text("{}")
+    (packages / "core" / "wasm").mkdir()
+    for name in ("litert_wasm_internal.wasm", "litert_wasm_jspi_internal.wasm"):
+        (packages / "core" / "wasm" / name).touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return packages
+
+
+def test_the_folder_is_complete(
+    style_file: Path, photographs: dict, stand_in: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "page"
+    reports = export_page([style_file], folder, WEB, photographs=photographs)
+    styles = json.loads((folder / "styles.json").read_text())["styles"]
+    chosen = [[one[key] for key in ("name", "index", "count", "identity")] for one in styles]
+    assert chosen == [["wave", 0, 2, None], ["scream", 1, 2, None]]
+    (file,) = styles[0]["files"]
+    assert (file["height"], file["width"]) == (96, 128)
+    assert [report.path for report in reports] == [str(folder / file["file"])]
+    assert (folder / f"{file['file']}.json").is_file()
+    picture = np.zeros((96, 128, 3), np.uint8)
+    assert onestroke.load(folder / file["file"])(picture).shape == picture.shape
+    for page in PAGE.iterdir():
+        assert (folder / page.name).read_bytes() == page.read_bytes()
+    # Workers have no import maps.
+    assert (folder / "litert/core/index.js").read_text() == 'import "../wasm-utils/index.js";'
+    assert "Apache License" in (folder / "litert/NOTICE").read_text()
+    wasm = [path.name for path in (folder / "litert/wasm").iterdir()]
+    assert wasm == ["litert_wasm_internal.wasm"]
+    with pytest.raises(SettingsError, match="page exists; choose another place, or add --overwr"):
+        export_page([style_file], folder, WEB, photographs=photographs)
+    (folder / "mark").touch()
+    export_page([style_file], folder, WEB, photographs=photographs, overwrite=True)
+    assert not (folder / "mark").exists()
+
+
+def test_the_page_asks_no_other_host() -> None:
+    for file in PAGE.iterdir():
+        assert not re.search(r"https?:|//[a-z]+\.", file.read_text()), file
+
+
+def test_pages_take_several_models_of_different_names(
+    style_file: Path, photographs: dict, stand_in: Path, tmp_path: Path
+) -> None:
+    other = shutil.copy(style_file, tmp_path / "Night Sky.keras")
+    folder = tmp_path / "page"
+    export_page([style_file, other], folder, WEB, photographs=photographs)
+    styles = json.loads((folder / "styles.json").read_text())["styles"]
+    assert styles[-1]["files"][0]["file"] == "styles/night-sky_96x128.tflite"
+    assert len(styles) == 4
+    apart = ["wave", "scream"]
+    assert [s["name"] for s in styles[2:]] == [f"{name} (night-sky)" for name in apart]
+    export_page([other, other], tmp_path / "again", WEB, photographs=photographs)
+    files = sorted(path.name for path in (tmp_path / "again" / "styles").glob("*.tflite"))
+    assert files == ["night-sky-2_96x128.tflite", "night-sky_96x128.tflite"]
+
+
+def test_no_two_files_of_a_page_have_one_name() -> None:
+    files = ["a.keras", "a 3.keras", "A.keras", "ночь.keras", "b/style.keras", "утро.keras"]
+    expected = ["a", "a-3", "a-2", "style", "b", "style-2"]
+    assert _file_names([Path(file) for file in files]) == expected
+    assert _file_names([Path("a 2.keras"), Path("a.keras"), Path("a.keras")])[2] == "a-3"
+
+
+def test_nothing_but_a_page_is_overwritten(
+    style_file: Path, photographs: dict, tmp_path: Path
+) -> None:
+    (tmp_path / "styles.json").write_text("{}")
+    with pytest.raises(SettingsError, match="is no web export of `onestroke export`, and stays"):
+        export_page([style_file], tmp_path, WEB, photographs=photographs, overwrite=True)
+    assert (tmp_path / "styles.json").read_text() == "{}"
+
+
+def test_without_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ModelError, match=r"which npm fetches; install npm \(it comes with Node.js"):
+        litert_js.find_runtime()
+    assert list((tmp_path / "onestroke").iterdir()) == []
+
+
+def test_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(SettingsError, match="set XDG_CACHE_HOME to a folder"):
+        litert_js.find_runtime()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for npm")
+def test_npm_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho 'npm error code ENOTFOUND' >&2\nexit 1\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ModelError, match=r"\(npm error code ENOTFOUND\); connect to the network"):
+        litert_js.find_runtime()
+    assert list((tmp_path / "cache" / "onestroke").iterdir()) == []
+
+
+@pytest.fixture
+def small_page(tmp_path: Path) -> Path:
+    folder = tmp_path / "page"
+    shutil.copytree(PAGE, folder)
+    (folder / "styles.json").write_text('{"onestroke": "0", "styles": []}')
+    (folder / "a.wasm").touch()
+    return folder
+
+
+@pytest.fixture
+def address(small_page: Path) -> Iterator[tuple[str, int]]:
+    with open_server(small_page, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[:2]
+        server.shutdown()
+
+
+def test_the_server_sends_the_headers_that_threads_need(address: tuple[str, int]) -> None:
+    assert address[0] == "127.0.0.1"
+    connection = http.client.HTTPConnection(*address)
+    types = {"/": "text/html", "/page.js": "text/javascript", "/a.wasm": "application/wasm"}
+    for path, kind in types.items():
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.getheader("Content-Type")) == (200, kind)
+        assert answer.getheader("Cross-Origin-Opener-Policy") == "same-origin"
+        assert answer.getheader("Cross-Origin-Embedder-Policy") == "require-corp"
+        assert answer.getheader("Cache-Control") == "no-store"
+
+
+def test_the_server_refuses_what_is_no_page_and_ports_that_are_taken(
+    address: tuple[str, int], small_page: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="expected a page that `onestroke export --format web`"):
+        open_server(tmp_path, 0)
+    with pytest.raises(SettingsError, match=f"cannot listen at port {address[1]} .*--port"):
+        open_server(small_page, address[1])
+
+
+def _has_runtime() -> bool:
+    """Whether a page can be exported without a network."""
+    folder = cache_folder(litert_js.FOLDER)
+    return folder is not None and folder.is_dir()
+
+
+in_a_browser = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(
+        not _has_runtime(),
+        reason="LiteRT.js is not there; `onestroke export --format web` fetches it",
+    ),
+]
+SOFTWARE_GPU = (
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
+    "--use-vulkan=swiftshader",
+    "--ignore-gpu-blocklist",
+)
+
+
+@contextlib.contextmanager
+def opened(folder: Path, *flags: str) -> Iterator[Any]:
+    """The page in headless Chromium, with a camera that shows a test picture."""
+    from playwright.sync_api import expect, sync_playwright
+
+    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with open_server(folder, 0) as server, sync_playwright() as playwright:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", *camera, *flags]
+        )
+        page = browser.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        home = f"http://localhost:{server.server_port}"
+        page.goto(home)
+        expect(page.locator("#status")).to_have_text("Ready.")
+        yield page
+        assert all(url.startswith((home, "blob:", "data:")) for url in asked), asked
+        browser.close()
+        server.shutdown()
+
+
+@pytest.fixture
+def page_folder(style_file: Path, photographs: dict, tmp_path: Path) -> Path:
+    """A page whose files take 192 x 256 pixels; beside it a photograph of that size."""
+    return make_page(style_file, photographs, tmp_path)
+
+
+def make_page(style_file: Path, photographs: dict, place: Path) -> Path:
+    size = (192, 256)
+    folder = place / "page"
+    export_page([style_file], folder, ExportOptions("web", "none", size), photographs=photographs)
+    Image.fromarray(fit(photographs["photograph"], size)).save(place / "photograph.png")
+    return folder
+
+
+class TestInABrowser:
+    pytestmark = in_a_browser
+
+    @pytest.mark.parametrize("threads", [True, False])
+    def test_it_paints_what_the_file_paints(
+        self, page_folder: Path, threads: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from playwright.sync_api import expect
+
+        if not threads:  # as from a server that sends no headers
+            monkeypatch.setattr(
+                "onestroke.export.page_server.PageHandler.end_headers", plain_headers
+            )
+        photograph, (first, second) = painted(page_folder)
+        with opened(page_folder) as page:
+            assert page.evaluate("crossOriginIsolated") is threads
+            status = page.locator("#status")
+            page.set_input_files("#file", page_folder.parent / "photograph.png")
+            expect(status).to_contain_text("ms on WebAssembly", timeout=60_000)
+            assert difference("page", screen(page), first).largest <= 1
+
+            page.select_option("#style", label="scream")
+            expect(page.locator("#picture")).to_have_attribute("aria-label", "Painted as scream")
+            assert difference("page", screen(page), second).largest <= 1
+
+            page.locator("#strength").fill("50")
+            half = photograph / 2 + second / 2
+            assert difference("page", screen(page), half).largest <= 2
+            page.locator("#strength").fill("100")
+            page.locator("#compare").fill("50")
+            compared = screen(page)
+            assert difference("before", compared[:, 130:], photograph[:, 130:]).largest == 0
+            assert difference("after", compared[:, :126], second[:, :126]).largest <= 1
+
+            with page.expect_download() as download:
+                page.click("#download")
+            saved = np.asarray(Image.open(download.value.path()).convert("RGB"))
+            assert difference("saved", saved, second).largest <= 1
+
+    def test_styles_are_blended_and_strength_is_a_style(
+        self, photographs: dict, tmp_path: Path
+    ) -> None:
+        from playwright.sync_api import expect
+
+        metadata = {"style_names": ["wave", "the_scream", "photograph"]}
+        network = TransformNetwork("mobile", 3, metadata, identity=2)
+        for variable in network.trainable_variables:
+            if variable.name == "shift":
+                variable.assign(np.random.default_rng(0).normal(0, 0.3, variable.shape))
+        network.save(tmp_path / "three.keras")
+        folder = make_page(tmp_path / "three.keras", photographs, tmp_path)
+        (file,) = (folder / "styles").glob("*.tflite")
+        stylizer = onestroke.load(file)
+        photograph = np.asarray(Image.open(tmp_path / "photograph.png"))
+        with opened(folder) as page:
+            assert page.locator("#style option").all_inner_texts() == ["wave", "the scream"]
+            page.set_input_files("#file", tmp_path / "photograph.png")
+
+            def shows(expected: np.ndarray) -> None:
+                expect(page.locator("#status")).to_contain_text("ms on WebAss", timeout=60_000)
+                expect(page.locator("body")).not_to_have_attribute("aria-busy", "true")
+                assert difference("page", screen(page), expected).largest <= 1
+
+            shows(stylizer(photograph))
+            page.select_option("#partner", label="the scream")
+            page.locator("#blend").fill("25")
+            both = {"wave": 0.75, "the_scream": 0.25}
+            shows(stylizer(photograph, style=both))
+            page.locator("#strength").fill("40")
+            shows(stylizer(photograph, style=both, strength=0.4))
+            page.locator("#strength").fill("0")
+            shows(photograph)
+
+    def test_camera_shapes_and_mistakes(self, page_folder: Path) -> None:
+        from playwright.sync_api import expect
+
+        with opened(page_folder) as page:
+            status = page.locator("#status")
+            page.click("#camera")
+            expect(status).to_contain_text("frames a second", timeout=60_000)
+            page.click("#camera")
+            expect(page.locator("#camera")).to_have_text("Start camera")
+            expect(status).to_contain_text("ms on WebAssembly")  # the last frame, in full detail
+            page.select_option("#style", label="scream")
+            expect(page.locator("#picture")).to_have_attribute("aria-label", "Painted as scream")
+
+            # As long as the file is, in their own shapes; all black wherever the network looks.
+            for size, shown in (((100, 400), (192, 48, 3)), ((4, 3000), (192, 1, 3))):
+                page.evaluate(KEEP_WHAT_IS_ASKED)
+                page.set_input_files("#file", upload("long.png", png(Image.new("RGB", size))))
+                page.wait_for_function("() => window.asked")
+                assert page.evaluate("() => window.asked") == [0, 255]
+                expect(status).to_contain_text("ms on WebAssembly", timeout=60_000)
+                assert screen(page).shape == shown
+
+            clear = Image.new("RGBA", (64, 64), (255, 255, 255, 0))
+            page.evaluate(KEEP_WHAT_IS_ASKED)
+            page.set_input_files("#file", upload("clear.png", png(clear)))
+            page.wait_for_function("() => window.asked")
+            assert page.evaluate("() => window.asked") == [255, 255]
+
+            page.set_input_files("#file", upload("a.png", b"no picture"))
+            expect(status).to_contain_text("This is no picture that the browser can read")
+
+    def test_the_last_picture_wins(self, page_folder: Path) -> None:
+        from playwright.sync_api import expect
+
+        _, (first, _) = painted(page_folder)
+        with opened(page_folder) as page:
+            page.set_input_files(
+                "#file", upload("red.png", png(Image.new("RGB", (256, 192), "red")))
+            )
+            page.set_input_files("#file", page_folder.parent / "photograph.png")
+            expect(page.locator("#status")).to_contain_text("ms on WebAssembly", timeout=60_000)
+            assert difference("page", screen(page), first).largest <= 1
+
+    @pytest.mark.slow
+    def test_a_gpu_in_software_paints_the_same(self, page_folder: Path) -> None:
+        from playwright.sync_api import expect
+
+        _, (first, _) = painted(page_folder)
+        with opened(page_folder, *SOFTWARE_GPU) as page:
+            assert page.input_value("#accelerator") == "webgpu"
+            page.set_input_files("#file", page_folder.parent / "photograph.png")
+            expect(page.locator("#status")).to_contain_text("ms on WebGPU", timeout=300_000)
+            assert difference("page", screen(page), first).largest <= 1
+
+
+def painted(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Returns the photograph, and what the page's file makes of it in both styles."""
+    (file,) = (folder / "styles").glob("*.tflite")
+    photograph = np.asarray(Image.open(folder.parent / "photograph.png"))
+    stylizer = onestroke.load(file)
+    return photograph, [stylizer(photograph, style={n: 1}) for n in stylizer.style_names]
+
+
+# Notes the least colour value and the least opacity of what goes to the painter.
+KEEP_WHAT_IS_ASKED = """() => {
+  window.asked = null;
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (question, ...rest) {
+    let [colour, opacity] = [255, 255];
+    question.pixels?.forEach((value, i) => {
+      if (i % 4 === 3) opacity = Math.min(opacity, value);
+      else colour = Math.min(colour, value);
+    });
+    window.asked = [colour, opacity];
+    return post.call(this, question, ...rest);
+  };
+}"""
+
+
+def png(picture: Image.Image) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return content.getvalue()
+
+
+def upload(name: str, content: bytes) -> dict[str, Any]:
+    return {"name": name, "mimeType": "image/png", "buffer": content}
+
+
+def plain_headers(handler: Any) -> None:
+    super(type(handler), handler).end_headers()
+
+
+def screen(page: Any) -> np.ndarray:
+    """Returns what the page shows, (height, width, 3) uint8."""
+    address = page.evaluate("() => document.getElementById('picture').toDataURL('image/png')")
+    content = base64.b64decode(address.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))

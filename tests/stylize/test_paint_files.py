@@ -1,0 +1,185 @@
+"""Files: real tiny pictures through a real tiny style file."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from onestroke.errors import ModelError, SettingsError
+from onestroke.pictures import read_picture
+from onestroke.stylize.paint_files import FileResult, PaintOptions, stylize_files
+from onestroke.stylize.stylizer import Stylizer
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch) -> Path:
+    """Four pictures, one of them broken, in two folders."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    folder = Path("photos")
+    (folder / "more").mkdir(parents=True)
+    image = Image.fromarray(random.integers(0, 256, (20, 30, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    image.save(folder / "turned.jpg", exif=exif)
+    image.save(folder / "broken.png")
+    os.truncate(folder / "broken.png", 900)
+    image.resize((120, 48)).save(folder / "more/wide.bmp")
+    rgba = random.integers(0, 256, (18, 17, 4), dtype=np.uint8)
+    Image.fromarray(rgba).save(folder / "more/clear.webp", lossless=True, exact=True)
+    return folder
+
+
+def test_one_picture(photos, style_file):
+    [result] = stylize_files([photos / "more/wide.bmp"], style_file, output="new/wide.png")
+    assert result.error is None
+    assert result.seconds > 0
+    assert (result.source, result.target) == (photos / "more/wide.bmp", Path("new/wide.png"))
+    assert read_picture("new/wide.png").pixels.shape == (48, 120, 3)
+
+
+def test_a_folder_with_a_broken_picture(photos, style_file):
+    reports: list[tuple[FileResult, int]] = []
+    results = stylize_files(
+        [photos],
+        style_file,
+        output="out",
+        report=lambda result, total: reports.append((result, total)),
+    )
+    assert reports == [(result, 4) for result in results]
+    assert {result.target.as_posix(): result.error is None for result in results} == {
+        "out/broken.png": False,
+        "out/more/clear.webp": True,
+        "out/more/wide.bmp": True,
+        "out/turned.jpg": True,
+    }
+    assert "photos/broken.png is broken or cut short" in results[0].error
+    assert not Path("out/broken.png").exists()
+    assert read_picture("out/turned.jpg").pixels.shape == (30, 20, 3)
+
+
+def test_a_picture_too_large_for_the_memory_does_not_stop_the_others(
+    photos, style_file, monkeypatch
+):
+    def paint(self, picture, **_):
+        if picture.shape == (48, 120, 3):
+            raise MemoryError
+        return picture
+
+    monkeypatch.setattr(Stylizer, "__call__", paint)
+    errors = [result.error for result in stylize_files([photos / "more"], style_file, output="out")]
+    wide = photos / "more/wide.bmp"
+    assert errors == [None, f"{wide}: too little memory for a picture of its size; try --max-size"]
+
+
+def test_nor_does_one_that_cannot_even_be_read(photos, style_file, monkeypatch):
+    read = Image.open
+
+    def fill(file, **options):
+        picture = read(file, **options)
+        if picture.size == (120, 48):
+            raise MemoryError
+        return picture
+
+    monkeypatch.setattr(Image, "open", fill)
+    errors = [result.error for result in stylize_files([photos / "more"], style_file, output="out")]
+    wide = photos / "more/wide.bmp"
+    assert errors == [None, f"{wide}: too little memory for a picture of its size; try --max-size"]
+
+
+def test_alpha_is_kept(photos, style_file):
+    stylize_files([photos / "more/clear.webp"], style_file, output="clear.png")
+    before, after = read_picture(photos / "more/clear.webp"), read_picture("clear.png")
+    assert (after.alpha == before.alpha).all()
+    assert (after.pixels != before.pixels).any()
+
+
+def test_options_reach_the_stylizer(photos, style_file):
+    source = photos / "more/wide.bmp"
+    stylize_files([source], style_file, output="same.png", options=PaintOptions(strength=0))
+    assert (read_picture("same.png").pixels == read_picture(source).pixels).all()
+    names = ("wave", "scream")
+    for name in names:
+        stylize_files(
+            [source], style_file, output=f"{name}.png", options=PaintOptions(style={name: 1})
+        )
+    stylize_files(
+        [source], style_file, output="kept.png", options=PaintOptions(preserve_color=True)
+    )
+    wave, scream, kept = (read_picture(f"{name}.png").pixels for name in (*names, "kept"))
+    assert (wave != scream).any()
+    assert (wave != kept).any()
+    stylize_files([source], style_file, output="bold.png", options=PaintOptions(paint_size=60))
+    bold = read_picture("bold.png").pixels
+    assert bold.shape == wave.shape
+    assert (bold != wave).any()
+
+
+def test_pictures_are_shrunk_to_the_maximal_size(photos, style_file):
+    stylize_files(
+        [photos / "more/wide.bmp"],
+        style_file,
+        output="small.png",
+        options=PaintOptions(max_size=40),
+    )
+    assert read_picture("small.png").pixels.shape == (16, 40, 3)
+    stylize_files(
+        [photos / "more/wide.bmp"],
+        style_file,
+        output="same.png",
+        options=PaintOptions(max_size=120),
+    )
+    assert read_picture("same.png").pixels.shape == (48, 120, 3)
+    stylize_files(
+        [photos / "more/clear.webp"],
+        style_file,
+        output="clear.png",
+        options=PaintOptions(max_size=17),
+    )
+    assert read_picture("clear.png").alpha.shape == (17, 16)
+
+
+def test_a_large_jpeg_is_shrunk_to_the_maximal_size(photos, style_file):
+    Image.new("RGB", (801, 500), "red").save("large.jpg")
+    stylize_files(["large.jpg"], style_file, output="small.jpg", options=PaintOptions(max_size=64))
+    assert read_picture("small.jpg").pixels.shape == (40, 64, 3)
+
+
+def test_a_picture_shrunk_too_far_is_named(photos, style_file):
+    [result] = stylize_files(
+        [photos / "more/wide.bmp"], style_file, output="out.png", options=PaintOptions(max_size=30)
+    )
+    assert result.error == (
+        "expected 16 pixels a side or more; photos/more/wide.bmp would be 12x30 (height x width); "
+        "choose a larger --max-size or leave it out"
+    )
+    assert not Path("out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"strength": 2},
+            "expected a strength from 0 (the photograph) to 1 (the full style); received 2",
+        ),
+        ({"max_size": 15}, "expected a maximal size of 16 pixels or more; received 15"),
+        ({"paint_size": 15}, "expected a paint size of 16 pixels or more; received 15"),
+        ({"style": {"starry": 1}}, "expected a style of wave, scream; received 'starry'"),
+    ],
+)
+def test_mistakes_in_options_stop_everything(photos, style_file, options, message):
+    with pytest.raises(SettingsError) as caught:
+        stylize_files([photos], style_file, output="out", options=PaintOptions(**options))
+    assert str(caught.value) == message
+    assert not Path("out").exists()
+
+
+def test_mistakes_in_paths_stop_everything(photos, style_file):
+    with pytest.raises(ModelError, match=r"no model gone\.keras"):
+        stylize_files([photos], "gone.keras", output="out")
+    with pytest.raises(SettingsError, match="expected an output folder other than the input"):
+        stylize_files([photos], style_file, output=photos)
+    assert not Path("out").exists()

@@ -1,0 +1,133 @@
+"""The style files in the package: small, whole, described, and painting."""
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import onestroke
+from onestroke.data.photograph_sources import open_source
+from onestroke.errors import ModelError
+from onestroke.models import make_base
+from onestroke.models.style_file import (
+    BUNDLED,
+    IDENTITY,
+    find_style_file,
+    load_network,
+    painted_styles,
+    read_config,
+    style_names,
+)
+from onestroke.optimize.picture_settings import read_picture_settings
+from onestroke.stylize.model import find_model
+from onestroke.train.run_folder import find_run
+from onestroke.train.settings import read_recipe, resolve_settings
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+LARGEST = {"base": 4e6, "base_mobile": 5e5}  # bytes
+
+
+@pytest.fixture(scope="module")
+def photograph() -> np.ndarray:
+    source = open_source("bundled", split="validation")
+    return source.read(0)[:192, :256]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_what_is_in_the_package(name: str) -> None:
+    file = find_style_file(name)
+    assert file.stat().st_size <= LARGEST[name]
+    config = read_config(file)
+    names = style_names(config)
+    assert IDENTITY in names
+    assert len(painted_styles(names)) >= 12
+    assert config["metadata"]["captions"].keys() >= set(painted_styles(names))
+    assert "/" not in str(config["metadata"]["settings"]["style"]["pictures"])
+    assert "public domain" in config["metadata"]["notice"]
+    evaluated = config["metadata"]["evaluated"]
+    assert list(evaluated) == painted_styles(names)
+    assert all(figures["style_share"] < 0.2 for figures in evaluated.values())
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_style_paints_and_the_identity_does_not(name: str, photograph: np.ndarray) -> None:
+    stylizer = onestroke.load(name)
+    painted = {style: stylizer(photograph, style={style: 1}) for style in stylizer.style_names}
+    own = painted.pop(IDENTITY)
+    change = {style: _distance(picture, photograph) for style, picture in painted.items()}
+    assert _distance(own, photograph) < 20
+    assert min(change.values()) > 2 * _distance(own, photograph)
+    pictures = list(painted.values())
+    assert all(_distance(a, b) > 8 for i, a in enumerate(pictures) for b in pictures[:i])
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_they_paint_what_they_painted_when_they_were_packed(name: str) -> None:
+    paint_coarsely = runpy.run_path(str(GOLDEN / "make.py"))["paint_coarsely"]
+    with np.load(GOLDEN / "painted.npz") as before:
+        np.testing.assert_allclose(paint_coarsely(name), before[name], atol=1)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The root of the mean squared difference, in shades."""
+    return float(np.sqrt(np.mean((a.astype(float) - b) ** 2)))
+
+
+def test_its_name_is_known_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("base").mkdir()
+    for left in ("saved_model.pb", "settings.yaml"):  # by an export, or a training
+        (Path("base") / left).touch()
+    assert find_style_file("base") == find_model("base") == BUNDLED["base"]
+    assert find_run("base") is None
+    assert find_run("./base")
+    with pytest.raises(ModelError, match="no model the_kiss; expected base, a model that"):
+        find_style_file("the_kiss")
+    recipe = read_recipe(Path("new_style"), styles=["mine.jpg"])
+    assert resolve_settings(recipe).network.init == "base"
+    picture = read_picture_settings(None, ["mine.jpg"], ["optimize.start=base"])
+    assert picture.optimize.start == "base"
+
+
+def test_packing_halves_the_numbers_and_adds_a_notice_and_figures(
+    tmp_path: Path, style_file: Path
+) -> None:
+    target = tmp_path / "packed.keras"
+    mean = {"style": 0.0512345, "content": 0.6, "variation": 0.4}
+    figures = {"size": 512, "mean": mean, "style_share": 0.05, "photographs": [{}, {}]}
+    results = [{"model": f"runs/base:{name}", **figures} for name in ("scream", "wave")]
+    for wrong in (results[:1], [*results, results[0]], [*results, {"model": "x", **figures}]):
+        (tmp_path / "report.json").write_text(json.dumps({"results": wrong}))
+        with pytest.raises(ValueError, match="expected figures of wave, scream; got scream"):
+            make_base.pack(style_file, target, [tmp_path])
+    assert not target.exists()
+    (tmp_path / "report.json").write_text(json.dumps({"results": results}))
+    make_base.pack(style_file, target, [tmp_path])
+    assert target.stat().st_size < style_file.stat().st_size / 2
+    before, after = read_config(style_file), read_config(target)
+    assert after["metadata"].pop("notice") == make_base.NOTICE
+    evaluated = after["metadata"].pop("evaluated")
+    assert list(evaluated) == ["wave", "scream"]
+    assert evaluated["wave"] == {
+        "style": 0.05123,
+        "style_share": 0.05,
+        "content": 0.6,
+        "photographs": 2,
+        "size": 512,
+    }
+    assert after == before
+    for packed, own in zip(
+        load_network(target).get_weights(), load_network(style_file).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(packed, own.astype(np.float16))
+
+
+def test_numbers_too_large_for_16_bits(tmp_path: Path, style_file: Path) -> None:
+    network = load_network(style_file)
+    network.trainable_variables[0].assign(network.trainable_variables[0] + 1e6)
+    network.save(tmp_path / "large.keras")
+    with pytest.raises(OverflowError, match="beyond 65504"):
+        make_base.pack(tmp_path / "large.keras", tmp_path / "packed.keras")
+    assert not (tmp_path / "packed.keras").exists()

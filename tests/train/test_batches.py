@@ -1,0 +1,597 @@
+"""Photographs to batches: what decides a batch, what a window shows, what broken files do."""
+
+import io
+import itertools
+import logging
+import sys
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from onestroke.data.photograph_sources import DataError, Photographs, open_source, read_some
+from onestroke.pictures import PictureError
+from onestroke.train.batches import PhotographBatches, StyledBatches, pipeline_rate
+
+CROP = 16
+A_SOURCE = "; a data source is a folder, a glob, tfds:NAME[:SPLIT] or bundled"
+A_PICTURE = "expected .jpg .jpeg .jfif .png .webp .bmp .tif .tiff"
+
+
+class FlatPictures(Photographs):
+    """Picture i is of one colour, i everywhere, so that a batch tells what it was made of."""
+
+    def __init__(self, count: int, broken: range | set[int] = range(0), patience: int = 10**9):
+        self.count, self.broken, self.patience = count, broken, patience
+        self.reads: list[int] = []
+
+    def __len__(self) -> int:
+        return self.count
+
+    def name(self, index: int) -> str:
+        return f"picture {index}"
+
+    def read(self, index: int, shrink_to: int | None = None) -> np.ndarray:
+        self.reads.append(index)
+        if index in self.broken or len(self.reads) > self.patience:
+            raise PictureError(f"{self.name(index)} is broken")
+        return np.full((20, 24, 3), index, np.uint8)
+
+
+class OnePicture(Photographs):
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels = pixels
+
+    def __len__(self) -> int:
+        return 1
+
+    def name(self, index: int) -> str:
+        return "it"
+
+    def read(self, index: int, shrink_to: int | None = None) -> np.ndarray:
+        return self.pixels
+
+
+def make_batches(photographs: Photographs, **changes: Any) -> PhotographBatches:
+    settings: dict[str, Any] = {"batch": 4, "crop": CROP, "seed": 0, "last_step": 10, **changes}
+    return PhotographBatches(photographs, **settings)
+
+
+def drawn(batches: PhotographBatches) -> list[int]:
+    """The numbers of the flat pictures, in the order of the draws."""
+    return [int(window[0, 0, 0]) for step in range(len(batches)) for window in batches[step]]
+
+
+def slopes(window: np.ndarray) -> tuple[float, float]:
+    """Of a picture that is x in red and y in green: photograph's pixels per window's pixel."""
+    inner = window[2:-2, 2:-2]
+    return float(np.diff(inner[:, :, 0], axis=1).mean()), float(
+        np.diff(inner[:, :, 1], axis=0).mean()
+    )
+
+
+def ramps(height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    return np.stack([x, y, np.zeros_like(x)], axis=-1).astype(np.uint8)
+
+
+def jpeg(pixels: np.ndarray, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", **options)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Thirty noisy photographs of many sizes."""
+    random = np.random.default_rng(0)
+    for number in range(30):
+        height, width = random.integers(20, 60, 2)
+        pixels = random.integers(0, 256, (height, width, 3), np.uint8)
+        (tmp_path / f"{number:02}.jpg").write_bytes(jpeg(pixels))
+    return tmp_path
+
+
+class TestBatches:
+    def test_shape_and_range(self, folder: Path) -> None:
+        batches = make_batches(open_source(str(folder)), last_step=3)
+        assert len(batches) == 3
+        assert batches[0].shape == (4, CROP, CROP, 3)
+        assert batches[0].dtype == np.float32
+        assert 0 <= batches[0].min() < 50
+        assert 200 < batches[0].max() <= 255
+
+    def test_a_function_of_seed_and_step_alone(self, folder: Path) -> None:
+        photographs = open_source(str(folder))
+        in_order = [make_batches(photographs)[step] for step in range(10)]
+        batches = make_batches(photographs)
+        with ThreadPoolExecutor(4) as pool:
+            backwards = list(pool.map(batches.__getitem__, range(9, -1, -1)))
+        for one, other in zip(in_order, backwards[::-1], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    def test_resuming(self, folder: Path) -> None:
+        photographs = open_source(str(folder))
+        whole = make_batches(photographs)
+        rest = make_batches(photographs, first_step=7)
+        assert len(rest) == 3
+        for position in range(3):
+            np.testing.assert_array_equal(rest[position], whole[7 + position])
+
+    def test_another_seed(self, folder: Path) -> None:
+        photographs = open_source(str(folder))
+        assert (make_batches(photographs, seed=1)[0] != make_batches(photographs)[0]).any()
+
+    def test_each_epoch_visits_all_once_in_a_new_order(self) -> None:
+        # 30 draws of 10 pictures; batches of 4 lie across the ends of epochs.
+        order = drawn(make_batches(FlatPictures(10), last_step=8))[:30]
+        epochs = [order[:10], order[10:20], order[20:]]
+        assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+        assert epochs[0] != epochs[1] != epochs[2]
+
+    def test_windows_differ_between_epochs(self) -> None:
+        batches = make_batches(OnePicture(ramps(200, 250)), batch=1)
+        assert (batches[0] != batches[1]).any()
+
+    @pytest.mark.parametrize("position", [-1, 10])
+    def test_positions(self, position: int) -> None:
+        with pytest.raises(IndexError, match=f"expected a position below 10; received {position}"):
+            make_batches(FlatPictures(3))[position]
+
+    def test_settings_are_checked(self) -> None:
+        wrong: list[tuple[dict[str, Any], str]] = [
+            ({"scale": (0.0, 1.0)}, r"expected a scale of 0 < low <= high <= 1; received \(0.0, 1"),
+            ({"scale": (0.9, 0.5)}, r"received \(0.9, 0.5\)"),
+            ({"first_step": 11}, "0 <= first_step <= last_step; received 11 and 10"),
+            ({"batch": 0}, "batch and crop of at least 1 .* received 0, 16 and 0"),
+            ({"seed": -1}, "a seed of at least 0; received 4, 16 and -1"),
+        ]
+        for changes, message in wrong:
+            with pytest.raises(ValueError, match=message):
+                make_batches(FlatPictures(3), **changes)
+
+    def test_in_keras(self, folder: Path) -> None:
+        seen: list[np.ndarray] = []
+        batches = make_batches(open_source(str(folder)), last_step=6)
+        a_model(seen).fit(batches, epochs=1, verbose=0, shuffle=False)
+        assert len(seen) == 6
+        for step, batch in enumerate(seen):
+            np.testing.assert_array_equal(batch, batches[step])
+
+    def test_pipeline_rate(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By a clock that every look moves by a second: batches begin at 1, 2, 3 and 4."""
+        clock = SimpleNamespace(perf_counter=itertools.count().__next__)
+        monkeypatch.setattr("onestroke.train.batches.time", clock)
+        batches = make_batches(FlatPictures(9), batch=3, last_step=2, workers=1)
+        assert pipeline_rate(batches, 5) == pytest.approx(4 * 3 / 6)
+
+
+class TestWindows:
+    def windows(self, photographs: Photographs, **changes: Any) -> Iterator[np.ndarray]:
+        batches = make_batches(photographs, **changes)
+        for step in range(len(batches)):
+            yield from batches[step]
+
+    def test_no_distortion_and_the_scale_that_was_asked_for(self) -> None:
+        across = []
+        for window in self.windows(OnePicture(ramps(200, 250)), crop=50, scale=(0.4, 0.9)):
+            right, down = slopes(window)
+            assert abs(right) == pytest.approx(down, rel=0.02)
+            across.append(down)
+        # The window's side is 0.4 to 0.9 of 200 pixels, shown in 50.
+        assert 1.6 <= min(across) + 0.02 < 2.0
+        assert 3.2 < max(across) - 0.02 <= 3.6
+
+    def test_places_reach_all_over_the_photograph(self) -> None:
+        corners = [
+            window[-1 if slopes(window)[0] < 0 else 0, 0 if slopes(window)[0] > 0 else -1, :2]
+            for window in self.windows(OnePicture(ramps(200, 250)), scale=(0.5, 0.5), last_step=50)
+        ]
+        lefts = np.array(corners)[:, 0]
+        assert lefts.min() < 10
+        assert lefts.max() > 140  # the rightmost window starts at 150
+
+    def test_half_are_mirrored(self) -> None:
+        photographs = OnePicture(ramps(200, 250))
+        mirrored = [slopes(window)[0] < 0 for window in self.windows(photographs, last_step=50)]
+        assert 70 < sum(mirrored) < 130  # of 200; five deviations
+        assert all(
+            slopes(window)[0] > 0 for window in self.windows(photographs, flip=False, last_step=50)
+        )
+
+    def test_the_whole_short_side(self) -> None:
+        for window in self.windows(OnePicture(ramps(200, 250)), crop=50, scale=(1.0, 1.0)):
+            assert slopes(window)[1] == pytest.approx(4, rel=0.02)
+            assert window[:, :, 1].min() < 4
+            assert window[:, :, 1].max() > 195
+
+    def test_small_photographs_are_not_enlarged_more_than_they_must(self) -> None:
+        for window in self.windows(OnePicture(ramps(200, 250)), crop=150, scale=(0.1, 0.2)):
+            assert slopes(window)[1] == pytest.approx(1, rel=0.01)  # 150 pixels, not 40
+        for window in self.windows(OnePicture(ramps(20, 250)), crop=64):
+            right, down = slopes(window)
+            assert down == pytest.approx(20 / 64, rel=0.05)
+            assert abs(right) == pytest.approx(20 / 64, rel=0.05)
+
+    def test_a_jpeg_unpacked_small_shows_the_same(self, tmp_path: Path) -> None:
+        pixels = np.kron(ramps(200, 250), np.ones((5, 5, 1), np.uint8))
+        (tmp_path / "large.jpg").write_bytes(jpeg(pixels, quality=95))
+        Image.fromarray(pixels).save(tmp_path / "large.png")
+        one = make_batches(open_source(str(tmp_path / "large.jpg")), crop=64)[0]
+        other = make_batches(open_source(str(tmp_path / "large.png")), crop=64)[0]
+        assert np.abs(one - other)[:, :, :, :2].max() < 8
+
+    def test_orientation(self, tmp_path: Path) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = 6  # stored top is right: what was stored as x is seen as y
+        stored = ramps(64, 64)[:, :, [0, 0, 0]]
+        (tmp_path / "a.jpg").write_bytes(jpeg(stored, quality=100, exif=exif.tobytes()))
+        batches = make_batches(open_source(str(tmp_path)), scale=(1.0, 1.0), flip=False)
+        red = batches[0][0, :, :, 0]
+        assert np.diff(red[2:-2], axis=0).mean() == pytest.approx(64 / CROP, rel=0.05)
+        assert np.abs(np.diff(red, axis=1)).mean() < 0.5
+
+
+class TestBrokenFiles:
+    def test_skipped_counted_and_named_once(
+        self, folder: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (folder / "empty.jpg").touch()
+        (folder / "page.jpg").write_text("<html>404</html>")
+        whole = (folder / "00.jpg").read_bytes()
+        (folder / "short.jpg").write_bytes(whole[: len(whole) // 2])
+        batches = make_batches(open_source(str(folder)), last_step=30)  # nearly four epochs
+        with caplog.at_level(logging.WARNING, "onestroke.train.batches"):
+            for step in range(30):
+                batches[step]
+        names = ["empty.jpg", "page.jpg", "short.jpg"]
+        assert sorted(batches.broken) == [30, 31, 32]
+        assert len(caplog.messages) == 3
+        for name, index in zip(names, [30, 31, 32], strict=True):
+            lines = [line for line in caplog.messages if name in line]
+            assert lines == [f"skipped a photograph: {batches.broken[index]}"]
+            assert "\n" not in lines[0]
+        assert batches.failure is None
+
+    def test_replaced_by_a_function_of_seed_and_step(self) -> None:
+        order = drawn(make_batches(FlatPictures(50, {3, 7}), last_step=25))
+        assert not {3, 7} & set(order)
+        assert len(order) == 100
+        assert order == drawn(make_batches(FlatPictures(50, {3, 7}), last_step=25))
+        intact = drawn(make_batches(FlatPictures(50), last_step=25))
+        changed = [old for old, new in zip(intact, order, strict=True) if old != new]
+        assert sorted(changed) == [3, 3, 7, 7]  # two epochs; no other draw moved
+        resumed = make_batches(FlatPictures(50, {3, 7}), first_step=13, last_step=25)
+        assert drawn(resumed) == order[13 * 4 :]
+
+    def test_known_broken_files_are_not_read_again(self) -> None:
+        photographs = FlatPictures(50, {3, 7})
+        drawn(make_batches(photographs, last_step=50))
+        assert photographs.reads.count(3) == photographs.reads.count(7) == 1
+
+    def test_a_tenth_is_borne_and_more_is_not(self) -> None:
+        batches = make_batches(FlatPictures(50, range(5)), last_step=50)
+        drawn(batches)
+        assert len(batches.broken) == 5
+        batches = make_batches(FlatPictures(50, range(6)), last_step=50)
+        with pytest.raises(DataError) as caught:
+            drawn(batches)
+        assert batches.failure is caught.value
+        seen = int(str(caught.value).split()[3])
+        last = list(batches.broken.values())[-1]
+        assert str(caught.value) == (
+            f"6 of the {seen} photographs read so far cannot be read, out of 50; "
+            f"mend or remove them; the last one: {last}"
+        )
+        with pytest.raises(DataError):  # and there is no going on
+            batches[0]
+
+    def test_in_a_large_collection_the_share_is_of_what_was_seen(self) -> None:
+        order = drawn(make_batches(FlatPictures(250), last_step=62))
+        late = set(order[150:160])  # ten of 160: under a tenth by then
+        batches = make_batches(FlatPictures(250, late), last_step=62)
+        drawn(batches)
+        early = set(order[20:30])  # ten of 30: over a tenth of fifty
+        with pytest.raises(DataError, match=r"^6 of the \d+ photographs .* out of 250"):
+            drawn(make_batches(FlatPictures(250, early), last_step=62))
+        assert set(batches.broken) == late
+
+    @pytest.mark.parametrize("count", [1, 3, 1000])
+    def test_nothing_left(self, count: int) -> None:
+        with pytest.raises(DataError, match="cannot be read"):
+            make_batches(FlatPictures(count, range(count)))[0]
+
+    def test_the_error_survives_keras(self) -> None:
+        batches = make_batches(FlatPictures(200, patience=30), last_step=50)
+        with pytest.raises(Exception, match="cannot be read"):
+            a_model([]).fit(batches, epochs=1, verbose=0)
+        assert isinstance(batches.failure, DataError)
+        assert "cannot be read, out of 200" in str(batches.failure)
+
+
+class TestSources:
+    def test_folder_glob_file_and_several(self, folder: Path) -> None:
+        (folder / "more").mkdir()
+        (folder / "more" / "a.jpg").write_bytes(jpeg(np.full((9, 7, 3), 200, np.uint8)))
+        assert len(open_source(str(folder))) == 31
+        assert len(open_source(f"{folder}/0*.jpg")) == 10
+        several = open_source([f"{folder}/0*.jpg", str(folder / "more")])
+        assert len(several) == 11
+        assert several.name(0) == str(folder / "00.jpg")
+        assert several.name(9) == str(folder / "09.jpg")
+        assert several.name(10) == str(folder / "more" / "a.jpg")
+        assert several.read(10).shape == (9, 7, 3)
+        assert several.read(9).shape == open_source(str(folder / "09.jpg")).read(0).shape
+
+    @pytest.mark.parametrize("split", ["train", "validation"])
+    def test_bundled(self, split: Any) -> None:
+        photographs = open_source("bundled", split=split)
+        assert len(photographs) >= 3
+        assert min(photographs.read(0).shape[:2]) >= 200
+        training = open_source("bundled")
+        names = {training.name(index) for index in range(len(training))}
+        assert (photographs.name(0) in names) == (split == "train")
+
+    def test_missing(self, tmp_path: Path) -> None:
+        for source, message in [
+            (f"{tmp_path}/none", f"no file or folder {tmp_path}/none; check the path"),
+            (f"{tmp_path}", f"no pictures in {tmp_path} or its subfolders; {A_PICTURE}"),
+            (
+                f"{tmp_path}/*.png",
+                f"no picture matches {tmp_path}/*.png; "
+                + A_PICTURE.replace("expected", "expected names that end in"),
+            ),
+        ]:
+            with pytest.raises(DataError) as caught:
+                open_source(source)
+            assert str(caught.value) == message + A_SOURCE
+        with pytest.raises(DataError, match="no data source given; a data source is a folder"):
+            open_source([])
+
+    def test_memory_does_not_grow_with_the_photographs(self, tmp_path: Path) -> None:
+        data = jpeg(np.zeros((16, 16, 3), np.uint8))
+        for number in range(2000):
+            (tmp_path / f"{number}.jpg").write_bytes(data)
+        photographs = open_source(str(tmp_path))
+        batches = make_batches(photographs, batch=10, last_step=200)
+        for step in range(20):
+            batches[step]
+        tracemalloc.start()
+        for step in range(20, 200):
+            batches[step]
+        held, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert held < 100_000  # 1,800 decoded photographs would be 1.4 MB
+        assert peak < 500_000
+
+
+class TestTfds:
+    """TensorFlow Datasets without a network."""
+
+    @pytest.fixture(autouse=True)
+    def quiet(self) -> None:
+        logging.getLogger("absl").setLevel(logging.ERROR)
+
+    def mock(self, examples: list[dict[str, Any]], asked: list[str] | None = None) -> Any:
+        tfds = pytest.importorskip("tensorflow_datasets")
+
+        def as_data_source(builder: Any, split: str, **options: Any) -> Any:
+            if asked is not None:
+                asked.append(f"{builder.info.full_name}:{split}")
+            return examples
+
+        return tfds.testing.mock_data(as_data_source_fn=as_data_source)
+
+    def test_coco(self) -> None:
+        encoded = jpeg(ramps(64, 80), quality=100)
+        asked: list[str] = []
+        with self.mock([{"image": encoded}] * 5, asked):
+            photographs = open_source("tfds:coco/2017:train")
+            open_source("tfds:coco/2017")
+            open_source("tfds:coco/2017", split="validation")
+            open_source("tfds:coco/2017:1.1.0:test")
+            open_source("tfds:coco/2017:train[:10%]")
+        splits = ["train", "train", "validation", "test", "train[:10%]"]
+        assert asked == [f"coco/2017/1.1.0:{split}" for split in splits]
+        assert len(photographs) == 5
+        assert photographs.name(3) == "tfds:coco/2017:train[3]"
+        assert photographs.read(3).shape == (64, 80, 3)
+        assert photographs.read(3, 16).shape == (16, 20, 3)
+        assert make_batches(photographs)[0].shape == (4, CROP, CROP, 3)
+
+    def test_arrays_and_broken_examples(self) -> None:
+        gray, clear = np.full((9, 7, 1), 3, np.uint8), np.full((9, 7, 4), 3, np.uint8)
+        wrong = np.zeros((9, 7), np.float32)
+        with self.mock([{"image": image} for image in (gray, clear, wrong, b"")]):
+            photographs = open_source("tfds:coco/2017")
+        for index in (0, 1):
+            assert (photographs.read(index) == np.full((9, 7, 3), 3)).all()
+        with pytest.raises(PictureError) as caught:
+            photographs.read(2)
+        assert str(caught.value) == (
+            "tfds:coco/2017:train[2]: expected (height, width, 1, 3 or 4) uint8; "
+            "received (9, 7) float32"
+        )
+        with pytest.raises(PictureError, match=r"^tfds:coco/2017:train\[3\] is empty"):
+            photographs.read(3)
+
+    def test_random_data_of_tfds_itself(self) -> None:
+        tfds = pytest.importorskip("tensorflow_datasets")
+        with tfds.testing.mock_data(num_examples=3):
+            photographs = open_source("tfds:mnist:test")
+            assert len(photographs) == 3
+            assert photographs.read(0).shape == (28, 28, 3)
+
+    def test_a_data_set_on_the_disk(self, tmp_path: Path) -> None:
+        pytest.importorskip("importlib_resources", reason="TFDS needs it to build, and says not")
+        tfds = pytest.importorskip("tensorflow_datasets")
+        build_ramps(tfds, tmp_path)
+        tfds.core.add_data_dir(tmp_path)
+        photographs = open_source("tfds:ramps_for_tests")
+        assert len(photographs) == 4
+        with ThreadPoolExecutor(2) as pool:
+            shapes = list(pool.map(lambda index: photographs.read(index, 16).shape, range(4)))
+        assert sorted(shapes) == [(16, 20 + number, 3) for number in range(4)]
+        with pytest.raises(DataError) as caught:
+            open_source("tfds:ramps_for_tests:nonsense")
+        assert str(caught.value) == (
+            "tfds:ramps_for_tests has no split nonsense; expected one of: train"
+        )
+
+    def test_a_data_set_on_the_disk_without_random_access(self, tmp_path: Path) -> None:
+        pytest.importorskip("importlib_resources", reason="TFDS needs it to build, and says not")
+        tfds = pytest.importorskip("tensorflow_datasets")
+        build_ramps(tfds, tmp_path, name="records_for_tests", file_format="tfrecord")
+        tfds.core.add_data_dir(tmp_path)
+        with pytest.raises(DataError) as caught:
+            open_source("tfds:records_for_tests")
+        assert str(caught.value) == (
+            "tfds:records_for_tests is stored without random access in "
+            f"{tmp_path}/records_for_tests/1.0.0; set TFDS_DATA_DIR to another folder, "
+            "or move that one away, and it is made again"
+        )
+
+    def test_not_a_name(self) -> None:
+        with pytest.raises(DataError) as caught:
+            open_source("tfds:")
+        assert (
+            str(caught.value) == "expected tfds:NAME[:SPLIT], as in tfds:coco/2017; received tfds:"
+        )
+
+    @pytest.mark.parametrize("name", ["no_such_photographs", "coco/1817"])
+    def test_unknown_name(self, name: str) -> None:
+        with pytest.raises(DataError) as caught:
+            open_source(f"tfds:{name}")
+        assert str(caught.value).startswith(f"tfds:{name} is no data set of TensorFlow Datasets (")
+        assert str(caught.value).endswith(
+            "); the names are at https://www.tensorflow.org/datasets/catalog"
+        )
+        assert "\n" not in str(caught.value)
+        assert caught.value.__cause__ is not None
+
+    def test_no_photographs_inside(self) -> None:
+        with pytest.raises(DataError) as caught:
+            open_source("tfds:ag_news_subset")
+        assert str(caught.value) == (
+            "tfds:ag_news_subset holds no photographs: expected a feature image; "
+            "it has description, label, title"
+        )
+
+    def test_no_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        tfds = pytest.importorskip("tensorflow_datasets")
+
+        def fail(self: Any) -> None:
+            raise ConnectionError("no route\nto host")
+
+        monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+        with pytest.raises(DataError) as caught:
+            open_source("tfds:coco/2017")
+        assert str(caught.value) == (
+            "tfds:coco/2017 is not on this machine and could not be downloaded (no route); connect "
+            "to the network, or copy it from a machine that has it and set TFDS_DATA_DIR to its "
+            "folder, or name a folder of photographs"
+        )
+        assert isinstance(caught.value.__cause__, ConnectionError)
+
+    def test_empty_split(self) -> None:
+        with self.mock([]), pytest.raises(DataError) as caught:
+            open_source("tfds:coco/2017:test")
+        assert str(caught.value) == "tfds:coco/2017:test is empty; choose another split"
+
+    def test_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+        with pytest.raises(DataError) as caught:
+            open_source("tfds:coco/2017")
+        assert str(caught.value) == (
+            "tfds:coco/2017 needs TensorFlow Datasets; install it: pip install tensorflow-datasets"
+        )
+
+
+def build_ramps(
+    tfds: Any, folder: Path, *, name: str = "ramps_for_tests", file_format: str = "array_record"
+) -> None:
+    """Write a real data set of four JPEGs, 64 x 80, 84, 88 and 92."""
+
+    base: Any = tfds.core.GeneratorBasedBuilder
+
+    class Ramps(base, skip_registration=True):  # type: ignore[call-arg]
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self) -> Any:
+            features = tfds.features.FeaturesDict({"image": tfds.features.Image()})
+            return tfds.core.DatasetInfo(builder=self, features=features)
+
+        def _split_generators(self, manager: Any) -> Any:
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self) -> Any:
+            for number in range(4):
+                yield number, {"image": io.BytesIO(jpeg(ramps(64, 80 + 4 * number)))}
+
+    Ramps.name = name
+    builder = Ramps(data_dir=folder, file_format=file_format)
+    builder.download_and_prepare()
+
+
+def a_model(seen: list[np.ndarray]) -> keras.Model:
+    """A model that trains one number and remembers, in order, what it was shown."""
+
+    class Watcher(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+
+        def call(self, pictures: Any) -> Any:
+            return self.dense(pictures)
+
+        def compute_loss(
+            self,
+            x: Any = None,
+            y: Any = None,
+            y_pred: Any = None,
+            sample_weight: Any = None,
+            training: bool = True,
+        ) -> Any:
+            seen.append(keras.ops.convert_to_numpy(x))
+            return keras.ops.mean(y_pred)
+
+    model = Watcher()
+    model.compile(optimizer="sgd", run_eagerly=True)
+    return model
+
+
+def test_styles_take_turns_from_step_to_step() -> None:
+    options: dict[str, Any] = {"batch": 2, "crop": CROP, "seed": 0, "flip": False}
+    batches = StyledBatches(
+        FlatPictures(9), styles=3, first_step=0, last_step=6, scale=(1, 1), **options
+    )
+    seen = [batches[i]["style"] for i in range(6)]
+    np.testing.assert_array_equal(np.concatenate(seen), np.tile(np.eye(3), (4, 1)))
+    resumed = StyledBatches(
+        FlatPictures(9), styles=3, first_step=2, last_step=6, scale=(1, 1), **options
+    )
+    np.testing.assert_array_equal(resumed[0]["style"], seen[2])
+    np.testing.assert_array_equal(resumed[0]["image"], batches[2]["image"])
+
+
+def test_no_threads_are_left_behind(folder: Path) -> None:
+    before = threading.active_count()
+    a_model([]).fit(make_batches(open_source(str(folder)), last_step=3), verbose=0)
+    assert threading.active_count() <= before + 1
+
+
+@pytest.mark.parametrize(("there", "chosen"), [(3, "012"), (8, "01346"), (9, "01357")])
+def test_some_photographs_are_from_all_over(tmp_path, there, chosen):
+    for i in range(there):
+        Image.fromarray(np.full((20, 20, 3), i, np.uint8)).save(tmp_path / f"{i}.png")
+    some = read_some(str(tmp_path), 5, 20)
+    assert "".join(Path(name).stem for name in some) == chosen
+    assert [int(pixels[0, 0, 0]) for pixels in some.values()] == [int(i) for i in chosen]

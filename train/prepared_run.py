@@ -1,0 +1,41 @@
+"""A run that is ready to train: settings resolved, inputs read, folder created."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from onestroke.train.run_folder import RunFolder
+from onestroke.train.settings import Settings, resolve_settings
+from onestroke.train.training_inputs import TrainingInputs, read_training_inputs
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """What a training needs besides TensorFlow.
+
+    Attributes:
+        settings: the resolved settings.
+        inputs: the pictures and weights that the settings name.
+        run: the run folder; exists and has equal settings.
+    """
+
+    settings: Settings
+    inputs: TrainingInputs
+    run: RunFolder
+
+
+def prepare_run(recipe: Settings, folder: Path | str) -> PreparedRun:
+    """Reads the inputs of a recipe, resolves its settings, and creates or opens the run folder.
+
+    Args:
+        recipe: the settings; see ``train.settings``.
+        folder: the run folder: new, empty, or of a run with equal settings.
+
+    Raises:
+        OnestrokeError: a setting, a file or the folder is missing, broken or does not fit.
+            Nothing is written before all inputs have been read.
+    """
+    inputs = read_training_inputs(recipe)
+    settings = resolve_settings(recipe)
+    run = RunFolder(Path(folder))
+    run.begin(settings)
+    return PreparedRun(settings, inputs, run)

@@ -1,0 +1,103 @@
+"""What a training reads from disk, checked before TensorFlow starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from onestroke.data.paintings import Style, read_styles
+from onestroke.data.photograph_sources import Photographs, open_source
+from onestroke.errors import SettingsError
+from onestroke.models.presets import MINIMUM_SIDE
+from onestroke.models.style_file import IDENTITY, find_style_file, read_config, style_names
+from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
+from onestroke.pictures import PictureError, shrink
+from onestroke.train.settings import DataSettings, Settings
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """The pictures and weights of a training.
+
+    Attributes:
+        styles: the paintings as the loss network sees them, in the order of the settings.
+        photographs: the training photographs.
+        validation: photographs never trained on, ``(height, width, 3)`` uint8 RGB.
+        vgg19: weights of the loss network.
+        init: the style file with the initial weights, or None.
+    """
+
+    styles: list[Style]
+    photographs: Photographs
+    validation: list[np.ndarray]
+    vgg19: Vgg19Weights
+    init: Path | None = None
+
+
+def read_training_inputs(settings: Settings) -> TrainingInputs:
+    """Reads what the settings name.
+
+    Raises:
+        OnestrokeError: a file or a data set is missing, broken or of the wrong kind.
+    """
+    return TrainingInputs(
+        styles=read_styles(settings.style.pictures, settings.style.size),
+        photographs=open_source(settings.data.source, split="train"),
+        validation=read_validation(settings.data),
+        vgg19=load_vgg19_weights(settings.loss.vgg19),
+        init=_find_init(settings),
+    )
+
+
+def _find_init(settings: Settings) -> Path | None:
+    """Returns the style file of ``network.init`` after checking its preset and style names."""
+    init = settings.network.init
+    if init is None:
+        return None
+    path = find_style_file(init)
+    config = read_config(path)
+    if config["preset"] != settings.network.preset:
+        remedy = (
+            f"set network.preset={config['preset']}, or network.init=null for random weights"
+            if settings.network.learn == "all"
+            else "choose a model of that preset with --init"
+        )
+        raise SettingsError(
+            f"{init} has the preset {config['preset']}, the recipe has {settings.network.preset}; "
+            f"{remedy}"
+        )
+    taken = set(style_names(config)) & set(settings.style.all_names())
+    if settings.network.joins and IDENTITY in taken:
+        raise SettingsError(f"{init} already contains an identity; set style.identity=false")
+    if settings.network.joins and taken:
+        raise SettingsError(
+            f"{init} already contains a style {sorted(taken)[0]}; choose another name with "
+            "style.names, or set network.keep=false for the new styles alone"
+        )
+    return path
+
+
+def read_validation(settings: DataSettings) -> list[np.ndarray]:
+    """Reads the first validation photographs; larger ones are reduced.
+
+    Returns:
+        ``(height, width, 3)`` uint8 RGB each.
+
+    Raises:
+        DataError: the source is missing.
+        PictureError: a photograph is broken or too small.
+    """
+    source = open_source(settings.validation, split="validation")
+    count = min(len(source), settings.validation_count)
+    return [_read_validation(source, index, settings.validation_size) for index in range(count)]
+
+
+def _read_validation(source: Photographs, index: int, long_side: int) -> np.ndarray:
+    pixels = shrink(source.read(index, long_side), long_side)
+    height, width = pixels.shape[:2]
+    if min(height, width) < MINIMUM_SIDE:
+        raise PictureError(
+            f"the validation photograph {source.name(index)} is {width} x {height} pixels at "
+            f"data.validation_size; both sides must have at least {MINIMUM_SIDE}; remove it"
+        )
+    return pixels
