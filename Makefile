@@ -1,10 +1,15 @@
-# make quickstart: installs, trains the bundled style, paints photographs. make test: checks all.
+# make install      everything that development needs, in .venv
+# make quickstart   train the bundled painting and paint four photographs
+# make test         lint, then build the wheel and run the tests against it
+# make slow-test    the tests that take minutes
 PYTHON ?= python3
+# Empty: the newest versions that pyproject.toml allows.
+CONSTRAINTS ?= constraints.txt
 VENV = .venv
 RUN = $(VENV)/bin
 INSTALLED = $(VENV)/installed
 
-.PHONY: install quickstart test lint slow-test clean
+.PHONY: install quickstart test slow-test lint clean
 
 install: $(INSTALLED)
 
@@ -13,25 +18,29 @@ quickstart: $(INSTALLED)
 	$(RUN)/onestroke stylize data/photographs/validation --model runs/quickstart \
 		--output runs/quickstart/stylized
 
-test: $(INSTALLED) lint
-	$(RUN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+test: lint
+	tools/test_wheel.sh
 
 slow-test: $(INSTALLED)
 	$(RUN)/python -m pytest -m slow
 
-# mypy does not follow the folder map of pyproject.toml, so it is shown the package as installed.
+# mypy does not follow the folder map of pyproject.toml. It checks a folder of links that has the
+# layout of the installed package.
 lint: $(INSTALLED)
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
+	$(RUN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	rm -rf build/typing && mkdir -p build/typing/onestroke
-	ln -s $(CURDIR)/onestroke/* build/typing/onestroke/
-	ln -s $(addprefix $(CURDIR)/,cli configs data evaluate export losses models optimize stylize train) build/typing/onestroke/
-	cd build/typing && ../../$(RUN)/mypy --config-file ../../pyproject.toml -p onestroke
+	cd build/typing/onestroke && ln -s ../../../onestroke/* . && for package in ../../../*/__init__.py; do \
+		package=$${package%/__init__.py}; \
+		[ "$${package##*/}" = onestroke ] || ln -s "$$package" .; \
+	done
+	cd build/typing && ../../$(RUN)/python -m mypy --config-file ../../pyproject.toml -p onestroke
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[dev,export,plot]'
+		$(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[all,docs,dev]'
 	touch $@
 
 clean:
