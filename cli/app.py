@@ -14,6 +14,7 @@ from onestroke.cli import terminal
 from onestroke.cli.benchmark_command import benchmark
 from onestroke.cli.evaluate_command import evaluate
 from onestroke.cli.export_command import export
+from onestroke.cli.faces_command import faces
 from onestroke.cli.gallery_command import gallery
 from onestroke.cli.info_command import info
 from onestroke.cli.optimize_command import optimize
@@ -44,6 +45,7 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(faces, name="faces")
 
 
 def main() -> None:

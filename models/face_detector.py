@@ -190,10 +190,11 @@ def cut_face(picture: np.ndarray, square: Square, side: int) -> np.ndarray:
     return np.asarray(face.resize((side, side), Image.Resampling.BILINEAR))
 
 
-def cut_faces(picture: np.ndarray, faces: Sequence[Face], side: int) -> np.ndarray:
-    """Returns the faces of a picture as ``(count, side, side, 3)`` uint8 RGB."""
-    cut = [cut_face(picture, face.square, side) for face in faces]
-    return np.stack(cut) if cut else np.empty((0, side, side, 3), np.uint8)
+def middle_square(picture: np.ndarray) -> Square:
+    """Returns the largest square in the middle of a picture."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    return Square((height - side) // 2, (width - side) // 2, side)
 
 
 def _overlap(one: np.ndarray, other: np.ndarray) -> float:

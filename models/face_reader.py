@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from onestroke.models.face_detector import Face, FaceDetector, Square, cut_face
+from onestroke.models.face_detector import Face, FaceDetector, Square, cut_face, middle_square
 from onestroke.models.face_encoder import FaceEncoder, published_encoder, trained_encoder
 from onestroke.models.face_weights import load_face_weights
 
@@ -57,13 +57,6 @@ class FaceReader:
         side = self.encoder.side
         cut = [cut_face(picture, square, side) for square in squares]
         return self.encoder.encode(np.stack(cut) if cut else np.empty((0, side, side, 3), np.uint8))
-
-
-def middle_square(picture: np.ndarray) -> Square:
-    """Returns the largest square in the middle of a picture."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    return Square((height - side) // 2, (width - side) // 2, side)
 
 
 def open_face_reader(encoder: Path | None = None, *, cropped: bool = False) -> FaceReader:
