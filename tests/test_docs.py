@@ -1,0 +1,372 @@
+"""Every command and every Python example in README.md and docs/ is run, on tiny pictures and networks.
+
+``NOT_RUN`` lists the exceptions, each with its reason.
+"""
+
+import re
+import shlex
+import shutil
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+import yaml
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+from typer.testing import CliRunner
+
+import onestroke
+from onestroke import configs
+from onestroke.cli.app import app
+from onestroke.export import web_page
+from onestroke.export.page_server import PageServer
+from onestroke.models.style_file import BUNDLED
+from onestroke.optimize.picture_settings import PictureSettings
+from onestroke.stylize.litert_painter import FRUGAL_FLAGS
+from onestroke.train.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+SCHEMAS = {"optimize": PictureSettings}
+
+# Commands of other programs: the test checks what it can without running them.
+OTHER_PROGRAMS = {
+    "python3": "creates a virtual environment",
+    "pip": "needs a package index; the extras are checked",
+    "make": "runs this test; the targets are checked",
+    "pytest": "runs this test; the files are checked",
+    "mkdir": "is not part of onestroke",
+    "ffmpeg": "is not a dependency",
+    "tensorboard": "does not end",
+    "/usr/bin/time": "is not installed everywhere; the command behind it is parsed",
+}
+# Commands of onestroke that are parsed, but not run.
+NOT_RUN = {
+    "--config coco": "downloads COCO",
+    "--model johnson_none.tflite": "starts processes for ten minutes; another benchmark is run",
+    "report_512": "measures like the command for report_256",
+}
+
+# Appended to every training: a few seconds of the smallest network. A command may set the preset.
+TINY_TRAINING = {
+    "network.preset": "mobile",
+    "style.size": "32",
+    "loss.content": "{relu1_2: 1}",
+    "loss.style": "{relu1_1: 1}",
+    "data.crop": "32",
+    "data.validation_count": "1",
+    "data.validation_size": "32",
+    "train.steps": "1",
+    "train.precision": "float32",
+    "train.sample_every": "1",
+}
+TINY_OPTIMIZATION = {
+    "loss.content": "{relu1_2: 1}",
+    "loss.style": "{relu1_1: 1}",
+    "optimize.size": "32",
+    "optimize.iterations": "1",
+}
+PLACEHOLDERS = {
+    "QUANTIZE": "dynamic",
+    "SIZE": "64x64",
+    "NAME": "great_wave",
+    "PAINTING": "paintings/great_wave_hokusai_1831.jpg",
+}
+PAINTINGS = (
+    "wave",
+    "scream",
+    "great_wave_hokusai_1831",
+    "composition_vii_kandinsky_1913",
+    "the_scream_munch_1893",
+    "starry_night_van_gogh_1889",
+)
+SMALLER = {  # values of options, by command
+    "evaluate": {"--size": "64", "--time-size": "64", "--count": "1", "--baseline-iterations": "1"},
+    "benchmark": {"--size": "32", "--runs": "1"},
+}
+ONCE = ("--size", "--time-size", "--precision", "--threads")  # a second value is left out
+STAGES = ("train", "export")  # what other commands need runs first
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that a page shows, in one line."""
+
+    page: str
+    line: str
+
+    @property
+    def words(self) -> list[str]:
+        return shlex.split(self.line, comments=True)
+
+    @property
+    def program(self) -> str:
+        return self.words[0]
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.line}"
+
+
+def commands_of(page: Path) -> list[Command]:
+    """Returns the commands of a page: of its blocks, its tables and its sentences."""
+    text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    for inline in re.findall(r"`([^`]+)`", prose):
+        inline = " ".join(inline.split())
+        if re.match(r"onestroke [a-z]+ .*|pip install .*|make( PYTHON=\S+)? [a-z-]+$", inline):
+            lines.append(inline)
+    parts = [part.strip() for line in lines for part in line.split(" && ")]
+    return [Command(page.name, part) for part in parts if part and not part.startswith("#")]
+
+
+def commands_of_recipe(file: Path) -> list[Command]:
+    text = re.sub(r"^# ?", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"\\\n\s*", "", text)
+    return [Command(file.name, line) for line in re.findall(r"^ *(onestroke [a-z].*)", text, re.M)]
+
+
+COMMANDS = [command for page in PAGES for command in commands_of(page)]
+OURS = [command for command in COMMANDS if command.program == "onestroke"]
+RECIPES = sorted(Path(configs.__file__).parent.glob("*.yaml"))
+
+
+def is_run(command: Command) -> bool:
+    return not any(part in command.line for part in NOT_RUN)
+
+
+def to_run() -> list[Command]:
+    """Returns every command that is run, once, trainings and exports first."""
+    once = {command.line: command for command in OURS if is_run(command)}
+
+    def stage(command: Command) -> int:
+        name = command.words[1]
+        return STAGES.index(name) if name in STAGES else len(STAGES)
+
+    return sorted(once.values(), key=stage)
+
+
+def shrink(words: list[str]) -> list[str]:
+    """Returns the words of a command for tiny pictures, few steps and one measurement."""
+    name = words[0]
+    shrunk, seen = [name], set()
+    rest = iter(words[1:])
+    for word in rest:
+        if not word.startswith("--") or word in ("--only", "--uint8"):
+            shrunk.append(PLACEHOLDERS.get(word, word))
+            continue
+        if name == "evaluate" and word == "--baseline-iterations":
+            shrunk += [word, str(min(1, int(next(rest))))]
+        elif word in SMALLER.get(name, {}):
+            value = SMALLER[name][word] if next(rest) != "0" else "0"
+            shrunk += [] if word in seen and word in ONCE else [word, value]
+        elif name == "benchmark" and word in ONCE:
+            value = next(rest)
+            shrunk += [] if word in seen else [word, value]
+        else:
+            shrunk.append(word)
+        seen.add(word)
+    sets: dict[str, str] = {}
+    if name == "train" and ("--config" in words or "--init" in words):
+        sets = TINY_TRAINING
+    elif name == "benchmark" and "--config" in words:
+        sets = TINY_TRAINING
+    elif name == "optimize":
+        sets = TINY_OPTIMIZATION
+    elif name == "evaluate" and "--baseline-iterations" not in seen:
+        shrunk += ["--baseline-iterations", "1"]
+    for key, value in sets.items():
+        if key != "network.preset" or not any(word.startswith(f"{key}=") for word in words):
+            shrunk += ["--set", f"{key}={value}"]
+    return [*shrunk, "--port", "0"] if name == "serve" else shrunk
+
+
+def clear(words: list[str]) -> None:
+    """Deletes what a command is about to write."""
+    places = [words[words.index("--output") + 1]] if "--output" in words else []
+    if words[0] == "train" and ("--config" in words or "--init" in words):
+        places.append(words[words.index("--run") + 1])
+    for place in (*places, *(f"{place}.json" for place in places)):
+        shutil.rmtree(place, ignore_errors=True)
+        Path(place).unlink(missing_ok=True)
+
+
+def write_files(folder: Path) -> None:
+    """Writes the pictures that the pages name."""
+    rng = np.random.default_rng(0)
+
+    def picture(name: str, size: tuple[int, int] = (64, 96)) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        coarse.resize(size[::-1]).save(path)
+
+    picture("photo.jpg", (384, 512))
+    picture("data/photographs/validation/colosseum.jpg")
+    for name in ("wave", "mine", "scream", "a", "b"):
+        picture(f"{name}.jpg", (64, 64))
+    for name in PAINTINGS:
+        picture(f"paintings/{name}.jpg", (64, 64))
+    for name in ("Pictures", "photos", "PHOTOGRAPHS", "HELDOUT", "frames"):
+        for number in range(2):
+            picture(f"{name}/{number}.jpg")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with everything that the pages name, in which the commands are run."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("docs")
+    write_files(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("HOME", str(folder))
+        patch.setitem(BUNDLED, "base", BUNDLED["base_mobile"])  # the same styles, nine times as fast
+        patch.setattr(web_page, "find_runtime", lambda: folder)  # instead of npm's download
+        patch.setattr(web_page, "copy_runtime", lambda runtime, target: None)
+        patch.setattr(PageServer, "serve_forever", stop_serving)
+        tf.config.run_functions_eagerly(True)  # compiling a graph takes longer than one step
+        yield folder
+        tf.config.run_functions_eagerly(False)
+
+
+def stop_serving(server: PageServer) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def failures(place: Path) -> list[str]:
+    """Runs all commands, and returns what went wrong."""
+    found = []
+    for command in to_run():
+        words = shrink(command.words[1:])
+        clear(words)
+        result = CliRunner().invoke(app, words, standalone_mode=False)
+        if result.exit_code or result.exception:
+            found.append(f"{command}\n  {result.exception!r}\n  {result.output[-500:]}")
+    return found
+
+
+def test_commands_run(failures: list[str]) -> None:
+    assert not failures, "\n".join(failures)
+    assert len(to_run()) > 40
+
+
+def test_python_examples_run(failures: list[str], place: Path) -> None:
+    recipe = yaml.safe_load((RECIPES[0].parent / "cpu.yaml").read_text())
+    for key, value in TINY_TRAINING.items():
+        section, name = key.split(".")
+        recipe.setdefault(section, {})[name] = yaml.safe_load(value)
+    Path("cpu").write_text(yaml.safe_dump(recipe))
+    examples = [
+        (page, code)
+        for page in PAGES
+        for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    ]
+    assert len(examples) > 3
+    for page, code in examples:
+        exec(compile(code, str(page), "exec"), {})  # noqa: S102
+
+
+def test_exports_paint_what_the_network_paints(failures: list[str], place: Path) -> None:
+    import tensorflow as tf
+
+    photograph = np.asarray(Image.open("photo.jpg").convert("RGB"))
+    network = onestroke.load("runs/wave")(photograph).astype(int)
+    serve = tf.saved_model.load("wave_saved_model").signatures["serving_default"]
+    server = serve(image=tf.constant(photograph[None]))["styled"][0].numpy()
+    assert np.abs(network - server).max() <= 1
+    assert np.abs(network - onestroke.load("wave.tflite")(photograph)).max() <= 1
+    # The kernels of this file have 8 bits.
+    assert np.abs(network - onestroke.load("wave_384x512.tflite")(photograph)).mean() <= 2
+
+
+def test_phones_guide_names_what_its_file_has(failures: list[str], place: Path) -> None:
+    guide = (ROOT / "docs" / "phones.md").read_text()
+    file = Path(next(c for c in commands_of(ROOT / "docs" / "phones.md") if " export " in c.line)
+                .words[-1])
+    interpreter = Interpreter(str(file))
+    assert interpreter.get_signature_list() == {
+        "style": {"inputs": ["image"], "outputs": ["styled"]}
+    }
+    runner = interpreter.get_signature_runner("style")
+    _, height, width, _ = runner.get_input_details()["image"]["shape"]
+    kotlin = re.search(r"```kotlin\n(.*?)```", guide, re.DOTALL)[1]
+    swift = re.search(r"```swift\n(.*?)```", guide, re.DOTALL)[1]
+    for line in (f'FILE = "{file.name}"', f"HEIGHT = {height}", f"WIDTH = {width}"):
+        assert line in kotlin
+    for line in (f'file = "{file.stem}"', f"height = {height}", f"width = {width}"):
+        assert line in swift
+    for code in (kotlin, swift):
+        assert set(re.findall(r'"(style|image|styled)"', code)) == {"style", "image", "styled"}
+    assert f"xnnPackFlags = 0x{FRUGAL_FLAGS:X}" in kotlin
+    assert f"(1, {height}, {width}, 3)" in guide
+
+
+@pytest.mark.parametrize(
+    "command", [*OURS, *(c for file in RECIPES for c in commands_of_recipe(file))], ids=str
+)
+def test_command_has_options_and_settings_that_exist(command: Command) -> None:
+    name, *words = command.words[1:]
+    context = typer.main.get_command(app).commands[name].make_context(
+        name, [word for word in words if word != "…"]
+    )
+    for override in context.params.get("overrides") or ():
+        key, _, value = override.partition("=")
+        section, _, key = key.partition(".")
+        sections = SCHEMAS.get(name, Settings).model_fields
+        assert key in sections[section].annotation.model_fields
+        assert value
+
+
+def test_other_commands_name_what_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for command in COMMANDS:
+        if command.program == "onestroke":
+            continue
+        assert command.program in {*OTHER_PROGRAMS, "source"}, command
+        if command.program == "make":
+            assert re.search(rf"^{command.words[-1]}:", makefile, re.MULTILINE), command
+        for extras in re.findall(r"\'?\.\[(.*?)\]", command.line):
+            assert set(extras.split(",")) <= project["optional-dependencies"].keys(), command
+        for file in re.findall(r"tests/\S+\.py", command.line):
+            assert (ROOT / file).is_file(), command
+
+
+def test_exceptions_are_in_use() -> None:
+    programs = {command.program for command in COMMANDS}
+    assert OTHER_PROGRAMS.keys() <= programs
+    for part in NOT_RUN:
+        assert any(part in command.line for command in OURS), part
+
+
+def slug(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text()):
+        file, _, anchor = target.partition("#")
+        path = page.parent / file if file else page
+        assert path.exists(), target
+        if anchor:
+            assert anchor in map(slug, re.findall(r"^#+ (.*)", path.read_text(), re.M)), target
+
+
+def test_code_files_named_exist() -> None:
+    """The tour of the README and the tables of the architecture name real files."""
+    for page in (ROOT / "README.md", ROOT / "docs" / "architecture.md"):
+        for name in re.findall(r"`([a-z_0-9]+/[a-z_0-9/.]*)`", page.read_text()):
+            assert (ROOT / name).exists() or name.startswith(("runs/", "build/")), name
+
+
+def test_readme_fits_into_200_lines() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
