@@ -2,6 +2,7 @@
 # make quickstart   train the bundled painting and paint four photographs
 # make test         lint, then build the wheel and run the tests against it
 # make slow-test    the tests that take minutes
+# make docs         the website of docs/ in build/docs; a broken link is an error
 PYTHON ?= python3
 # Empty: the newest versions that pyproject.toml allows.
 CONSTRAINTS ?= constraints.txt
@@ -9,7 +10,7 @@ VENV = .venv
 RUN = $(VENV)/bin
 INSTALLED = $(VENV)/installed
 
-.PHONY: install quickstart test slow-test lint clean
+.PHONY: install quickstart test slow-test lint docs clean
 
 install: $(INSTALLED)
 
@@ -23,6 +24,9 @@ test: lint
 
 slow-test: $(INSTALLED)
 	$(RUN)/python -m pytest -m slow
+
+docs: $(INSTALLED)
+	$(RUN)/mkdocs build --strict
 
 # mypy does not follow the folder map of pyproject.toml. It checks a folder of links that has the
 # layout of the installed package.

@@ -1,11 +1,13 @@
-"""Every command and every Python example in README.md and docs/ is run, on tiny pictures and networks.
+"""Every command and Python example in README.md and docs/ is run, on tiny pictures and networks.
 
 ``NOT_RUN`` lists the exceptions, each with its reason.
 """
 
+import contextlib
 import re
 import shlex
 import shutil
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -119,7 +121,9 @@ def commands_of(page: Path) -> list[Command]:
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     for inline in re.findall(r"`([^`]+)`", prose):
         inline = " ".join(inline.split())
-        if re.match(r"onestroke [a-z]+ .*|pip install .*|make( PYTHON=\S+)? [a-z-]+$", inline):
+        if re.match(
+            r"onestroke [a-z]+ .*|pip install .*|pytest .*|make( PYTHON=\S+)? [a-z-]+$", inline
+        ):
             lines.append(inline)
     parts = [part.strip() for line in lines for part in line.split(" && ")]
     return [Command(page.name, part) for part in parts if part and not part.startswith("#")]
@@ -160,9 +164,7 @@ def shrink(words: list[str]) -> list[str]:
         if not word.startswith("--") or word in ("--only", "--uint8"):
             shrunk.append(PLACEHOLDERS.get(word, word))
             continue
-        if name == "evaluate" and word == "--baseline-iterations":
-            shrunk += [word, str(min(1, int(next(rest))))]
-        elif word in SMALLER.get(name, {}):
+        if word in SMALLER.get(name, {}):
             value = SMALLER[name][word] if next(rest) != "0" else "0"
             shrunk += [] if word in seen and word in ONCE else [word, value]
         elif name == "benchmark" and word in ONCE:
@@ -172,14 +174,15 @@ def shrink(words: list[str]) -> list[str]:
             shrunk.append(word)
         seen.add(word)
     sets: dict[str, str] = {}
-    if name == "train" and ("--config" in words or "--init" in words):
-        sets = TINY_TRAINING
-    elif name == "benchmark" and "--config" in words:
+    if (name == "train" and ("--config" in words or "--init" in words)) or (
+        name == "benchmark" and "--config" in words
+    ):
         sets = TINY_TRAINING
     elif name == "optimize":
         sets = TINY_OPTIMIZATION
-    elif name == "evaluate" and "--baseline-iterations" not in seen:
-        shrunk += ["--baseline-iterations", "1"]
+    elif name in SMALLER:
+        needed = {"evaluate": SMALLER[name], "benchmark": {}}[name]
+        shrunk += [word for option in needed.items() if option[0] not in seen for word in option]
     for key, value in sets.items():
         if key != "network.preset" or not any(word.startswith(f"{key}=") for word in words):
             shrunk += ["--set", f"{key}={value}"]
@@ -220,19 +223,35 @@ def write_files(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with everything that the pages name, in which the commands are run."""
-    import tensorflow as tf
+    from onestroke.losses import style_targets
+    from onestroke.train import training
 
     folder = tmp_path_factory.mktemp("docs")
     write_files(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HOME", str(folder))
-        patch.setitem(BUNDLED, "base", BUNDLED["base_mobile"])  # the same styles, nine times as fast
+        patch.setitem(
+            BUNDLED, "base", BUNDLED["base_mobile"]
+        )  # the same styles, nine times as fast
         patch.setattr(web_page, "find_runtime", lambda: folder)  # instead of npm's download
         patch.setattr(web_page, "copy_runtime", lambda runtime, target: None)
+        tiny = np.asarray(Image.open(folder / "photos" / "0.jpg"))
+        patch.setattr(training, "typical_photographs", lambda: [tiny])  # of 256 px else
+        patch.setattr(style_targets, "typical_photographs", lambda: [tiny])
         patch.setattr(PageServer, "serve_forever", stop_serving)
-        tf.config.run_functions_eagerly(True)  # compiling a graph takes longer than one step
         yield folder
+
+
+@contextlib.contextmanager
+def uncompiled(name: str) -> Iterator[None]:
+    """Runs the steps of a training as they are: compiling them takes longer than one step."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(name == "train")
+    try:
+        yield
+    finally:
         tf.config.run_functions_eagerly(False)
 
 
@@ -247,23 +266,29 @@ def failures(place: Path) -> list[str]:
     for command in to_run():
         words = shrink(command.words[1:])
         clear(words)
-        result = CliRunner().invoke(app, words, standalone_mode=False)
+        begin = time.perf_counter()
+        with uncompiled(words[0]):
+            result = CliRunner().invoke(app, words, standalone_mode=False)
+        print(f"{time.perf_counter() - begin:.1f} s  {command}")
         if result.exit_code or result.exception:
             found.append(f"{command}\n  {result.exception!r}\n  {result.output[-500:]}")
     return found
 
 
+@pytest.mark.slow
 def test_commands_run(failures: list[str]) -> None:
     assert not failures, "\n".join(failures)
     assert len(to_run()) > 40
 
 
+@pytest.mark.slow
 def test_python_examples_run(failures: list[str], place: Path) -> None:
-    recipe = yaml.safe_load((RECIPES[0].parent / "cpu.yaml").read_text())
-    for key, value in TINY_TRAINING.items():
-        section, name = key.split(".")
-        recipe.setdefault(section, {})[name] = yaml.safe_load(value)
-    Path("cpu").write_text(yaml.safe_dump(recipe))
+    for file in RECIPES:  # a file in this folder is found before the recipe of the same name
+        recipe = yaml.safe_load(file.read_text())
+        for key, value in TINY_TRAINING.items():
+            section, name = key.split(".")
+            recipe.setdefault(section, {})[name] = yaml.safe_load(value)
+        Path(file.stem).write_text(yaml.safe_dump(recipe))
     examples = [
         (page, code)
         for page in PAGES
@@ -271,9 +296,11 @@ def test_python_examples_run(failures: list[str], place: Path) -> None:
     ]
     assert len(examples) > 3
     for page, code in examples:
-        exec(compile(code, str(page), "exec"), {})  # noqa: S102
+        with uncompiled("train"):
+            exec(compile(code, str(page), "exec"), {})
 
 
+@pytest.mark.slow
 def test_exports_paint_what_the_network_paints(failures: list[str], place: Path) -> None:
     import tensorflow as tf
 
@@ -287,10 +314,12 @@ def test_exports_paint_what_the_network_paints(failures: list[str], place: Path)
     assert np.abs(network - onestroke.load("wave_384x512.tflite")(photograph)).mean() <= 2
 
 
+@pytest.mark.slow
 def test_phones_guide_names_what_its_file_has(failures: list[str], place: Path) -> None:
     guide = (ROOT / "docs" / "phones.md").read_text()
-    file = Path(next(c for c in commands_of(ROOT / "docs" / "phones.md") if " export " in c.line)
-                .words[-1])
+    file = Path(
+        next(c for c in commands_of(ROOT / "docs" / "phones.md") if " export " in c.line).words[-1]
+    )
     interpreter = Interpreter(str(file))
     assert interpreter.get_signature_list() == {
         "style": {"inputs": ["image"], "outputs": ["styled"]}
@@ -314,8 +343,10 @@ def test_phones_guide_names_what_its_file_has(failures: list[str], place: Path) 
 )
 def test_command_has_options_and_settings_that_exist(command: Command) -> None:
     name, *words = command.words[1:]
-    context = typer.main.get_command(app).commands[name].make_context(
-        name, [word for word in words if word != "…"]
+    context = (
+        typer.main.get_command(app)
+        .commands[name]
+        .make_context(name, [word for word in words if word != "…"])
     )
     for override in context.params.get("overrides") or ():
         key, _, value = override.partition("=")
