@@ -19,8 +19,8 @@ def export(
         list[str],
         typer.Option("--model", help="A style file or a finished run; a page accepts several."),
     ],
-    kind: Annotated[str, typer.Option("--format", help="saved_model, tflite or web.")],
-    output: Annotated[Path, typer.Option(help="The .tflite file or the folder to write.")],
+    kind: Annotated[str, typer.Option("--format", help="saved_model, tflite, onnx or web.")],
+    output: Annotated[Path, typer.Option(help="The .tflite or .onnx file or folder to write.")],
     style: Annotated[
         list[str] | None,
         typer.Option(
@@ -38,6 +38,12 @@ def export(
         str | None,
         typer.Option(metavar="HxW", help="Fixed picture size, required by GPUs and NPUs."),
     ] = None,
+    layout: Annotated[
+        str, typer.Option(help="Axes of an ONNX file: nhwc (channels last) or nchw.")
+    ] = "nhwc",
+    opset: Annotated[
+        int | None, typer.Option(help="Operator version of an ONNX file; default: 15.")
+    ] = None,
     uint8: Annotated[
         bool, typer.Option("--uint8", help="A TFLite file with uint8 input and output.")
     ] = False,
@@ -53,7 +59,7 @@ def export(
     from onestroke.export.export_options import parse_options
 
     quantize = quantize or ("dynamic" if kind == "web" else "none")
-    options = parse_options(kind, quantize, size, uint8=uint8)
+    options = parse_options(kind, quantize, size, uint8=uint8, layout=layout, opset=opset)
     _check_combination(models, options, style, data)
     reports = _export(models, output, options, style=style, data=data or [], overwrite=overwrite)
     from onestroke.cli.tables import verification_table
@@ -75,7 +81,7 @@ def _check_combination(
     if data and options.quantize != "int8":
         raise SettingsError("--data needs --quantize int8, which measures its ranges on it")
     if style and kind == "web":
-        raise SettingsError("--style needs --format saved_model or tflite; a page has every style")
+        raise SettingsError("a page contains every style; leave out --style")
 
 
 def _export(

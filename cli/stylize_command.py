@@ -32,6 +32,10 @@ def stylize(
             help="Paint at this long side and enlarge: larger strokes, same picture size."
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="For an ONNX file: cpu, cuda, directml, coreml or openvino."),
+    ] = None,
 ) -> None:
     """Paint pictures with a trained style."""
     from onestroke.stylize.paint_files import PaintOptions, stylize_files
@@ -39,7 +43,9 @@ def stylize(
     weights = parse_weighted_names(style) if style else None
     options = PaintOptions(strength, preserve_color, weights, max_size, paint_size)
     with quiet_tensorflow():
-        results = stylize_files(inputs, model, output=output, options=options, report=_Counter())
+        results = stylize_files(
+            inputs, model, output=output, options=options, device=device, report=_Counter()
+        )
     failed = [result for result in results if result.error]
     if failed:
         raise OnestrokeError(

@@ -1,4 +1,4 @@
-"""What can be exported, settled before TensorFlow starts."""
+"""The options of an export, checked before TensorFlow starts."""
 
 import re
 from dataclasses import dataclass
@@ -8,9 +8,14 @@ from onestroke.errors import SettingsError
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.stylize.stylizer import EXPORTED_PIXELS
 
-Format = Literal["saved_model", "tflite", "web"]
+Format = Literal["saved_model", "tflite", "onnx", "web"]
 Size = tuple[int, int]  # height and width, in pixels
 Quantization = Literal["none", "float16", "weights", "dynamic", "int8"]
+Layout = Literal["nhwc", "nchw"]  # of an ONNX file's pictures
+
+# Older importers (Unity Sentis before 2.6) read up to 15, and 18 was not faster in onnxruntime.
+OPSET = 15
+OPSETS = range(11, 19)  # that tf2onnx 1.17 converts this network to
 
 
 @dataclass(frozen=True)
@@ -18,84 +23,110 @@ class ExportOptions:
     """What to export.
 
     Attributes:
-        format: ``saved_model`` for servers, ``tflite`` for phones, ``web`` for a page with TFLite
-            files.
-        quantize: how a TFLite file stores its kernels: ``none`` as 32-bit floats, ``float16``,
-            ``weights`` in 8 bits but computing in floats, ``dynamic`` computing in 8 bits too,
-            ``int8`` with ranges measured beforehand, as NPUs want it.
-        size: height and width of every picture, as GPUs, NPUs and browsers want it; None for a
-            file that takes any size.
-        uint8: of a TFLite file: take and give uint8 instead of float32.
+        format: ``saved_model`` for servers, ``tflite`` for phones, ``onnx`` for game engines and
+            desktop programs, ``web`` for a page with TFLite files.
+        quantize: how a TFLite file stores its kernels: ``none`` (float32), ``float16``,
+            ``weights`` (8 bits, computed in float32), ``dynamic`` (computed in 8 bits), ``int8``
+            (computed in 8 bits with ranges measured beforehand, as NPUs require).
+        size: fixed height and width of every picture, as GPUs, NPUs and browsers require; None
+            for a file that accepts any size.
+        uint8: of a TFLite file: uint8 input and output instead of float32.
+        layout: order of the axes of an ONNX file's pictures: ``nhwc`` has channels last, ``nchw``
+            first.
+        opset: version of the operators of an ONNX file.
     """
 
     format: Format
     quantize: Quantization = "none"
     size: Size | None = None
     uint8: bool = False
+    layout: Layout = "nhwc"
+    opset: int = OPSET
 
     def check(self) -> None:
-        """Raises a SettingsError for a value out of its range, or one that does not apply."""
+        """Raises a SettingsError for an invalid value, or one that the format does not support."""
         for name, value, allowed in (
             ("format", self.format, get_args(Format)),
             ("quantize", self.quantize, get_args(Quantization)),
+            ("layout", self.layout, get_args(Layout)),
         ):
             if value not in allowed:
                 raise SettingsError(
-                    f"expected {name} to be one of {', '.join(allowed)}; received {value!r}"
+                    f"unknown {name} {value!r}; choose one of {', '.join(allowed)}"
                 )
+        if self.opset not in OPSETS:
+            raise SettingsError(
+                f"opset {self.opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}"
+            )
+        if self.format != "onnx" and (self.layout, self.opset) != ("nhwc", OPSET):
+            raise SettingsError("layout and opset need --format onnx; other formats have one each")
+        if self.format == "onnx" and (self.quantize != "none" or self.uint8):
+            raise SettingsError(
+                "an ONNX file holds float32 and takes float32; leave out --quantize and --uint8"
+            )
         if self.format == "saved_model" and (self.quantize != "none" or self.size or self.uint8):
             raise SettingsError(
-                "expected no quantize, size or uint8 for a SavedModel: it holds float32, takes any "
-                "size, and has signatures for uint8 and float32"
+                "a SavedModel holds float32, accepts any size, and has signatures for uint8 and "
+                "float32; leave out --quantize, --size and --uint8"
             )
         if self.quantize == "int8" and self.format == "tflite" and not self.size:
             raise SettingsError(
-                "expected a size for int8, whose ranges are measured at one; add --size HxW, or "
-                "choose dynamic"
+                "int8 needs a fixed size; add --size HxW, or choose --quantize dynamic"
             )
         if self.size:
             check_size(self.size)
 
 
 def check_size(size: Size) -> None:
-    """Raises a SettingsError for a size that an export cannot take."""
+    """Raises a SettingsError for a size that exports do not support."""
     if min(size) < MINIMUM_SIDE or size[0] * size[1] > EXPORTED_PIXELS:
         raise SettingsError(
-            f"expected a size of at least {MINIMUM_SIDE}x{MINIMUM_SIDE} pixels and at most "
-            f"{EXPORTED_PIXELS / 1e6:.1f} megapixels; received {size[0]}x{size[1]}"
+            f"a size of {format_size(size)} is not supported; choose at least "
+            f"{MINIMUM_SIDE}x{MINIMUM_SIDE} pixels and at most {EXPORTED_PIXELS / 1e6:.1f} megapixels"
         )
 
 
 def parse_options(
-    format: str, quantize: str = "none", size: str | None = None, *, uint8: bool = False
+    format: str,
+    quantize: str = "none",
+    size: str | None = None,
+    *,
+    uint8: bool = False,
+    layout: str = "nhwc",
+    opset: int | None = None,
 ) -> ExportOptions:
-    """Reads the options as the command line has them; the size as ``HxW``, height and width.
+    """Parses the options of the command line; the size is ``HxW``, height and width.
 
     Raises:
-        SettingsError: a value is none of those that there are.
+        SettingsError: a value is invalid.
     """
     options = ExportOptions(
-        cast(Any, format), cast(Any, quantize), parse_size(size) if size else None, uint8
+        cast(Any, format),
+        cast(Any, quantize),
+        parse_size(size) if size else None,
+        uint8,
+        cast(Any, layout),
+        OPSET if opset is None else opset,
     )
     options.check()
     return options
 
 
 def parse_size(text: str) -> Size:
-    """Reads ``HxW``, height and width, or one number for a square.
+    """Parses ``HxW``, height and width, or one number for a square.
 
     Raises:
-        SettingsError: it is neither.
+        SettingsError: the text has another form.
     """
     match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
     if match is None:
         raise SettingsError(
-            f"expected a size of HEIGHTxWIDTH, as 384x512, or one number for a square; "
+            f"expected a size of HEIGHTxWIDTH, such as 384x512, or one number for a square; "
             f"received {text!r}"
         )
     return int(match[1]), int(match[2] or match[1])
 
 
 def format_size(size: Size) -> str:
-    """Writes a size as the command line takes it."""
+    """Formats a size as ``--size`` accepts it."""
     return f"{size[0]}x{size[1]}"

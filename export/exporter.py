@@ -1,7 +1,7 @@
-"""Exports: from a trained style to a file for one runtime, compared before it gets its name.
+"""Exports a trained style to a file for one runtime, verified before it gets its name.
 
-wave.tflite         or the folder of a SavedModel
-wave.tflite.json    the report: what it is, and how it compares with the network
+wave.tflite         or wave.onnx, or the folder of a SavedModel
+wave.tflite.json    the report: what the file contains, and how it compares with the network
 """
 
 import json
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from onestroke import __version__
-from onestroke.errors import SettingsError
+from onestroke.errors import ModelError, SettingsError
 from onestroke.export.export_options import ExportOptions, Format, Size
 from onestroke.export.export_pictures import comparison_photographs
-from onestroke.extras import check_tflite
+from onestroke.extras import check_onnx, check_tflite
 from onestroke.files import check_writable, write_whole
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import (
@@ -26,7 +26,7 @@ from onestroke.models.style_file import (
     read_config,
     style_names,
 )
-from onestroke.stylize.saved_model_painter import DESCRIPTION
+from onestroke.stylize import litert_painter, onnx_painter, saved_model_painter
 from onestroke.stylize.stylizer import StyleChoice, weigh_styles
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from onestroke.models.transform_network import TransformNetwork
 
 PAGE_MARK = "styles.json"
+SUFFIXES: Mapping[Format, str] = {"tflite": ".tflite", "onnx": ".onnx"}  # of single files
 RANGES_SIDE = 256  # pixels: at 1280 x 720, all features of johnson at once take 24 GB
 LICENCE = "whoever trained the style decides; onestroke, with its own styles, is under Apache-2.0"
 
@@ -48,52 +49,53 @@ def write_export(
     representative: Sequence[np.ndarray] = (),
     overwrite: bool = False,
 ) -> "Report":
-    """Exports a trained style, and compares what it paints with what the network paints.
+    """Exports a trained style, and compares its pictures with those of the network.
 
     Args:
         model: a style file, or the folder of a finished run.
-        path: the TFLite file or the folder of the SavedModel to write.
-        options: what to export.
+        path: the TFLite or ONNX file or the SavedModel folder to write.
+        options: format and kind of the export.
         photographs: to compare on, by name, (height, width, 3) uint8 RGB; by default the bundled
             validation photographs.
-        style: the name of the one style, or the weights of the blend, to export; None for all
-            styles, to be chosen and blended by whoever runs the file.
-        representative: photographs that ``int8`` measures its ranges on, others than those it is
-            compared on; some dozen will do.
-        overwrite: replace what is at ``path``.
+        style: the name of one style, or the weights of a blend; None exports all styles, which
+            whoever runs the file can choose from and blend.
+        representative: photographs on which ``int8`` measures its ranges, not those of the
+            comparison; a few dozen suffice.
+        overwrite: replace an export at ``path``.
 
     Raises:
-        SettingsError: an option is wrong, a package is not installed, or there is something at
-            ``path``.
+        SettingsError: an option is invalid, a package is not installed, or ``path`` exists.
         ModelError: the model is missing or broken.
-        VerificationError: a photograph's PSNR is under the bound; nothing is left at ``path``.
+        VerificationError: a photograph's PSNR is below the bound; nothing is written.
     """
     path = Path(path).expanduser().resolve()
     options.check()
     photographs = comparison_photographs() if photographs is None else photographs
     if options.format == "web":
-        raise SettingsError("a page holds several files; `export_page` writes it")
+        raise SettingsError("a page consists of several files; call `export_page`")
     check_pictures(options, photographs, representative)
     style_file = find_style_file(model)
-    report_file = report_of(path)
+    report_file = report_path(path)
     check_target(path, options, overwrite)
     if options.format == "tflite":
         check_tflite()
-    chosen = _chosen(style_file, style) if style is not None else None
+    if options.format == "onnx":
+        check_onnx()
+    blend = _resolve_blend(style_file, style) if style is not None else None
     from onestroke.export.verification import verify
 
     network = load_network(style_file)
-    if chosen:
+    if blend:
         from onestroke.models.style_rows import extract_blend
 
-        network = extract_blend(network, chosen)
+        network = extract_blend(network, blend)
     description = describe_export(network, options)
     reports = []
 
     def write(temporary: Path) -> None:
         _write(network, temporary, options, description, representative)
         reports.append(verify(network, temporary, options=options, photographs=photographs))
-        report_file.unlink(missing_ok=True)  # it speaks of the export that is now replaced
+        report_file.unlink(missing_ok=True)  # it describes the export that is now replaced
 
     write_whole(path, write)
     report = replace(reports[0], path=str(path))
@@ -102,25 +104,25 @@ def write_export(
     return report
 
 
-def _chosen(style_file: Path, style: StyleChoice) -> dict[str, float]:
-    """Returns the weights above 0, their sum 1.
+def _resolve_blend(style_file: Path, style: StyleChoice) -> dict[str, float]:
+    """Returns the weights above 0 by name; their sum is 1.
 
     Raises:
-        SettingsError: a style is unknown, no weight is above 0, or the identity's is.
+        SettingsError: a style is unknown, no weight is above 0, or the identity's weight is.
     """
     names = style_names(read_config(style_file))
     weights = zip(names, weigh_styles(style, names), strict=True)
-    chosen = {name: round(float(weight), 6) for name, weight in weights if weight > 0}
-    if IDENTITY in chosen:
+    blend = {name: round(float(weight), 6) for name, weight in weights if weight > 0}
+    if IDENTITY in blend:
         raise SettingsError(
-            f"expected paintings alone in a file of one style; received {IDENTITY}; leave it out, "
-            "or export all styles, which an app can fade to it"
+            f"{IDENTITY} cannot be part of an exported blend; leave it out, or export all styles, "
+            "among which an app can interpolate"
         )
-    return chosen
+    return blend
 
 
 def describe_export(network: "TransformNetwork", options: ExportOptions) -> dict[str, Any]:
-    """Returns what an exported file says of itself."""
+    """Returns the description that is stored in an exported file."""
     trained = network.metadata
     return {
         "onestroke": __version__,
@@ -135,6 +137,7 @@ def describe_export(network: "TransformNetwork", options: ExportOptions) -> dict
         "quantize": options.quantize,
         "size": options.size,
         "uint8": options.uint8,
+        "layout": options.layout,
         "vgg19": trained.get("vgg19"),
         "losses": trained.get("losses"),
         "settings": trained.get("settings"),
@@ -145,10 +148,11 @@ def describe_export(network: "TransformNetwork", options: ExportOptions) -> dict
 
 
 def _describe_image(options: ExportOptions) -> str:
+    order = ", channels before height and width" if options.layout == "nchw" else ""
     if options.size is None:
-        return f"RGB in [0, 255], both sides at least {MINIMUM_SIDE} pixels"
+        return f"RGB in [0, 255]{order}, both sides at least {MINIMUM_SIDE} pixels"
     height, width = options.size
-    return f"RGB in [0, 255], {height} x {width} pixels (height x width)"
+    return f"RGB in [0, 255]{order}, {height} x {width} pixels (height x width)"
 
 
 def _describe_style(styles: int) -> str | None:
@@ -175,21 +179,26 @@ def _write(
 
         write_saved_model(network, path, description)
         return
-    from onestroke.export.tflite_file import convert, describe_inside, quantize
+    if options.format == "onnx":
+        from onestroke.export.onnx_file import write_onnx
 
-    content = convert(network, size=options.size, uint8=options.uint8)
+        write_onnx(network, path, options, description)
+        return
+    from onestroke.export.tflite_file import add_description, convert_to_tflite, quantize
+
+    content = convert_to_tflite(network, size=options.size, uint8=options.uint8)
     ranges = _ranges(network, options, representative) if options.quantize == "int8" else None
-    path.write_bytes(describe_inside(quantize(content, options.quantize, ranges), description))
+    path.write_bytes(add_description(quantize(content, options.quantize, ranges), description))
 
 
 def _ranges(
     network: "TransformNetwork", options: ExportOptions, photographs: Sequence[np.ndarray]
 ) -> Any:
-    """Measures the ranges of the features on photographs, the styles in turn."""
-    from onestroke.export.tflite_file import convert, measure_ranges
+    """Measures the ranges of the features on photographs, with the styles in turn."""
+    from onestroke.export.tflite_file import convert_to_tflite, measure_ranges
     from onestroke.export.verification import fit
 
-    size = _shrunk(cast(Size, options.size), RANGES_SIDE)
+    size = _limit_area(cast(Size, options.size), RANGES_SIDE)
     inputs = []
     for position, photograph in enumerate(photographs):
         image = fit(photograph, size)[None]
@@ -197,11 +206,11 @@ def _ranges(
         if network.styles > 1:
             one = np.eye(network.styles, dtype=np.float32)[position % network.styles]
             inputs[-1]["style"] = one[None]
-    return measure_ranges(convert(network, size=size, uint8=options.uint8), inputs)
+    return measure_ranges(convert_to_tflite(network, size=size, uint8=options.uint8), inputs)
 
 
-def _shrunk(size: Size, side: int) -> Size:
-    """Returns a size of that shape, with an area of ``side`` squared at most."""
+def _limit_area(size: Size, side: int) -> Size:
+    """Returns a size of the same shape with an area of at most ``side`` squared."""
     factor = min(1.0, side / (size[0] * size[1]) ** 0.5)
     return max(MINIMUM_SIDE, round(size[0] * factor)), max(MINIMUM_SIDE, round(size[1] * factor))
 
@@ -209,46 +218,51 @@ def _shrunk(size: Size, side: int) -> Size:
 def check_pictures(
     options: ExportOptions, photographs: Mapping[str, np.ndarray], representative: Sequence
 ) -> None:
-    """Raises a SettingsError unless there is something to compare and to measure on."""
+    """Raises a SettingsError unless there are photographs to compare and to calibrate on."""
     if not photographs:
-        raise SettingsError("expected at least one photograph to compare on; received none")
+        raise SettingsError("no photographs to compare on; give at least one")
     if options.quantize == "int8" and not representative:
         raise SettingsError(
-            "expected photographs for int8 to measure its ranges on; received none; add --data "
-            "SOURCE, or choose --quantize dynamic"
+            "int8 needs photographs to measure its ranges on; add --data SOURCE, or choose "
+            "--quantize dynamic"
         )
 
 
 def check_target(path: Path, options: ExportOptions, overwrite: bool) -> None:
-    """Raises a SettingsError for what cannot be written, or must not be."""
-    if (path.suffix == ".tflite") != (options.format == "tflite"):
-        expected = "a name" if options.format == "tflite" else "the name of a folder, not one"
-        raise SettingsError(f"expected {expected} that ends in .tflite; received {path}")
+    """Raises a SettingsError if the export cannot or must not be written to ``path``."""
+    suffix = SUFFIXES.get(options.format)
+    if suffix and path.suffix != suffix:
+        raise SettingsError(f"{path} does not end in {suffix}; choose a name that does")
+    if not suffix and path.suffix in SUFFIXES.values():
+        raise SettingsError(
+            f"--format {options.format} writes a folder; choose a name that does not end in "
+            f"{path.suffix}"
+        )
     check_writable(path.parent)
-    places = (path,) if options.format == "web" else (path, report_of(path))
-    marks = (_MARKS[options.format], _knows_onestroke)
+    places = (path,) if options.format == "web" else (path, report_path(path))
+    marks = (_IS_EXPORT[options.format], _is_of_onestroke)
     for place, is_ours in zip(places, marks, strict=False):
         if place.exists() and not overwrite:
-            raise SettingsError(f"{place} exists; choose another place, or add --overwrite")
+            raise SettingsError(f"{place} exists; choose another path or add --overwrite")
         if place.exists() and not is_ours(place):
             raise SettingsError(
-                f"{place} is no {options.format} export of `onestroke export`, and stays; "
-                "choose another place"
+                f"{place} is not a {options.format} export and is not overwritten; choose another "
+                "path"
             )
 
 
-def report_of(path: Path) -> Path:
-    """Returns where the report of an export stands."""
+def report_path(path: Path) -> Path:
+    """Returns the path of an export's report."""
     return path.with_name(f"{path.name}.json")
 
 
 def is_page(folder: Path) -> bool:
-    """Whether ``onestroke export`` wrote a page into the folder."""
-    return _knows_onestroke(folder / PAGE_MARK) and (folder / "index.html").is_file()
+    """Returns whether ``onestroke export`` wrote a page into the folder."""
+    return _is_of_onestroke(folder / PAGE_MARK) and (folder / "index.html").is_file()
 
 
-def _knows_onestroke(file: Path) -> bool:
-    """Whether a JSON file says which onestroke wrote it, as reports and pages do."""
+def _is_of_onestroke(file: Path) -> bool:
+    """Returns whether a JSON file names the onestroke that wrote it, as reports and pages do."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -256,9 +270,23 @@ def _knows_onestroke(file: Path) -> bool:
     return isinstance(content, dict) and "onestroke" in content
 
 
-# By what an export is known, so that --overwrite deletes nothing else.
-_MARKS: Mapping[Format, Callable[[Path], bool]] = {
-    "saved_model": lambda path: (path / DESCRIPTION).is_file(),
-    "tflite": lambda path: path.is_file(),
+def _has_description(read: Callable[[Path], object]) -> Callable[[Path], bool]:
+    """Returns a function that tells whether a file holds the description of an export."""
+
+    def check(path: Path) -> bool:
+        try:
+            read(path)
+        except ModelError:
+            return False
+        return True
+
+    return check
+
+
+# How an export is recognised, so that --overwrite deletes nothing else.
+_IS_EXPORT: Mapping[Format, Callable[[Path], bool]] = {
+    "saved_model": _has_description(saved_model_painter.read_description),
+    "tflite": _has_description(litert_painter.read_description),
+    "onnx": _has_description(onnx_painter.read_description),
     "web": is_page,
 }

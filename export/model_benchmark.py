@@ -25,11 +25,11 @@ from onestroke.export.export_options import Size, check_size, format_size
 from onestroke.extras import check_plots
 from onestroke.files import size_on_disk
 from onestroke.machine import describe_machine
-from onestroke.stylize import litert_painter
-from onestroke.stylize.model import find_model, load
+from onestroke.stylize import litert_painter, onnx_painter
+from onestroke.stylize.model import EXPORTED_FILES, describe, find_model, load
 
 SIZES = ((256, 256), (512, 512))  # unless a file or the caller says otherwise
-TIMED_PACKAGES = ("tensorflow", "keras", "ai-edge-litert")
+TIMED_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime")
 WARMUP_RUNS = 2  # the first ones trace graphs and fill caches
 
 
@@ -113,9 +113,9 @@ def benchmark_models(
 def _only_size(model: str) -> Size | None:
     """Returns the size that a model was exported for; checks that it is a model."""
     path = find_model(model)
-    if path.suffix != ".tflite":
+    if path.suffix not in EXPORTED_FILES:
         return None
-    return litert_painter.only_size(litert_painter.read_description(path))
+    return litert_painter.only_size(describe(path))
 
 
 def _time_models(models: Sequence[str], size: Size, threads: int, runs: int) -> list[PaintTiming]:
@@ -201,6 +201,8 @@ def _load(model: str, threads: int) -> Any:
     path = find_model(model)
     if path.suffix == ".tflite":
         return litert_painter.LiteRtPainter(path, threads)
+    if path.suffix == ".onnx":
+        return onnx_painter.OnnxPainter(path, threads)
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)

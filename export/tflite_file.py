@@ -1,13 +1,13 @@
-"""TFLite files for phones, browsers and NPUs, made of built-in operators alone.
+"""TFLite files for phones, browsers and NPUs, which contain only built-in operators.
 
-The one signature, ``style``, takes ``image``, (1, height, width, 3) RGB in [0, 255], and gives
-``styled``: float32, or uint8 on both sides if asked for. A network of several styles also takes
-``style``, (1, styles) float32, the weight of each. The packages it takes are an extra: see
+The signature ``style`` takes ``image``, (1, height, width, 3) RGB in [0, 255], and returns
+``styled``, both float32, or both uint8 on request. A network of several styles also takes
+``style``, (1, styles) float32, the weight of each. The packages needed are an extra: see
 ``extras.check_tflite``.
 
-Without a fixed size, an app resizes the input whenever the picture's size changes; ``styled`` then
-has up to three rows and columns too many at the bottom and at the right, for the app to cut off:
-operators that compute with sizes would leave the fast path, and crash a runtime.
+Without a fixed size, an app resizes the input whenever the picture's size changes. ``styled`` then
+has up to three additional rows at the bottom and columns at the right, which the app cuts off:
+operators that compute with sizes are not supported by XNNPACK, and crash one runtime.
 """
 
 import contextlib
@@ -28,31 +28,32 @@ from onestroke.models.transform_network import TransformNetwork
 from onestroke.stylize.litert_painter import FILE_IDENTIFIER, METADATA_NAME, SIGNATURE
 
 # Convolutions, by the names of their outputs, that `dynamic` and `int8` compute in 8 bits: all but
-# those that lose most by it, the first, which sees the pixels, and the last, which makes them.
+# the first and the last, which lose most accuracy, as their input or output are the pixels.
 IN_8_BITS = r"(^|;)(down[2-9]|residual\d|up\d)"
 
+BUFFER_ALIGNMENT = 16  # bytes, which TFLite's schema requires of every buffer (`force_align`)
 
 Ranges = Mapping[str, Mapping[str, Any]]
 
 
-def convert(
+def convert_to_tflite(
     network: TransformNetwork, *, size: tuple[int, int] | None = None, uint8: bool = False
 ) -> bytes:
-    """Converts a network as it is, in 32-bit floats.
+    """Converts a network in float32.
 
     Args:
         network: the trained network.
         size: height and width of every picture; None for a file that an app resizes.
-        uint8: take and give camera bytes instead of floats.
+        uint8: uint8 input and output instead of float32.
     """
     servable = Servable(network, network.paint if size else network.paint_uncropped)
     shape = (1, *(size or (None, None)))
     with tempfile.TemporaryDirectory() as folder:
         signature = servable.signature(tf.uint8 if uint8 else tf.float32, shape)
-        signature = signature.get_concrete_function()  # without defaults, which TFLite has not
+        signature = signature.get_concrete_function()  # without default values, which TFLite does not support
         tf.saved_model.save(servable, folder, signatures={SIGNATURE: signature})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-        # The default, stated: an operator that phones lack would otherwise be let in.
+        # This is the default. It is set to keep out operators that phones do not support.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         return converter.convert()
 
@@ -61,39 +62,39 @@ def quantize(content: bytes, quantization: Quantization, ranges: Ranges | None =
     """Stores the kernels of a converted network in fewer bits.
 
     Args:
-        content: the TFLite file, in 32-bit floats.
-        quantization: ``float16`` and ``weights`` (8 bits) still compute in floats; ``dynamic`` and
-            ``int8`` compute in 8 bits as well, but for the layers that lose most by it and the
-            normalisations, ``dynamic`` with ranges that it takes from each picture; ``none``
-            changes nothing.
-        ranges: those of ``int8``, from ``measure_ranges``.
+        content: the TFLite file, in float32.
+        quantization: ``float16`` and ``weights`` (8 bits) compute in float32; ``dynamic`` and
+            ``int8`` compute in 8 bits, except for the normalisations and the layers that lose
+            most accuracy. ``dynamic`` measures its ranges on each picture. ``none`` changes
+            nothing.
+        ranges: for ``int8``, from ``measure_ranges``.
     """
     if quantization == "none":
         return content
     recipe = _recipe(content, quantization)
-    with _silence():
+    with _without_messages():
         return bytes(recipe.quantize(ranges).quantized_model)
 
 
 def measure_ranges(content: bytes, inputs: Sequence[Mapping[str, np.ndarray]]) -> Ranges:
-    """Returns between which numbers the features of ``int8`` lie, by the names of the tensors.
+    """Returns the ranges of the features for ``int8``, by the names of the tensors.
 
     Args:
-        content: the TFLite file, in 32-bit floats, of one size. It may be smaller than that of the
-            file to quantise, and should: the features of all layers are kept at once.
-        inputs: the signature's, for every photograph to measure on.
+        content: the TFLite file, in float32, of a fixed size. A smaller size than that of the
+            file to quantise saves memory: the features of all layers are kept at once.
+        inputs: of the signature, for every photograph to measure on.
     """
-    with _silence():
+    with _without_messages():
         return _recipe(content, "int8").calibrate({SIGNATURE: inputs})
 
 
 def _recipe(content: bytes, quantization: Quantization) -> Any:
-    """Returns the quantiser, told what to do with every convolution."""
+    """Returns the quantiser, configured for every convolution."""
     from ai_edge_quantizer import qtyping, quantizer
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
     recipe = quantizer.Quantizer(content)
-    # Depthwise convolutions, which only blur, have kernels of five numbers, and stay as they are.
+    # Depthwise convolutions only blur. Their kernels of five numbers stay in float32.
     kind = qtyping.TFLOperationName.CONV_2D
     if quantization == "float16":
         half = qtyping.TensorQuantizationConfig(16, dtype=qtyping.TensorDataType.FLOAT)
@@ -113,8 +114,8 @@ def _recipe(content: bytes, quantization: Quantization) -> Any:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keeps from the terminal what the quantiser writes there: progress, sizes, warnings."""
+def _without_messages() -> Iterator[None]:
+    """Keeps the quantiser's progress, sizes and warnings off the terminal."""
     nowhere = io.StringIO()
     with (
         contextlib.redirect_stdout(nowhere),
@@ -124,23 +125,23 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def describe_inside(content: bytes, description: Mapping[str, Any]) -> bytes:
-    """Writes what the file is into its metadata, as JSON under the name ``onestroke``.
+def add_description(content: bytes, description: Mapping[str, Any]) -> bytes:
+    """Writes the description into the file's metadata, as JSON under the name ``onestroke``.
 
-    Drops the names of what lies between input and output.
+    Removes the names of the tensors between input and output, which together take 12 kB.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     for stored in model.buffers:
-        if stored.offset > 1:  # the quantiser puts large ones behind the tables
+        if stored.offset > 1:  # the quantiser stores large buffers behind the tables
             stored.data = np.frombuffer(content, np.uint8, stored.size, stored.offset)
             stored.offset = stored.size = 0
     for subgraph in model.subgraphs:
         kept = {*subgraph.inputs, *subgraph.outputs}
         for index, tensor in enumerate(subgraph.tensors):
             if index not in kept:
-                tensor.name = None  # nobody asks for it, and together they take 12 kB
+                tensor.name = None
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(json.dumps(description).encode(), np.uint8)
     model.buffers.append(buffer)
@@ -148,6 +149,18 @@ def describe_inside(content: bytes, description: Mapping[str, Any]) -> bytes:
     entry.name = METADATA_NAME.encode()
     entry.buffer = len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    builder = flatbuffers.Builder(len(content))
+    builder = AlignedBuilder(len(content))
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())
+
+
+class AlignedBuilder(flatbuffers.Builder):
+    """Writes every array to a multiple of ``BUFFER_ALIGNMENT`` in the file.
+
+    The code that flatbuffers generates for Python ignores the schema's ``force_align``.
+    """
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802  # flatbuffers calls it
+        """Pads the file, then writes the array."""
+        self.Prep(BUFFER_ALIGNMENT, x.nbytes)
+        return super().CreateNumpyVector(x)

@@ -44,7 +44,7 @@ def find_style_file(model: Path | str) -> Path:
         ModelError: there is none, or it is unfinished, broken, or of another kind.
     """
     path = BUNDLED.get(str(model)) or Path(model).expanduser()
-    if path.suffix == ".tflite" or (path / "saved_model.pb").is_file():
+    if path.suffix in (".tflite", ".onnx") or (path / "saved_model.pb").is_file():
         raise ModelError(
             f"expected a style file; {model} is an export, which can only paint; name the run or "
             "the .keras file that it was made from"

@@ -11,8 +11,7 @@ import numpy as np
 
 from onestroke.errors import ModelError
 from onestroke.extras import check_tflite
-from onestroke.pictures import PictureError
-from onestroke.stylize.stylizer import Piece, check_whole
+from onestroke.stylize.stylizer import Piece, check_fixed_size, check_whole
 
 SIGNATURE = "style"
 METADATA_NAME = "onestroke"
@@ -77,12 +76,7 @@ class LiteRtPainter:
                 too large to be seen whole.
         """
         height, width = picture.shape[:2]
-        if self.size not in (None, (height, width)):
-            raise PictureError(
-                f"expected a picture of {self.size[0]}x{self.size[1]} pixels (height x width), "
-                f"the size this file was exported for; received {height}x{width}; "
-                "export it again without --size"
-            )
+        check_fixed_size(picture, self.size)
         check_whole(picture)
         self._prepare(height, width)
         self._inputs["image"].write(picture.astype(self._dtype).ravel())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from onestroke.errors import ModelError
+from onestroke.errors import ModelError, SettingsError
 from onestroke.models.style_file import (
     BUNDLED,
     find_style_file,
@@ -12,26 +12,38 @@ from onestroke.models.style_file import (
     read_config,
     style_names,
 )
-from onestroke.stylize import litert_painter, saved_model_painter
+from onestroke.stylize import litert_painter, onnx_painter, saved_model_painter
 from onestroke.stylize.litert_painter import LiteRtPainter
+from onestroke.stylize.onnx_painter import OnnxPainter
 from onestroke.stylize.saved_model_painter import SavedModelPainter, is_saved_model
 from onestroke.stylize.stylizer import Stylizer
 
 
-def load(model: Path | str) -> Stylizer:
+EXPORTED_FILES = (".tflite", ".onnx")
+
+
+def load(model: Path | str, *, device: str | None = None) -> Stylizer:
     """Loads a trained style, or what was exported from one.
 
     Args:
         model: a style file (``.keras``), the folder of a finished run, a TFLite file, the folder
-            of a SavedModel, or the name of one in the package.
+            of a SavedModel, an ONNX file, or the name of one in the package.
+        device: what an ONNX file is run on, of ``onnx_painter.DEVICES``; by default the processor.
 
     Raises:
         ModelError: there is none, or it is unfinished, broken, or of another kind.
+        SettingsError: the device is not supported, or the model is not an ONNX file.
 
     Example:
         >>> painted = onestroke.load("runs/wave/style.keras")(photograph)
     """
     path = find_model(model)
+    if path.suffix == ".onnx":
+        return Stylizer(OnnxPainter(path, device=device or "cpu"))
+    if device:
+        raise SettingsError(
+            f"--device needs an ONNX file; {model} is none; export one with --format onnx"
+        )
     if path.suffix == ".tflite":
         return Stylizer(LiteRtPainter(path))
     if is_saved_model(path):
@@ -42,7 +54,7 @@ def load(model: Path | str) -> Stylizer:
 
 
 def find_model(model: Path | str) -> Path:
-    """Returns the TFLite file, the folder of the SavedModel or the style file that is meant.
+    """Returns the TFLite or ONNX file, the folder of the SavedModel or the style file that is meant.
 
     A name of the package's own means those, even where a folder is called so.
     Starts no TensorFlow. Of an export, ``load`` finds out whether it is whole.
@@ -51,7 +63,7 @@ def find_model(model: Path | str) -> Path:
         ModelError: it is neither, and no style file.
     """
     path = Path(model).expanduser()
-    exported = path.suffix == ".tflite" or is_saved_model(path)
+    exported = path.suffix in EXPORTED_FILES or is_saved_model(path)
     return path if exported and str(model) not in BUNDLED else find_style_file(model)
 
 
@@ -74,7 +86,7 @@ def read_style_names(model: Path | str) -> tuple[str, ...]:
         ModelError: there is none, or it is broken.
     """
     path = find_model(model)
-    if path.suffix == ".tflite" or is_saved_model(path):
+    if path.suffix in EXPORTED_FILES or is_saved_model(path):
         return tuple(_read_description(path)["style_names"])
     return style_names(read_config(path))
 
@@ -106,6 +118,8 @@ def describe(model: Path | str) -> Mapping[str, Any]:
     path = find_model(model)
     if path.suffix == ".tflite":
         return litert_painter.read_description(path)
+    if path.suffix == ".onnx":
+        return onnx_painter.read_description(path)
     if is_saved_model(path):
         return saved_model_painter.read_description(path)
     return read_config(path)

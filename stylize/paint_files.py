@@ -68,6 +68,7 @@ def stylize_files(
     *,
     output: Path | str,
     options: PaintOptions | None = None,
+    device: str | None = None,
     report: Callable[[FileResult, int], None] | None = None,
 ) -> list[FileResult]:
     """Paints pictures and folders of pictures.
@@ -81,6 +82,7 @@ def stylize_files(
         output: a file, if the one input is a picture and the name ends in a picture's suffix;
             else a folder, in which those of the inputs are rebuilt.
         options: how they are painted.
+        device: what an ONNX file is run on; see ``onestroke.load``.
         report: called after every picture with what became of it and how many there are in all.
 
     Returns:
@@ -95,7 +97,7 @@ def stylize_files(
     jobs = plan_jobs(inputs, output)
     weigh_styles(options.style, read_style_names(model))
     paint = partial(
-        load(model),
+        load(model, device=device),
         strength=options.strength,
         preserve_color=options.preserve_color,
         style=options.style,

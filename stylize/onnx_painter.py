@@ -1,0 +1,203 @@
+"""Paints with an ONNX file in onnxruntime, on a processor or on an accelerator."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onestroke.errors import ModelError, SettingsError
+from onestroke.extras import check_onnx
+from onestroke.stylize.stylizer import Piece, check_fixed_size, check_whole
+
+METADATA_KEY = "onestroke"  # of the entry in the file's metadata that holds the description
+
+# Field numbers of ModelProto and StringStringEntryProto in onnx.proto, fixed by the format.
+METADATA_PROPS, ENTRY_KEY, ENTRY_VALUE = 14, 1, 2
+VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32 = 0, 1, 2, 5  # wire types of protocol buffers
+
+FATAL_ONLY = 4  # of onnxruntime's log levels; errors are raised anyway
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that onnxruntime may compute on.
+
+    Attributes:
+        provider: onnxruntime's name for it.
+        remedy: what to do where the installed onnxruntime does not contain it. The packages
+            replace each other: all are imported as ``onnxruntime``.
+    """
+
+    provider: str
+    remedy: str
+
+
+def _replace_with(package: str) -> str:
+    return f"`pip uninstall onnxruntime`, then `pip install {package}`"
+
+
+DEVICES: Mapping[str, Device] = {
+    "cpu": Device("CPUExecutionProvider", "install onnxruntime again"),
+    "cuda": Device("CUDAExecutionProvider", _replace_with("onnxruntime-gpu")),
+    "directml": Device("DmlExecutionProvider", _replace_with("onnxruntime-directml")),
+    "coreml": Device("CoreMLExecutionProvider", "the package for macOS does"),
+    "openvino": Device("OpenVINOExecutionProvider", _replace_with("onnxruntime-openvino")),
+}
+
+
+class OnnxPainter:
+    """Runs an ONNX file that ``onestroke export`` wrote.
+
+    Args:
+        path: the file.
+        threads: number of threads on the processor; by default one per core.
+        device: a name in ``DEVICES``.
+
+    Raises:
+        ModelError: the file is missing, broken, or not an export of onestroke.
+        SettingsError: onnxruntime is not installed, or does not support the device.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None, device: str = "cpu") -> None:
+        content = _read(path)
+        self.description = _find_description(path, content)
+        size = self.description["size"]
+        self.size: tuple[int, int] | None = size and (size[0], size[1])
+        self._channels_first = self.description["layout"] == "nchw"
+        self._session = _open_session(path, content, threads or os.cpu_count() or 1, device)
+
+    @property
+    def style_names(self) -> tuple[str, ...]:
+        """The names of the styles that the file contains."""
+        return tuple(self.description["style_names"])
+
+    def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
+        """Paints the picture as one piece; see ``stylizer.Painter``.
+
+        Raises:
+            PictureError: the file was exported for another size, or the picture is too large.
+        """
+        check_fixed_size(picture, self.size)
+        check_whole(picture)
+        height, width = picture.shape[:2]
+        image = picture[None].astype(np.float32)
+        if self._channels_first:
+            image = np.ascontiguousarray(image.transpose(0, 3, 1, 2))
+        inputs = {"image": image}
+        if len(style) > 1:
+            inputs["style"] = style[None].astype(np.float32)
+        (painted,) = self._session.run(["styled"], inputs)
+        if self._channels_first:
+            painted = painted.transpose(0, 2, 3, 1)
+        yield (slice(0, height), slice(0, width)), painted[0]
+
+
+def _open_session(path: Path, content: bytes, threads: int, device: str) -> Any:
+    """Loads the model into onnxruntime."""
+    if device not in DEVICES:
+        raise SettingsError(f"unknown device {device!r}; choose one of {', '.join(DEVICES)}")
+    check_onnx(write=False)
+    import onnxruntime
+
+    provider = DEVICES[device].provider
+    available = onnxruntime.get_available_providers()
+    if provider not in available:
+        known = ", ".join(name for name, one in DEVICES.items() if one.provider in available)
+        raise SettingsError(
+            f"the installed onnxruntime does not support {device}, only {known}; "
+            f"{DEVICES[device].remedy}"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = FATAL_ONLY
+    # Operators that an accelerator does not support run on the processor.
+    providers = list(dict.fromkeys([provider, DEVICES["cpu"].provider]))
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=providers)
+    # onnxruntime's exceptions share no base class.
+    except Exception as error:
+        raise ModelError(f"onnxruntime cannot load {path} on {device}; export it again") from error
+    if session.get_providers()[0] != provider:
+        raise SettingsError(
+            f"onnxruntime cannot start {device}; check its driver and libraries, or leave out "
+            f"--device {device}"
+        )
+    return session
+
+
+def read_description(path: Path) -> Mapping[str, Any]:
+    """Returns what ``onestroke export`` wrote into the metadata of an ONNX file.
+
+    Needs neither onnx nor onnxruntime.
+
+    Raises:
+        ModelError: the file is missing, broken, or not an export of onestroke.
+    """
+    return _find_description(path, _read(path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot open {path}: {error.strerror}") from error
+
+
+def _find_description(path: Path, content: bytes) -> Mapping[str, Any]:
+    try:
+        entries = [
+            dict(_fields(entry)) for number, entry in _fields(content) if number == METADATA_PROPS
+        ]
+        metadata = {bytes(entry[ENTRY_KEY]): bytes(entry[ENTRY_VALUE]) for entry in entries}
+        description = json.loads(metadata[METADATA_KEY.encode()])
+        if not {"style_names", "size", "layout"} <= description.keys():
+            raise ValueError("no description of onestroke")
+        return description
+    # A truncated file or one of another format fails anywhere: IndexError, KeyError, ValueError, …
+    except Exception as error:
+        raise ModelError(
+            f"{path} is not an ONNX file that `onestroke export` wrote, or it is damaged; "
+            "export it again"
+        ) from error
+
+
+def _fields(message: bytes | memoryview) -> Iterator[tuple[int, Any]]:
+    """Yields number and value of every field of a protocol buffer; submessages stay bytes.
+
+    Raises:
+        ValueError: the message is truncated, or not a protocol buffer.
+    """
+    message, position = memoryview(message), 0
+    while position < len(message):
+        tag, position = _varint(message, position)
+        kind = tag & 7
+        if kind == VARINT:
+            value, position = _varint(message, position)
+            yield tag >> 3, value
+            continue
+        if kind == LENGTH_DELIMITED:
+            length, position = _varint(message, position)
+        elif kind in (FIXED_32, FIXED_64):
+            length = 4 if kind == FIXED_32 else 8
+        else:
+            raise ValueError(f"unknown wire type {kind}")
+        if position + length > len(message):
+            raise ValueError("truncated field")
+        yield tag >> 3, message[position : position + length]
+        position += length
+
+
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    """Returns the number that begins at ``position``, and the position after it."""
+    number = 0
+    for shift in range(0, 70, 7):
+        byte = message[position]
+        position += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, position
+    raise ValueError("a varint of more than ten bytes")
