@@ -51,9 +51,7 @@ class ExportOptions:
             ("layout", self.layout, get_args(Layout)),
         ):
             if value not in allowed:
-                raise SettingsError(
-                    f"unknown {name} {value!r}; choose one of {', '.join(allowed)}"
-                )
+                raise SettingsError(f"unknown {name} {value!r}; choose one of {', '.join(allowed)}")
         if self.opset not in OPSETS:
             raise SettingsError(
                 f"opset {self.opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}"
@@ -81,8 +79,8 @@ def check_size(size: Size) -> None:
     """Raises a SettingsError for a size that exports do not support."""
     if min(size) < MINIMUM_SIDE or size[0] * size[1] > EXPORTED_PIXELS:
         raise SettingsError(
-            f"a size of {format_size(size)} is not supported; choose at least "
-            f"{MINIMUM_SIDE}x{MINIMUM_SIDE} pixels and at most {EXPORTED_PIXELS / 1e6:.1f} megapixels"
+            f"a size of {format_size(size)} is not supported; choose at least {MINIMUM_SIDE}x"
+            f"{MINIMUM_SIDE} pixels and at most {EXPORTED_PIXELS / 1e6:.1f} megapixels"
         )
 
 

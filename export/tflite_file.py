@@ -50,7 +50,7 @@ def convert_to_tflite(
     shape = (1, *(size or (None, None)))
     with tempfile.TemporaryDirectory() as folder:
         signature = servable.signature(tf.uint8 if uint8 else tf.float32, shape)
-        signature = signature.get_concrete_function()  # without default values, which TFLite does not support
+        signature = signature.get_concrete_function()  # TFLite does not support default values
         tf.saved_model.save(servable, folder, signatures={SIGNATURE: signature})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         # This is the default. It is set to keep out operators that phones do not support.

@@ -1,4 +1,4 @@
-"""Comparing an exported file with the network it was made from, in the file's own runtime."""
+"""Compares an exported file with its network, in the file's own runtime."""
 
 import contextlib
 import time
@@ -21,7 +21,7 @@ from onestroke.stylize.model import load
 from onestroke.stylize.saved_model_painter import SavedModelPainter
 from onestroke.stylize.stylizer import Painter
 
-# Least PSNR of the worst photograph, in dB: what each way of storing reaches with some to spare.
+# Required PSNR of the worst photograph, in dB. Every quantization exceeds its bound by a margin.
 BOUNDS: Mapping[Quantization, float] = {
     "none": 80.0,
     "float16": 60.0,
@@ -29,24 +29,24 @@ BOUNDS: Mapping[Quantization, float] = {
     "dynamic": 38.0,
     "int8": 28.0,
 }
-LONG_SIDE = 384  # pixels, of the photographs for a file that takes any size: seconds, not minutes
-TIMED_RUNS = 5  # the median of fewer is at the mercy of one interruption
+LONG_SIDE = 384  # pixels, of the photographs for a file of any size; keeps verification fast
+TIMED_RUNS = 5  # the median of fewer is sensitive to one interruption
 
 Photographs = Mapping[str, np.ndarray]
 
 
 class VerificationError(OnestrokeError):
-    """An export differs more from its network than its kind may."""
+    """An export differs from its network by more than its quantization allows."""
 
     status = 1
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one exported picture is from the network's, in levels of 255.
+    """The difference between one picture of an export and the network's, in levels of 255.
 
     Attributes:
-        picture: its name, and of several styles the style's.
+        picture: the name of the photograph and, for several styles, of the style.
         psnr: peak signal-to-noise ratio, in dB.
         largest: absolute difference of one value.
         mean: absolute difference over all values.
@@ -60,15 +60,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Report:
-    """What an export is, and how it compares with the network.
+    """What an export contains, and how it compares with the network.
 
     Attributes:
         path: the file or folder.
-        bytes: on the disk.
-        operators: of a TFLite file; None for a SavedModel.
-        milliseconds: median of painting the first photograph on this machine, all cores.
-        bound: the least PSNR asked of every photograph, in dB.
-        differences: one for each photograph and, of a SavedModel, each signature.
+        bytes: size on disk.
+        operators: of a TFLite file; None for other formats.
+        milliseconds: median time to paint the first photograph on this machine, all cores.
+        bound: the PSNR required of every photograph, in dB.
+        differences: one for each photograph and, for a SavedModel, each signature.
     """
 
     path: str
@@ -80,7 +80,7 @@ class Report:
 
     @property
     def worst(self) -> Difference:
-        """That of the photograph with the lowest PSNR."""
+        """The difference of the photograph with the lowest PSNR."""
         return min(self.differences, key=lambda difference: difference.psnr)
 
 
@@ -89,26 +89,26 @@ def verify(
 ) -> Report:
     """Paints every photograph with the network and with the file, and compares.
 
-    A network of several styles paints them in turn, and once all of them in a blend.
+    A network of several styles paints each style in turn, and finally a blend of all.
 
     Args:
         network: what was exported.
         path: the file or folder.
-        options: with which it was exported.
+        options: those of the export.
         photographs: by name, (height, width, 3) uint8 RGB; at least one.
 
     Raises:
-        VerificationError: a TFLite file holds foreign operators, or the worst photograph is under
-            the bound of its kind.
+        VerificationError: a TFLite file contains foreign operators, or the worst photograph is
+            below the bound.
     """
     fitted = [(name, fit(photograph, options.size)) for name, photograph in photographs.items()]
     first = fitted[0][1]
-    # An exported file sees pictures whole, so the network does too.
+    # Exported files do not paint in tiles, so the network must not either.
     reference = NetworkPainter(
         network, whole_pixels=max(p.shape[0] * p.shape[1] for _, p in fitted)
     )
     exported = load(path).painter
-    painters = [("", exported, options.uint8)]  # the last: whether it gives whole numbers
+    painters = [("", exported, options.uint8)]  # the last: whether the output is rounded
     if options.format == "saved_model":
         painters.append((" as uint8", SavedModelPainter(path, "serving_default"), True))
     labels = [*style_names(network.get_config()), "a blend"]
@@ -122,8 +122,8 @@ def verify(
         with _full_float32():
             expected = paint(reference, photograph, style)
         differences += [
-            difference(name + door, paint(painter, photograph, style), expected, rounded=rounded)
-            for door, painter, rounded in painters
+            difference(name + kind, paint(painter, photograph, style), expected, rounded=rounded)
+            for kind, painter, rounded in painters
         ]
     tflite = options.format == "tflite"
     report = Report(
@@ -136,22 +136,22 @@ def verify(
     )
     if report.operators and report.operators.foreign:
         raise VerificationError(
-            f"expected built-in operators alone; there are {', '.join(report.operators.foreign)}; "
-            "please report it"
+            f"the file contains {', '.join(report.operators.foreign)}, which phones do not "
+            "support; please report this"
         )
     if report.worst.psnr < report.bound:
         raise VerificationError(
-            f"expected {report.bound:g} dB or more on every photograph; {report.worst.picture} has "
-            f"{report.worst.psnr:.1f} dB; {_remedy(options.quantize)}"
+            f"{report.worst.picture} has {report.worst.psnr:.1f} dB, less than the "
+            f"{report.bound:g} dB required of every photograph; {_remedy(options.quantize)}"
         )
     return report
 
 
 @contextlib.contextmanager
 def _full_float32() -> Iterator[None]:
-    """Lets GPUs multiply all 24 bits of a float32; by default those since Ampere round to 11.
+    """Disables TensorFloat-32, in which NVIDIA GPUs since Ampere round factors to 11 bits.
 
-    So rounded, in a simulation on a processor, pictures were 72 to 79 dB from the file's.
+    With such rounding, simulated on a processor, pictures had 72 to 79 dB.
     """
     import tensorflow as tf
 
@@ -164,11 +164,12 @@ def _full_float32() -> Iterator[None]:
 
 
 def _remedy(quantize: Quantization) -> str:
-    kinds = list(BOUNDS)  # from the best to the smallest
+    kinds = list(BOUNDS)  # from the most accurate to the smallest
     if quantize == kinds[0]:
-        return "the file is not the network; please report it"
+        return "the export computes something else than the network; please report this"
     return (
-        f"choose --quantize {kinds[kinds.index(quantize) - 1]}, which keeps more, or train longer"
+        f"choose --quantize {kinds[kinds.index(quantize) - 1]}, which is more accurate, or train "
+        "longer"
     )
 
 
@@ -178,7 +179,7 @@ def paint(painter: Painter, photograph: np.ndarray, style: np.ndarray) -> np.nda
     Args:
         painter: of a network or a file.
         photograph: (height, width, 3) uint8 RGB.
-        style: (styles,) float32, the weight of each; their sum is 1.
+        style: (styles,) float32, the weight of each; the sum is 1.
     """
     painted = np.empty(photograph.shape, np.float32)
     for region, piece in painter.pieces(photograph, style):
@@ -187,11 +188,11 @@ def paint(painter: Painter, photograph: np.ndarray, style: np.ndarray) -> np.nda
 
 
 def fit(photograph: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """Brings a photograph to the size that the file takes: its middle, without distortion.
+    """Resizes a photograph to the size of an exported file and crops the centre.
 
     Args:
         photograph: (height, width, 3) uint8 RGB.
-        size: (height, width); None for a file that takes any, and a long side of ``LONG_SIDE``.
+        size: (height, width); None for a file of any size resizes to a long side of ``LONG_SIDE``.
     """
     if size is None:
         return resize(photograph, size_of_long_side(photograph.shape[:2], LONG_SIDE))
@@ -213,12 +214,12 @@ def difference(
         picture: its name.
         actual: from the exported file.
         expected: from the network.
-        rounded: the file gives whole numbers; half a level is then no difference.
+        rounded: the file returns whole numbers; differences up to half a level are ignored.
     """
     error = np.abs(actual.astype(np.float64) - expected)
     if rounded:
         error = np.maximum(error - 0.5, 0)
-    error = np.nan_to_num(error, nan=255, posinf=255)  # no number is as wrong as can be
+    error = np.nan_to_num(error, nan=255, posinf=255)  # NaN counts as the largest error
     power = max(float(np.mean(error**2)), 1e-12)  # equal pictures: 168 dB, not infinity
     return Difference(
         picture=picture,
@@ -229,7 +230,7 @@ def difference(
 
 
 def time_painting(run: Callable[[], object]) -> float:
-    """Returns the median seconds of a few runs, after one that is not counted."""
+    """Returns the median seconds of a few runs after one warm-up run."""
     seconds = []
     for _ in range(TIMED_RUNS + 1):
         start = time.perf_counter()

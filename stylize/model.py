@@ -18,7 +18,6 @@ from onestroke.stylize.onnx_painter import OnnxPainter
 from onestroke.stylize.saved_model_painter import SavedModelPainter, is_saved_model
 from onestroke.stylize.stylizer import Stylizer
 
-
 EXPORTED_FILES = (".tflite", ".onnx")
 
 
@@ -54,7 +53,7 @@ def load(model: Path | str, *, device: str | None = None) -> Stylizer:
 
 
 def find_model(model: Path | str) -> Path:
-    """Returns the TFLite or ONNX file, the folder of the SavedModel or the style file that is meant.
+    """Returns the TFLite or ONNX file, the SavedModel folder or style file that is meant.
 
     A name of the package's own means those, even where a folder is called so.
     Starts no TensorFlow. Of an export, ``load`` finds out whether it is whole.

@@ -1,4 +1,4 @@
-"""TFLite files: built-in operators alone, all in XNNPACK's hands, and the network's pictures."""
+"""TFLite files contain only built-in operators, run in XNNPACK, and paint like the network."""
 
 import json
 from collections import Counter
@@ -7,12 +7,18 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.export.export_options import Quantization
 from onestroke.export.operators import inspect_operators
-from onestroke.export.tflite_file import convert, describe_inside, measure_ranges, quantize
+from onestroke.export.tflite_file import (
+    add_description,
+    convert_to_tflite,
+    measure_ranges,
+    quantize,
+)
 from onestroke.models.presets import PRESETS
 from onestroke.models.style_file import load_network
 from onestroke.models.transform_network import TransformNetwork
@@ -22,6 +28,7 @@ from onestroke.stylize.litert_painter import LiteRtPainter, read_description
 
 ONE_STYLE = np.ones(1, np.float32)
 DESCRIPTION = {"style_names": ["wave"], "size": None}
+PRESETS_TO_QUANTIZE = ("mobile", "half")  # the kernels of half are stored behind the tables
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +39,7 @@ def network() -> TransformNetwork:
 
 @pytest.fixture(scope="module")
 def resizable(network: TransformNetwork) -> bytes:
-    return convert(network)
+    return convert_to_tflite(network)
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -43,7 +50,7 @@ def painted(
     content: bytes, tmp_path: Path, photograph: np.ndarray, size: tuple[int, int] | None = None
 ) -> np.ndarray:
     path = tmp_path / "style.tflite"
-    path.write_bytes(describe_inside(content, DESCRIPTION | {"size": size}))
+    path.write_bytes(add_description(content, DESCRIPTION | {"size": size}))
     ((region, piece),) = LiteRtPainter(path).pieces(photograph, ONE_STYLE)
     assert photograph[region].shape == piece.shape == photograph.shape
     return piece
@@ -56,24 +63,26 @@ def expected(network: TransformNetwork, photograph: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("size", [None, (33, 47)])
 @pytest.mark.parametrize("uint8", [False, True])
-def test_every_operator_is_built_in_and_in_one_partition(
+def test_operators_are_built_in_and_in_one_partition(
     preset: str, size: tuple[int, int] | None, uint8: bool
 ) -> None:
-    operators = inspect_operators(convert(TransformNetwork(preset), size=size, uint8=uint8))
+    operators = inspect_operators(
+        convert_to_tflite(TransformNetwork(preset), size=size, uint8=uint8)
+    )
     assert operators.foreign == []
     assert operators.partitions == 1
-    # Bytes come in and go out by one operator each that XNNPACK does not have.
+    # XNNPACK does not support the casts from and to uint8.
     outside = round((1 - operators.delegated) * sum(operators.counts.values()))
     assert outside == (2 if uint8 else 0)
 
 
-def test_what_leaves_the_fast_path_is_seen() -> None:
+def test_operators_outside_xnnpack_are_counted() -> None:
     import tensorflow as tf
 
     class Joined(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 3), name="image")])
         def join(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-            six = tf.concat([image * k for k in range(1, 7)], axis=1)  # XNNPACK joins five
+            six = tf.concat([image * k for k in range(1, 7)], axis=1)  # XNNPACK takes five at most
             return {"styled": six + 1}
 
     joined = Joined()
@@ -85,7 +94,7 @@ def test_what_leaves_the_fast_path_is_seen() -> None:
 
 
 @pytest.mark.parametrize("size", [(16, 16), (33, 47), (60, 101)])
-def test_a_resizable_file_paints_every_size(
+def test_resizable_file_accepts_every_size(
     network: TransformNetwork, resizable: bytes, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     photograph = picture(*size)
@@ -93,11 +102,11 @@ def test_a_resizable_file_paints_every_size(
     np.testing.assert_allclose(result, expected(network, photograph), atol=0.05)
 
 
-def test_large_pictures_take_less_memory_and_look_alike(
+def test_large_pictures_use_the_flags_that_save_memory(
     resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "style.tflite"
-    path.write_bytes(describe_inside(resizable, DESCRIPTION))
+    path.write_bytes(add_description(resizable, DESCRIPTION))
     painter = LiteRtPainter(path)
     ((_, plain),) = painter.pieces(picture(48, 64), ONE_STYLE)
     assert painter._flags == litert_painter.DEFAULT_FLAGS
@@ -109,8 +118,8 @@ def test_large_pictures_take_less_memory_and_look_alike(
     np.testing.assert_allclose(frugal, plain, atol=1e-3)
 
 
-def test_a_file_of_one_size(network: TransformNetwork, tmp_path: Path) -> None:
-    content = convert(network, size=(33, 47))
+def test_fixed_size(network: TransformNetwork, tmp_path: Path) -> None:
+    content = convert_to_tflite(network, size=(33, 47))
     photograph = picture(33, 47)
     result = painted(content, tmp_path, photograph, (33, 47))
     np.testing.assert_allclose(result, expected(network, photograph), atol=0.05)
@@ -118,9 +127,9 @@ def test_a_file_of_one_size(network: TransformNetwork, tmp_path: Path) -> None:
         painted(content, tmp_path, picture(48, 64), (33, 47))
 
 
-def test_camera_bytes(network: TransformNetwork, tmp_path: Path) -> None:
+def test_uint8_input_and_output(network: TransformNetwork, tmp_path: Path) -> None:
     photograph = picture(32, 48)
-    result = painted(convert(network, uint8=True), tmp_path, photograph)
+    result = painted(convert_to_tflite(network, uint8=True), tmp_path, photograph)
     np.testing.assert_array_equal(result, np.rint(result))
     assert np.abs(result - expected(network, photograph)).max() <= 0.55
 
@@ -129,7 +138,9 @@ def test_several_styles_are_an_input(style_file: Path, tmp_path: Path) -> None:
     network = load_network(style_file)
     path = tmp_path / "two.tflite"
     path.write_bytes(
-        describe_inside(convert(network), {"style_names": ["wave", "scream"], "size": None})
+        add_description(
+            convert_to_tflite(network), {"style_names": ["wave", "scream"], "size": None}
+        )
     )
     photograph, second = picture(32, 48), np.float32([0, 1])
     ((_, result),) = LiteRtPainter(path).pieces(photograph, second)
@@ -141,13 +152,15 @@ def test_several_styles_are_an_input(style_file: Path, tmp_path: Path) -> None:
     ("quantization", "smaller", "near"),
     [("float16", 1.5, 0.5), ("weights", 2, 6), ("dynamic", 2, 20)],
 )
-@pytest.mark.parametrize("preset", ["mobile", "half"])  # half's kernels lie behind the tables
-def test_fewer_bits(
+@pytest.mark.parametrize(
+    "preset", ["mobile", "half"]
+)  # half's kernels are stored behind the tables
+def test_quantized_files(
     tmp_path: Path, preset: str, quantization: Quantization, smaller: float, near: float
 ) -> None:
     keras.utils.set_random_seed(0)
     network = TransformNetwork(preset)
-    whole = convert(network)
+    whole = convert_to_tflite(network)
     content = quantize(whole, quantization)
     assert len(content) < len(whole) / smaller
     operators = inspect_operators(content)
@@ -173,23 +186,23 @@ def kernels(content: bytes) -> Counter[str]:
     ("quantization", "computed"),
     [("weights", "float32*float32"), ("dynamic", "float32*int8"), ("int8", "int8*int8")],
 )
-def test_all_but_the_ends_are_computed_in_8_bits(
+def test_inner_convolutions_are_computed_in_8_bits(
     network: TransformNetwork, quantization: Quantization, computed: str
 ) -> None:
     photographs = [{"image": picture(32, 32)[None].astype(np.float32)}]
-    whole = convert(network, size=(32, 32))
+    whole = convert_to_tflite(network, size=(32, 32))
     content = quantize(whole, quantization, measure_ranges(whole, photographs))
-    # A kernel that is only stored in 8 bits is made a float again before its convolution.
+    # A kernel that is only stored in 8 bits is converted to float32 before its convolution.
     inner = {computed: 18} if quantization != "weights" else {}
     assert kernels(content) == Counter({"float32*float32": 20 - sum(inner.values())} | inner)
 
 
-def test_int8_paints_nearly_what_the_network_paints(
-    network: TransformNetwork, tmp_path: Path
-) -> None:
+def test_int8_with_ranges_of_a_smaller_size(network: TransformNetwork, tmp_path: Path) -> None:
     photographs = [{"image": picture(48, 48)[None].astype(np.float32)}]
-    ranges = measure_ranges(convert(network, size=(48, 48)), photographs)  # at a smaller size
-    content = quantize(convert(network, size=(64, 64)), "int8", ranges)
+    ranges = measure_ranges(
+        convert_to_tflite(network, size=(48, 48)), photographs
+    )  # at a smaller size
+    content = quantize(convert_to_tflite(network, size=(64, 64)), "int8", ranges)
     operators = inspect_operators(content)
     assert (operators.foreign, operators.partitions, operators.delegated) == ([], 1, 1)
     difference = painted(content, tmp_path, picture(64, 64), (64, 64))
@@ -197,23 +210,39 @@ def test_int8_paints_nearly_what_the_network_paints(
     assert 0 < difference.mean() < 3
 
 
-def test_what_the_file_is_stands_inside(resizable: bytes, tmp_path: Path) -> None:
+def test_description_is_stored_in_the_file(resizable: bytes, tmp_path: Path) -> None:
     path = tmp_path / "style.tflite"
     description = {"style_names": ["wave"], "licence": "mine", "size": None}
-    path.write_bytes(describe_inside(resizable, description))
+    path.write_bytes(add_description(resizable, description))
     assert read_description(path) == json.loads(json.dumps(description))
 
 
-def test_files_cut_short(resizable: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("quantization", ["none", "dynamic"])
+@pytest.mark.parametrize(
+    "preset", ["mobile", "half"]
+)  # half's kernels are stored behind the tables
+def test_buffers_are_aligned(preset: str, quantization: Quantization) -> None:
+    content = quantize(convert_to_tflite(TransformNetwork(preset)), quantization)
+    content = add_description(content, DESCRIPTION)
+    model = schema.Model.GetRootAs(content)
+    buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
+    filled = [buffer.DataAsNumpy() for buffer in buffers if buffer.DataLength()]
+    assert len(filled) > 30
+    start = np.frombuffer(content, np.uint8).ctypes.data
+    assert {(data.ctypes.data - start) % 16 for data in filled} == {0}
+    assert json.loads(filled[-1].tobytes()) == DESCRIPTION
+
+
+def test_truncated_files(resizable: bytes, tmp_path: Path) -> None:
     path = tmp_path / "short.tflite"
-    whole = describe_inside(resizable, DESCRIPTION)
+    whole = add_description(resizable, DESCRIPTION)
     for length in (len(whole) // 4, len(whole) // 2, len(whole) - 5000):
         path.write_bytes(whole[:length])
         with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
             LiteRtPainter(path)
 
 
-def test_a_picture_too_large_to_be_seen_whole(
+def test_too_large_picture(
     resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("onestroke.stylize.stylizer.EXPORTED_PIXELS", 32 * 32)
@@ -221,30 +250,28 @@ def test_a_picture_too_large_to_be_seen_whole(
         painted(resizable, tmp_path, picture(32, 33))
 
 
-def test_a_missing_package(
-    resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "style.tflite").write_bytes(describe_inside(resizable, DESCRIPTION))
+def test_missing_package(resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "style.tflite").write_bytes(add_description(resizable, DESCRIPTION))
     monkeypatch.setattr("onestroke.extras.RUN_TFLITE", ("ai_edge_lite",))
     with pytest.raises(SettingsError, match=r"need ai-edge-lite; pip install 'onestroke\[export"):
         LiteRtPainter(tmp_path / "style.tflite")
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"\0\0\0\0TFL3 and nothing"])
-def test_files_that_are_none(content: bytes, tmp_path: Path) -> None:
+def test_files_of_other_formats(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "broken.tflite"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
         LiteRtPainter(path)
 
 
-def test_a_file_of_another_program(resizable: bytes, tmp_path: Path) -> None:
+def test_tflite_file_of_another_program(resizable: bytes, tmp_path: Path) -> None:
     path = tmp_path / "other.tflite"
     path.write_bytes(resizable)
     with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
         LiteRtPainter(path)
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"cannot open .*none\.tflite: No such file"):
         LiteRtPainter(tmp_path / "none.tflite")
