@@ -49,15 +49,21 @@ def evaluate(
             help="Sides to time; default: those of --size, else 256, 512, 1024; 0 for none.",
         ),
     ] = None,
+    faces: Annotated[
+        bool,
+        typer.Option(
+            "--faces", help="Measure whether faces are still recognised after the painting."
+        ),
+    ] = False,
     overrides: Overrides = None,
 ) -> None:
     """Measure networks on photographs not trained on."""
     with quiet_tensorflow():
-        from onestroke.cli.tables import evaluation_tables
+        from onestroke.cli.tables import evaluation_tables, face_table
         from onestroke.evaluate.evaluate_models import EvaluationOptions, evaluate_models
 
-        options = EvaluationOptions(sizes or (), iterations, until_overtaken, count, timed)
-        results, speeds = evaluate_models(
+        options = EvaluationOptions(sizes or (), iterations, until_overtaken, count, timed, faces)
+        evaluation = evaluate_models(
             models,
             data,
             report,
@@ -66,6 +72,11 @@ def evaluate(
             overrides=overrides or (),
             show=out.print,
         )
-    for table in evaluation_tables(results, speeds):
+    for table in evaluation_tables(evaluation.results, evaluation.speeds):
         out.print(table)
+    if evaluation.faces:
+        if evaluation.faces.models:
+            out.print(face_table(evaluation.faces))
+        else:
+            out.print("No face was found in the photographs; name others with --data or --count.")
     out.print(f"Report: {report}")

@@ -12,6 +12,7 @@ from onestroke.optimize.picture_settings import STARTS
 
 if TYPE_CHECKING:
     from onestroke.evaluate.evaluation import Result, Speed
+    from onestroke.evaluate.face_fidelity import FaceReport
     from onestroke.export.model_benchmark import PaintTiming
     from onestroke.export.verification import Report
     from onestroke.train.step_benchmark import StepTiming
@@ -105,6 +106,28 @@ def evaluation_tables(results: Sequence["Result"], speeds: Sequence["Speed"]) ->
             *(_quality(result, key, form) for key, form in QUALITIES.items()),
         )
     return [losses, qualities, *([_speed_table(speeds)] if speeds else [])]
+
+
+def face_table(report: "FaceReport") -> Table:
+    """Returns a row per network: how many faces are still recognised after the painting."""
+    others = report.others_distance
+    table = Table(
+        caption=(
+            f"{len(report.faces)} faces; kept: taken for the same person, at a distance below "
+            f"{report.models[0].threshold:.2f}; nearest: its own photograph is the nearest face"
+            + (f"; two faces of the photographs are {others:.2f} apart" if others else "")
+        )
+    )
+    for name in ("network", "faces kept", "nearest", "mean distance"):
+        table.add_column(name, justify="left" if name == "network" else "right")
+    for model in report.models:
+        table.add_row(
+            model.model,
+            f"{model.kept:.0%}",
+            f"{model.identified:.0%}",
+            f"{model.mean_distance:.3f}",
+        )
+    return table
 
 
 def _quality(result: "Result", key: str, form: str) -> str:

@@ -37,7 +37,7 @@ class FaceDatabase(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     encoder: str
     people: dict[
         Annotated[str, Field(min_length=1)], Annotated[list[Encoding], Field(min_length=1)]

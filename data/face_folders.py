@@ -72,7 +72,10 @@ def read_people(
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; name one with a sub-folder for each person")
-    names, faces, labels, without = [], [], [], []
+    names: list[str] = []
+    faces: list[np.ndarray] = []
+    labels: list[int] = []
+    without: list[Path] = []
     for place in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = find_pictures(place) if any(place.iterdir()) else []
         found = [(file, cut(read_picture(file).pixels)) for file in files]

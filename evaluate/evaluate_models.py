@@ -16,6 +16,7 @@ from onestroke.machine import describe_gpus, describe_machine
 
 if TYPE_CHECKING:
     from onestroke.evaluate.evaluation import Result, Speed
+    from onestroke.evaluate.face_fidelity import FaceReport
 
 EVALUATED_SIZES = (256, 512)  # sides of the square pictures, in pixels
 TIMED_SIZES = (256, 512, 1024)
@@ -32,6 +33,7 @@ class EvaluationOptions:
         until_overtaken: stop each optimisation where it is as good as the network.
         count: photographs, taken evenly from the source.
         timed_sizes: sides to time, in pixels; None for ``sizes`` if given, else ``TIMED_SIZES``.
+        faces: whether to measure what becomes of faces.
     """
 
     sizes: Sequence[int] = ()
@@ -39,6 +41,7 @@ class EvaluationOptions:
     until_overtaken: bool = False
     count: int = 8
     timed_sizes: Sequence[int] | None = None
+    faces: bool = False
 
     @property
     def evaluated_sizes(self) -> Sequence[int]:
@@ -52,6 +55,21 @@ class EvaluationOptions:
         return [side for side in self.timed_sizes or default if side]
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        results: of every network at every size.
+        speeds: of the first style of every model.
+        faces: what became of faces; None where that was not asked for.
+    """
+
+    results: "Sequence[Result]"
+    speeds: "Sequence[Speed]"
+    faces: "FaceReport | None" = None
+
+
 def evaluate_models(
     models: Sequence[str],
     data: Sequence[str],
@@ -61,7 +79,7 @@ def evaluate_models(
     styles: Sequence[str] = (),
     overrides: Sequence[str] = (),
     show: Callable[[str], object] = lambda line: None,
-) -> "tuple[list[Result], list[Speed]]":
+) -> Evaluation:
     """Evaluates every style of every model and writes the report.
 
     Args:
@@ -89,6 +107,11 @@ def evaluate_models(
     from onestroke.evaluate.evaluation import evaluate, measure_speed
     from onestroke.evaluate.report import write_report
 
+    reader = None
+    if options.faces:
+        from onestroke.models.face_reader import open_face_reader
+
+        reader = open_face_reader()
     by_model = [open_subjects(model, styles, overrides) for model in models]
     first = next(iter(photographs.values()))
     speeds = measure_speed([subjects[0] for subjects in by_model], first, options.speed_sizes)
@@ -98,8 +121,17 @@ def evaluate_models(
     )
     results = evaluate(subjects, photographs, baselines, sizes=options.evaluated_sizes, show=show)
     about = _describe_run(data, enlarged, options, subjects)
+    faces = None
+    if reader:
+        from onestroke.evaluate.face_fidelity import measure_faces, write_face_sheet
+
+        show("faces")
+        faces = measure_faces(subjects, photographs, reader)
+        about["faces"] = faces.record()
+        if faces.models:
+            write_face_sheet(folder / "faces.jpg", faces)
     write_report(folder, results, speeds=speeds, about=about)
-    return results, speeds
+    return Evaluation(results, speeds, faces)
 
 
 def _count_enlarged(photographs: Mapping[str, np.ndarray], sizes: Sequence[int]) -> dict[int, int]:
