@@ -16,9 +16,9 @@ def info(
     """Describe a model or a run: settings, losses, weights."""
     import yaml
 
-    from onestroke.stylize.model import describe
+    from onestroke.stylize.model import open_model
     from onestroke.train.run_folder import find_run
 
     run = find_run(model)
-    description = run.describe() if run else describe(model)
-    out.print(yaml.safe_dump(description, sort_keys=False, allow_unicode=True).rstrip())
+    record = run.summary() if run else open_model(model).card.model_dump(mode="json")
+    out.print(yaml.safe_dump(record, sort_keys=False, allow_unicode=True).rstrip())

@@ -14,7 +14,7 @@ from rich.progress import (
 )
 
 from onestroke.losses.loss_settings import TERMS
-from onestroke.models.style_file import painted_styles
+from onestroke.models.card import IDENTITY
 from onestroke.progress import Progress
 
 LINES = 20  # plain lines for a long run, so that a log stays readable
@@ -91,7 +91,8 @@ def format_progress(progress: Progress) -> str:
     """Says the latest figures in one line."""
     figures = progress.figures
     losses = [f"{k} {figures[k]:.3f}" for k in TERMS if k in figures]
-    styles = painted_styles(k.removeprefix("style/") for k in figures if k.startswith("style/"))
+    styles = [k.removeprefix("style/") for k in figures if k.startswith("style/")]
+    styles = [name for name in styles if name != IDENTITY]
     if styles:
         farthest = max(styles, key=lambda name: figures[f"style/{name}"])
         losses.append(f"farthest {farthest} {figures[f'style/{farthest}']:.3f}")

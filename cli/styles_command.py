@@ -6,13 +6,11 @@ from onestroke.cli.terminal import out
 
 def styles(model: Model = BASE) -> None:
     """List the styles of a model."""
-    from onestroke.models.style_file import painted_styles
-    from onestroke.stylize.model import read_captions, read_notice, read_style_names
+    from onestroke.stylize.model import open_model
 
-    captions = read_captions(model)
-    names = painted_styles(read_style_names(model))
-    width = max(map(len, names), default=0)
-    for name in names:
-        out.print(f"{name:{width}}  {captions.get(name, '')}".rstrip())
-    if notice := read_notice(model):
+    card = open_model(model).card
+    width = max(map(len, card.painted_names), default=0)
+    for name in card.painted_names:
+        out.print(f"{name:{width}}  {card.style(name).caption}".rstrip())
+    for notice in card.notices:
         out.print(notice)

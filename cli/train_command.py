@@ -165,11 +165,10 @@ def _report(prepared: "PreparedRun", trained: "Trained") -> None:
 
 def losses_of_styles(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
     """Returns a line per style of several; styles far above the median are marked."""
-    from onestroke.models.style_file import painted_styles
+    from onestroke.models.card import IDENTITY
 
-    names = painted_styles(
-        key.removeprefix("style/") for key in after if key.startswith("style/") and key in before
-    )
+    measured = [key for key in after if key.startswith("style/") and key in before]
+    names = [key.removeprefix("style/") for key in measured if key != f"style/{IDENTITY}"]
     shares = {name: after[f"style/{name}"] / before[f"style/{name}"] for name in names}
     width = max(map(len, names), default=0)
     median = statistics.median(shares.values()) if shares else 0.0

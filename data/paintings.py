@@ -1,5 +1,6 @@
 """Paintings: found, read and resized as the loss network sees them."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +50,12 @@ class Style:
     Attributes:
         pictures: the paintings, ``(height, width, 3)`` uint8 RGB.
         shares: the weight of each painting in the blend.
+        sha256: of the pixels of each painting in its own size; empty if unknown.
     """
 
     pictures: Sequence[np.ndarray]
     shares: Sequence[float] = (1.0,)
+    sha256: Sequence[str] = ()
 
 
 def parse_style_weights(styles: Sequence[str]) -> dict[str, float]:
@@ -94,15 +97,16 @@ def read_styles(blends: Sequence[Mapping[str, float]], short_side: int) -> list[
     Raises:
         PictureError: a painting is missing, broken, of one colour, or too long and narrow.
     """
-    return [
-        Style([_read_resized(name, short_side) for name in blend], list(blend.values()))
-        for blend in blends
-    ]
+    return [_read_style(blend, short_side) for blend in blends]
 
 
-def _read_resized(name: str, short_side: int) -> np.ndarray:
-    painting = read_painting(name)
-    return resize(painting, size_of_short_side(painting.shape[:2], short_side))
+def _read_style(blend: Mapping[str, float], short_side: int) -> Style:
+    paintings = [read_painting(name) for name in blend]
+    return Style(
+        [resize(p, size_of_short_side(p.shape[:2], short_side)) for p in paintings],
+        list(blend.values()),
+        [hashlib.sha256(f"{p.shape}".encode() + p.tobytes()).hexdigest() for p in paintings],
+    )
 
 
 def read_painting(name: str) -> np.ndarray:

@@ -12,10 +12,9 @@ import numpy as np
 from onestroke.data.paintings import Style, find_paintings, read_styles
 from onestroke.errors import SettingsError
 from onestroke.losses.loss_settings import LossSettings
-from onestroke.models.style_file import painted_styles
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.settings_schema import apply_overrides
-from onestroke.stylize.model import find_model, load, read_style_names, read_training
+from onestroke.stylize.model import Model, load, open_model, training_settings
 from onestroke.train.run_folder import find_run
 from onestroke.train.settings import Settings, check_settings, replace_styles
 
@@ -69,9 +68,9 @@ def open_subjects(
     Raises:
         OnestrokeError: the model or a painting is missing, broken or does not match.
     """
-    run = find_run(model)
+    run, opened = find_run(model), open_model(model)
     # A run records where its paintings are. Files that are shared record only their names.
-    values = run.settings().model_dump(mode="json") if run else dict(read_training(model))
+    values = run.settings().model_dump(mode="json") if run else training_settings(opened)
     trained = check_settings(values, origin=model)
     # Without the names of the styles of network.init.
     names = trained.style.all_names()[: len(trained.style.pictures)]
@@ -82,10 +81,10 @@ def open_subjects(
         numbered = {"names": [f"style{i}" for i in range(count)], "captions": {}}
         values["style"] = {**values["style"], "pictures": pictures, **numbered}
     settings = check_settings(apply_overrides(values, overrides), origin=model)
-    alone = len(painted_styles(read_style_names(model))) == 1
+    alone = len(opened.card.painted_names) == 1
     blends = match_paintings(settings.style.pictures, trained.style.pictures, alone=alone)
     _check_paintings(model, blends.values())
-    return _build_subjects(model, settings, names, blends)
+    return _build_subjects(opened, settings, names, blends)
 
 
 def _check_paintings(model: str, blends: Iterable[Blend]) -> None:
@@ -98,15 +97,16 @@ def _check_paintings(model: str, blends: Iterable[Blend]) -> None:
 
 
 def _build_subjects(
-    model: str, settings: Settings, names: Sequence[str], blends: Mapping[int, Blend]
+    model: Model, settings: Settings, names: Sequence[str], blends: Mapping[int, Blend]
 ) -> list[Subject]:
     vgg19 = load_vgg19_weights(settings.loss.vgg19)
     size = settings.style.size
-    stylizer, file = load(model), find_model(model)
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+    stylizer = load(model)
+    is_file = model.path.is_file()
+    sha256 = hashlib.sha256(model.path.read_bytes()).hexdigest() if is_file else None
     return [
         Subject(
-            name=model if len(stylizer.style_names) == 1 else f"{model}:{names[number]}",
+            name=model.name if len(model.card.styles) == 1 else f"{model.name}:{names[number]}",
             paint=partial(stylizer, style=names[number]),
             loss=settings.loss,
             style=style,

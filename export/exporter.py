@@ -18,15 +18,12 @@ from onestroke.export.export_options import ExportOptions, Format, Size
 from onestroke.export.export_pictures import comparison_photographs
 from onestroke.extras import check_onnx, check_tflite
 from onestroke.files import check_writable, write_whole
+from onestroke.models.card import IDENTITY, ExportEntry, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
-from onestroke.models.style_file import (
-    IDENTITY,
-    find_style_file,
-    load_network,
-    read_config,
-    style_names,
-)
-from onestroke.stylize import litert_painter, onnx_painter, saved_model_painter
+from onestroke.models.style_file import find_style_file, load_network, read_card
+from onestroke.stylize.litert_painter import read_tflite_card
+from onestroke.stylize.onnx_painter import read_onnx_card
+from onestroke.stylize.saved_model_painter import read_saved_model_card
 from onestroke.stylize.stylizer import StyleChoice, weigh_styles
 
 if TYPE_CHECKING:
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 PAGE_MARK = "styles.json"
 SUFFIXES: Mapping[Format, str] = {"tflite": ".tflite", "onnx": ".onnx"}  # of single files
 RANGES_SIDE = 256  # pixels: at 1280 x 720, all features of johnson at once take 24 GB
-LICENCE = "whoever trained the style decides; onestroke, with its own styles, is under Apache-2.0"
 
 
 def write_export(
@@ -89,17 +85,18 @@ def write_export(
         from onestroke.models.style_rows import extract_blend
 
         network = extract_blend(network, blend)
-    description = describe_export(network, options)
+    card = export_card(network, options)
     reports = []
 
     def write(temporary: Path) -> None:
-        _write(network, temporary, options, description, representative)
+        _write(network, temporary, options, card, representative)
         reports.append(verify(network, temporary, options=options, photographs=photographs))
         report_file.unlink(missing_ok=True)  # it describes the export that is now replaced
 
     write_whole(path, write)
     report = replace(reports[0], path=str(path))
-    text = json.dumps(description | asdict(report) | {"path": path.name}, indent=2) + "\n"
+    record = {**card.model_dump(mode="json"), **asdict(report), "path": path.name}
+    text = json.dumps(record, indent=2) + "\n"
     write_whole(report_file, lambda place: place.write_text(text))
     return report
 
@@ -110,7 +107,7 @@ def _resolve_blend(style_file: Path, style: StyleChoice) -> dict[str, float]:
     Raises:
         SettingsError: a style is unknown, no weight is above 0, or the identity's weight is.
     """
-    names = style_names(read_config(style_file))
+    names = read_card(style_file).style_names
     weights = zip(names, weigh_styles(style, names), strict=True)
     blend = {name: round(float(weight), 6) for name, weight in weights if weight > 0}
     if IDENTITY in blend:
@@ -121,30 +118,21 @@ def _resolve_blend(style_file: Path, style: StyleChoice) -> dict[str, float]:
     return blend
 
 
-def describe_export(network: "TransformNetwork", options: ExportOptions) -> dict[str, Any]:
-    """Returns the description that is stored in an exported file."""
-    trained = network.metadata
-    return {
-        "onestroke": __version__,
-        "style_names": style_names(network.get_config()),
-        "captions": trained.get("captions", {}),
-        "preset": network.preset,
-        "blend": trained.get("blend"),
-        "image": _describe_image(options),
-        "styled": _describe_output(options),
-        "style": _describe_style(network.styles),
-        "format": options.format,
-        "quantize": options.quantize,
-        "size": options.size,
-        "uint8": options.uint8,
-        "layout": options.layout,
-        "vgg19": trained.get("vgg19"),
-        "losses": trained.get("losses"),
-        "settings": trained.get("settings"),
-        "evaluated": trained.get("evaluated"),
-        "notice": trained.get("notice"),
-        "licence": LICENCE,
-    }
+def export_card(network: "TransformNetwork", options: ExportOptions) -> ModelCard:
+    """Returns the card of an exported file: that of the network, with how it was exported."""
+    entry = ExportEntry(
+        format=options.format,
+        quantize=options.quantize,
+        size=options.size,
+        uint8=options.uint8,
+        image=_describe_image(options),
+        styled=_describe_output(options),
+        style=_describe_style(network.styles),
+        options={"layout": options.layout, "opset": options.opset}
+        if options.format == "onnx"
+        else {},
+    )
+    return network.card.model_copy(update={"onestroke": __version__, "export": entry})
 
 
 def _describe_image(options: ExportOptions) -> str:
@@ -158,7 +146,7 @@ def _describe_image(options: ExportOptions) -> str:
 def _describe_style(styles: int) -> str | None:
     if styles == 1:
         return None  # there is no such input
-    return f"(1, {styles}) float32, the weight of each in the order of style_names; their sum is 1"
+    return f"(1, {styles}) float32, the weights of the card's styles; their sum is 1"
 
 
 def _describe_output(options: ExportOptions) -> str:
@@ -171,24 +159,24 @@ def _write(
     network: "TransformNetwork",
     path: Path,
     options: ExportOptions,
-    description: Mapping[str, Any],
+    card: ModelCard,
     representative: Sequence[np.ndarray],
 ) -> None:
     if options.format == "saved_model":
         from onestroke.export.saved_model_file import write_saved_model
 
-        write_saved_model(network, path, description)
+        write_saved_model(network, path, card)
         return
     if options.format == "onnx":
         from onestroke.export.onnx_file import write_onnx
 
-        write_onnx(network, path, options, description)
+        write_onnx(network, path, options, card)
         return
-    from onestroke.export.tflite_file import add_description, convert_to_tflite, quantize
+    from onestroke.export.tflite_file import convert_to_tflite, quantize, write_card
 
     content = convert_to_tflite(network, size=options.size, uint8=options.uint8)
     ranges = _ranges(network, options, representative) if options.quantize == "int8" else None
-    path.write_bytes(add_description(quantize(content, options.quantize, ranges), description))
+    path.write_bytes(write_card(quantize(content, options.quantize, ranges), card))
 
 
 def _ranges(
@@ -270,8 +258,8 @@ def _is_of_onestroke(file: Path) -> bool:
     return isinstance(content, dict) and "onestroke" in content
 
 
-def _has_description(read: Callable[[Path], object]) -> Callable[[Path], bool]:
-    """Returns a function that tells whether a file holds the description of an export."""
+def _has_card(read: Callable[[Path], object]) -> Callable[[Path], bool]:
+    """Returns a function that tells whether a file has the card of an export."""
 
     def check(path: Path) -> bool:
         try:
@@ -285,8 +273,8 @@ def _has_description(read: Callable[[Path], object]) -> Callable[[Path], bool]:
 
 # How an export is recognised, so that --overwrite deletes nothing else.
 _IS_EXPORT: Mapping[Format, Callable[[Path], bool]] = {
-    "saved_model": _has_description(saved_model_painter.read_description),
-    "tflite": _has_description(litert_painter.read_description),
-    "onnx": _has_description(onnx_painter.read_description),
+    "saved_model": _has_card(read_saved_model_card),
+    "tflite": _has_card(read_tflite_card),
+    "onnx": _has_card(read_onnx_card),
     "web": is_page,
 }

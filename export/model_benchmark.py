@@ -25,8 +25,9 @@ from onestroke.export.export_options import Size, check_size, format_size
 from onestroke.extras import check_plots
 from onestroke.files import size_on_disk
 from onestroke.machine import describe_machine
-from onestroke.stylize import litert_painter, onnx_painter
-from onestroke.stylize.model import EXPORTED_FILES, describe, find_model, load
+from onestroke.stylize.litert_painter import LiteRtPainter
+from onestroke.stylize.model import load, open_model
+from onestroke.stylize.onnx_painter import OnnxPainter
 
 SIZES = ((256, 256), (512, 512))  # unless a file or the caller says otherwise
 TIMED_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime")
@@ -112,10 +113,8 @@ def benchmark_models(
 
 def _only_size(model: str) -> Size | None:
     """Returns the size that a model was exported for; checks that it is a model."""
-    path = find_model(model)
-    if path.suffix not in EXPORTED_FILES:
-        return None
-    return litert_painter.only_size(describe(path))
+    export = open_model(model).card.export
+    return export.size if export else None
 
 
 def _time_models(models: Sequence[str], size: Size, threads: int, runs: int) -> list[PaintTiming]:
@@ -129,7 +128,7 @@ def _time_models(models: Sequence[str], size: Size, threads: int, runs: int) -> 
                     noted.append(taken)
         peaks = [_ask(connection, "peak") for connection in painting]
     return [
-        PaintTiming(model, size, threads, size_on_disk(find_model(model)), noted, peak)
+        PaintTiming(model, size, threads, size_on_disk(open_model(model).path), noted, peak)
         for model, noted, peak in zip(models, seconds, peaks, strict=True)
     ]
 
@@ -176,7 +175,7 @@ def _serve(connection: Connection, model: str, size: Size, threads: int) -> None
     try:
         painter = _load(model, threads)
         picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-        style = np.eye(len(painter.style_names), dtype=np.float32)[0]
+        style = np.eye(len(painter.card.styles), dtype=np.float32)[0]
         connection.send("ready")
         while True:
             if connection.recv() == "peak":
@@ -198,16 +197,16 @@ def _serve(connection: Connection, model: str, size: Size, threads: int) -> None
 
 
 def _load(model: str, threads: int) -> Any:
-    path = find_model(model)
-    if path.suffix == ".tflite":
-        return litert_painter.LiteRtPainter(path, threads)
-    if path.suffix == ".onnx":
-        return onnx_painter.OnnxPainter(path, threads)
+    opened = open_model(model)
+    if opened.kind == "tflite":
+        return LiteRtPainter(opened.path, opened.card, threads=threads)
+    if opened.kind == "onnx":
+        return OnnxPainter(opened.path, opened.card, threads=threads)
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    return load(path).painter
+    return load(opened).painter
 
 
 def _peak_memory() -> int | None:

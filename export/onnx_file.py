@@ -8,10 +8,9 @@ either layout more than at its border.
 """
 
 import contextlib
-import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import tensorflow as tf
 from onestroke import __version__
 from onestroke.export.export_options import ExportOptions
 from onestroke.export.servable import Servable
+from onestroke.models.card import ModelCard
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.stylize.onnx_painter import METADATA_KEY
 
@@ -30,13 +30,13 @@ def write_onnx(
     network: TransformNetwork,
     path: Path,
     options: ExportOptions,
-    description: Mapping[str, Any],
+    card: ModelCard,
 ) -> None:
-    """Converts a network and writes it, with ``description`` as JSON in its metadata."""
+    """Converts a network and writes it, with the card as JSON in its metadata."""
     import onnx
 
     model = convert_to_onnx(network, options)
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(description)})
+    onnx.helper.set_model_props(model, {METADATA_KEY: card.model_dump_json()})
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 

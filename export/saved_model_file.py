@@ -10,29 +10,25 @@ TensorFlow Serving takes the first style where a request brings none. In Python,
 ``tf.saved_model.load`` returns has methods of the same names, ``style`` optional there too.
 """
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
 from onestroke.export.servable import Servable
+from onestroke.models.card import ModelCard
 from onestroke.models.transform_network import TransformNetwork
-from onestroke.stylize.saved_model_painter import DESCRIPTION
+from onestroke.stylize.saved_model_painter import CARD_FILE
 
 SIGNATURES = {"serving_default": tf.uint8, "float32": tf.float32}
 
 
-def write_saved_model(
-    network: TransformNetwork, folder: Path, description: Mapping[str, Any]
-) -> None:
-    """Writes the network and, in ``assets.extra``, what it is."""
+def write_saved_model(network: TransformNetwork, folder: Path, card: ModelCard) -> None:
+    """Writes the network, and the card into ``assets.extra``."""
     servable = Servable(network)
     signatures = {name: servable.signature(dtype) for name, dtype in SIGNATURES.items()}
     for name, function in signatures.items():
         setattr(servable, name, function)
     tf.saved_model.save(servable, str(folder), signatures=signatures)
-    path = folder / DESCRIPTION
+    path = folder / CARD_FILE
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    path.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -12,7 +12,6 @@ operators that compute with sizes are not supported by XNNPACK, and crash one ru
 
 import contextlib
 import io
-import json
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ import tensorflow as tf
 
 from onestroke.export.export_options import Quantization
 from onestroke.export.servable import Servable
+from onestroke.models.card import ModelCard
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.stylize.litert_painter import FILE_IDENTIFIER, METADATA_NAME, SIGNATURE
 
@@ -125,8 +125,8 @@ def _without_messages() -> Iterator[None]:
         yield
 
 
-def add_description(content: bytes, description: Mapping[str, Any]) -> bytes:
-    """Writes the description into the file's metadata, as JSON under the name ``onestroke``.
+def write_card(content: bytes, card: ModelCard) -> bytes:
+    """Returns the file with the card in its metadata, as JSON under the name ``onestroke``.
 
     Removes the names of the tensors between input and output, which together take 12 kB.
     """
@@ -143,7 +143,7 @@ def add_description(content: bytes, description: Mapping[str, Any]) -> bytes:
             if index not in kept:
                 tensor.name = None
     buffer = schema.BufferT()
-    buffer.data = np.frombuffer(json.dumps(description).encode(), np.uint8)
+    buffer.data = np.frombuffer(card.model_dump_json().encode(), np.uint8)
     model.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name = METADATA_NAME.encode()

@@ -13,10 +13,9 @@ from onestroke.errors import OnestrokeError
 from onestroke.export.export_options import ExportOptions, Quantization
 from onestroke.export.operators import Operators, inspect_operators
 from onestroke.files import size_on_disk
-from onestroke.models.style_file import style_names
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.pictures import resize, size_of_long_side
-from onestroke.stylize.keras_painter import NetworkPainter
+from onestroke.stylize.keras_painter import KerasPainter
 from onestroke.stylize.model import load
 from onestroke.stylize.saved_model_painter import SavedModelPainter
 from onestroke.stylize.stylizer import Painter
@@ -104,14 +103,12 @@ def verify(
     fitted = [(name, fit(photograph, options.size)) for name, photograph in photographs.items()]
     first = fitted[0][1]
     # Exported files do not paint in tiles, so the network must not either.
-    reference = NetworkPainter(
-        network, whole_pixels=max(p.shape[0] * p.shape[1] for _, p in fitted)
-    )
+    reference = KerasPainter(network, whole_pixels=max(p.shape[0] * p.shape[1] for _, p in fitted))
     exported = load(path).painter
     painters = [("", exported, options.uint8)]  # the last: whether the output is rounded
     if options.format == "saved_model":
-        painters.append((" as uint8", SavedModelPainter(path, "serving_default"), True))
-    labels = [*style_names(network.get_config()), "a blend"]
+        painters.append((" as uint8", SavedModelPainter(path, signature="serving_default"), True))
+    labels = [*network.card.style_names, "a blend"]
     styles = np.eye(network.styles, dtype=np.float32)
     if network.styles > 1:
         styles = np.vstack([styles, np.full_like(styles[:1], 1 / network.styles)])

@@ -23,13 +23,8 @@ from onestroke.export.exporter import PAGE_MARK, check_pictures, check_target, w
 from onestroke.export.litert_js import copy_runtime, find_runtime
 from onestroke.extras import check_tflite
 from onestroke.files import numbered, write_whole
-from onestroke.models.style_file import (
-    find_style_file,
-    identity_index,
-    read_config,
-    style_names,
-    told_apart,
-)
+from onestroke.models.card import IDENTITY
+from onestroke.models.style_file import find_style_file, read_card, unique_titles
 
 if TYPE_CHECKING:
     from onestroke.export.verification import Report
@@ -82,8 +77,8 @@ def export_page(
         copy_runtime(runtime, temporary / "litert")
         styles: list[dict[str, Any]] = []
         file_names = _file_names(style_files)
-        names = [style_names(read_config(file)) for file in style_files]
-        titles = told_apart(names, file_names)
+        names = [read_card(file).style_names for file in style_files]
+        titles = unique_titles(names, file_names)
         for style_file, name, its, labels in zip(
             style_files, file_names, names, titles, strict=True
         ):
@@ -111,7 +106,7 @@ def _describe(
     names: Sequence[str], titles: Sequence[str], files: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Returns what the picker offers of one model."""
-    identity = identity_index(names)
+    identity = names.index(IDENTITY) if IDENTITY in names else None
     shared = {"count": len(names), "identity": identity, "files": files}
     return [
         {"name": title.replace("_", " "), "index": index, **shared}

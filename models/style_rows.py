@@ -1,12 +1,11 @@
 """Moving styles between networks: the rows of scale and shift beside the layers that all share."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 import numpy as np
 
-from onestroke.models.style_file import painted_styles, style_names
+from onestroke.models.derived_cards import blend_card, joined_card
 from onestroke.models.transform_network import TransformNetwork
 
 ROWS = ("scale", "shift")
@@ -32,97 +31,20 @@ def copy_network(source: TransformNetwork, target: TransformNetwork, blends: np.
 
 
 def extract_blend(source: TransformNetwork, style: Mapping[str, float]) -> TransformNetwork:
-    """Returns a network of one style, a blend of those of another network.
+    """Returns a network of one style, a blend of the styles of another network.
 
     Args:
         source: the network with the styles.
-        style: weights above 0 by name, their sum 1, the identity not among them, which would be
-            normalised otherwise; the new style is called by all these names.
+        style: weights above 0 by name, their sum 1. The identity is not allowed, because it is
+            normalised in another way.
     """
-    names = style_names(source.get_config())
-    network = TransformNetwork(source.preset, 1, _describe_blend(source.metadata, style))
+    names = source.card.style_names
+    network = TransformNetwork(source.preset, card=blend_card(source.card, style))
     copy_network(source, network, np.array([[style.get(name, 0.0) for name in names]]))
     return network
 
 
-def _describe_blend(metadata: Mapping[str, Any], style: Mapping[str, float]) -> dict[str, Any]:
-    """Returns what a network's description says of a blend of its styles.
-
-    Settings and losses are those of the training that learnt all of its styles, if one did.
-    """
-    name, captions = "+".join(style), metadata.get("captions", {})
-    about = {
-        **metadata,
-        "style_names": [name],
-        "captions": {name: captions[name]} if name in captions else {},
-        "blend": dict(style),
-        "settings": None,
-        "losses": None,
-    }
-    training: Mapping[str, Any] | None = metadata
-    while training and not style.keys() <= (paintings := _paintings(training)).keys():
-        training = _joined_to(training)
-    for of_all in ("began_with", "evaluated"):
-        about.pop(of_all, None)
-    if training is metadata and _joined_to(metadata):
-        about.pop("notice", None)  # which is of the older styles
-    if training:
-        settings = training["settings"]
-        pictures = [
-            {picture: share * weight}
-            for one, weight in style.items()
-            for picture, share in paintings[one].items()
-        ]
-        own = {"pictures": [pictures], "names": [name], "captions": about["captions"]}
-        about["settings"] = {**settings, "style": {**settings["style"], **own}}
-        if len(style) == 1:
-            about["losses"] = _losses_of(name, training.get("losses") or {}, len(paintings))
-            if figures := training.get("evaluated", {}).get(name):
-                about["evaluated"] = {name: figures}
-    return about
-
-
-def _joined_to(training: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Returns what a training began with, if its result still holds those styles."""
-    network = (training.get("settings") or {}).get("network", {})
-    joins = network.get("learn") == "rows" and network.get("keep")
-    return training.get("began_with") if joins else None
-
-
-def _paintings(training: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Returns the paintings of each style that a training learnt, their shares' sum 1, by name."""
-    if not training.get("settings"):
-        return {}
-    pictures = training["settings"]["style"]["pictures"]
-    # Those that it began with stand before its own.
-    names = painted_styles(training["style_names"])[-len(pictures) :]
-    found = {}
-    for name, blend in zip(names, pictures, strict=True):
-        shares = {picture: share for entry in blend for picture, share in entry.items()}
-        found[name] = {picture: share / sum(shares.values()) for picture, share in shares.items()}
-    return found
-
-
-def _losses_of(
-    name: str, losses: Mapping[str, Mapping[str, float]], styles: int
-) -> Mapping[str, Mapping[str, float]]:
-    """Returns the losses of one of the styles that were learnt together."""
-    key = f"style/{name}"
-    if styles == 1 and not any(key in terms for terms in losses.values()):
-        return losses
-    # The terms without a name are those of all styles together.
-    own: dict[str, dict[str, float]] = {of: {} for of in losses}
-    for of, terms in losses.items():
-        for key, loss in terms.items():
-            term, _, owner = key.partition("/")
-            if owner == name:
-                own[of][term] = loss
-    return own
-
-
-def join_networks(
-    first: TransformNetwork, second: TransformNetwork, metadata: dict[str, Any]
-) -> TransformNetwork:
+def join_networks(first: TransformNetwork, second: TransformNetwork) -> TransformNetwork:
     """Returns a network of the first one's layers with the styles of both.
 
     Raises:
@@ -132,7 +54,8 @@ def join_networks(
     if identity is None and second.identity is not None:
         identity = first.styles + second.identity
     styles = first.styles + second.styles
-    joined = TransformNetwork(first.preset, styles, metadata, identity=identity)
+    card = joined_card(first.card, second.card)
+    joined = TransformNetwork(first.preset, styles, identity=identity, card=card)
     known = [(network, _values_by_path(network)) for network in (first, second)]
     for mine in joined.variables:
         values = [

@@ -9,11 +9,13 @@ one row of scale and shift per style.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 
 from onestroke.errors import ModelError
+from onestroke.models.card import IDENTITY, ModelCard, parse_card, untrained_card
 from onestroke.models.layers import (
     CHANNELS,
     ConditionalAffine,
@@ -95,8 +97,7 @@ class TransformNetwork(keras.Model):
         preset: ``"johnson"``, ``"half"`` or ``"mobile"``.
         styles: the number of styles it holds.
         identity: the index of the one that gives photographs back, if one of several does.
-        metadata: what a style file says of itself (style names, settings, losses reached); saved
-            with the network.
+        card: the model card, saved with the network; by default that of an untrained network.
 
     Input: ``image``, ``(batch, height, width, 3)`` RGB float32 in [0, 255], both sides at least
         16; with several styles also ``style``, ``(batch, styles)`` float32, the weight of each.
@@ -107,9 +108,9 @@ class TransformNetwork(keras.Model):
         self,
         preset: str = "johnson",
         styles: int = 1,
-        metadata: dict | None = None,
         *,
         identity: int | None = None,
+        card: ModelCard | None = None,
         **kwargs: Any,
     ) -> None:
         if preset not in PRESETS:
@@ -158,7 +159,7 @@ class TransformNetwork(keras.Model):
         self.preset = preset
         self.styles = styles
         self.identity = identity
-        self.metadata = metadata or {}
+        self.card = card or untrained_card(preset, _default_names(styles, identity))
 
     def paint(self, image: Tensor, flow: Flow) -> Tensor:
         """Connects the layers.
@@ -210,16 +211,29 @@ class TransformNetwork(keras.Model):
         return {
             "name": self.name,
             "architecture": ARCHITECTURE,
-            "preset": self.preset,
-            "styles": self.styles,
-            "identity": self.identity,
-            "metadata": self.metadata,
+            "card": self.card.model_dump(mode="json"),
         }
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "TransformNetwork":
         """Rebuilds the network, without its weights."""
-        return cls(**{key: value for key, value in config.items() if key != "architecture"})
+        card = parse_card(config["card"], "the network")
+        return cls(
+            card.preset,
+            len(card.styles),
+            identity=card.identity,
+            card=card,
+            name=config.get("name"),
+        )
+
+
+def load_keras_network(path: Path) -> TransformNetwork:
+    """Loads a ``.keras`` archive as Keras does, without the checks of ``style_file``."""
+    return keras.models.load_model(path, compile=False)
+
+
+def _default_names(styles: int, identity: int | None) -> list[str]:
+    return [IDENTITY if i == identity else f"style{i + 1}" for i in range(styles)]
 
 
 def _residual(width: int, *, name: str, **rows: Any) -> list[Convolution]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from onestroke.errors import SettingsError
 from onestroke.files import UNFINISHED
-from onestroke.models.style_file import painted_styles
 from onestroke.optimize.picture_inputs import read_picture_inputs
 from onestroke.optimize.picture_optimization import Optimization, Optimized
 from onestroke.optimize.picture_settings import STARTS, PictureSettings
@@ -23,7 +22,7 @@ from onestroke.pictures import (
 )
 from onestroke.progress import Progress
 from onestroke.stylize.colour import keep_colours
-from onestroke.stylize.model import load, read_style_names
+from onestroke.stylize.model import load, open_model
 
 PaintStart = Callable[[np.ndarray], np.ndarray]
 
@@ -107,9 +106,10 @@ def open_start(start: str) -> PaintStart | None:
     if start.lower().endswith(SUFFIXES):
         picture = read_picture(start).pixels
         return lambda photograph: picture
-    if len(painted_styles(read_style_names(start))) > 1:
+    model = open_model(start)
+    if len(model.card.painted_names) > 1:
         raise SettingsError(
             f"the model {start} has several styles; paint with one of them (onestroke stylize) and "
             "give that picture with --start"
         )
-    return load(start)
+    return load(model)

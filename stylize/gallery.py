@@ -14,9 +14,9 @@ from onestroke.contact_sheet import add_label, arrange_in_columns, join_across
 from onestroke.errors import SettingsError
 from onestroke.files import check_file, first_overwritten, write_whole
 from onestroke.models.presets import MINIMUM_SIDE
-from onestroke.models.style_file import RUN_STYLE, painted_styles, told_apart
+from onestroke.models.style_file import RUN_STYLE, unique_titles
 from onestroke.pictures import PictureError, find_pictures, read_picture, resize, shrink
-from onestroke.stylize.model import load, read_captions, read_style_names
+from onestroke.stylize.model import load, open_model
 from onestroke.stylize.stylizer import check_side
 
 GAP = 8  # pixels between the pictures of the sheet
@@ -86,16 +86,16 @@ def make_gallery(
     sheet = output.with_suffix(".png")
     paths = [path for place in inputs for path in find_pictures(place)]
     _check(paths, output, sheet)
-    captions = [read_captions(model) for model in models]
+    opened = [open_model(model) for model in models]
     photographs = [_read(path, size) for path in paths]
-    names = [painted_styles(read_style_names(model)) for model in models]
-    titles = told_apart(names, [_name(model) for model in models])
+    names = [model.card.painted_names for model in opened]
+    titles = unique_titles(names, [_name(model) for model in models])
     rows = [Row("", "", photographs)]
-    for model, styles, labels, texts in zip(models, names, titles, captions, strict=True):
+    for model, styles, labels in zip(opened, names, titles, strict=True):
         stylizer = load(model)
         for name, title in zip(styles, labels, strict=True):
             pictures = [stylizer(photograph, style=name) for photograph in photographs]
-            rows.append(Row(title, texts.get(name, ""), pictures))
+            rows.append(Row(title, model.card.style(name).caption, pictures))
             report(title)
     write_whole(output, lambda path: _write_page(path, rows))
     write_whole(sheet, lambda path: _sheet(rows).save(path))

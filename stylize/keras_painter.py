@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from onestroke.models.card import ModelCard
 from onestroke.models.presets import PRESETS
-from onestroke.models.style_file import style_names
 from onestroke.models.transform_network import Flow, TransformNetwork
 from onestroke.stylize.stylizer import Piece
 from onestroke.stylize.tiles import TILE_SIDE, WHOLE_PIXELS, split_length, thumbnail
 
 
-class NetworkPainter:
+class KerasPainter:
     """Runs a network over pictures of any size.
 
     Graphs are traced once, for every size: run eagerly, a network keeps all its features until
@@ -50,9 +50,9 @@ class NetworkPainter:
         ]
 
     @property
-    def style_names(self) -> tuple[str, ...]:
-        """The names of the styles that the network holds."""
-        return style_names(self.network.get_config())
+    def card(self) -> ModelCard:
+        """The card of the network."""
+        return self.network.card
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture, in tiles if it is large; see ``stylizer.Painter``."""

@@ -3,14 +3,14 @@
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from onestroke.errors import ModelError
 from onestroke.extras import check_tflite
+from onestroke.models.card import ModelCard, parse_card
 from onestroke.stylize.stylizer import Piece, check_fixed_size, check_whole
 
 SIGNATURE = "style"
@@ -31,6 +31,7 @@ class LiteRtPainter:
 
     Args:
         path: the file.
+        card: its card, if it was read already.
         threads: how many compute; one for each core unless said otherwise.
 
     Raises:
@@ -38,11 +39,13 @@ class LiteRtPainter:
         SettingsError: ai-edge-litert is not installed.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
-        self.description = read_description(path)
+    def __init__(
+        self, path: Path, card: ModelCard | None = None, *, threads: int | None = None
+    ) -> None:
+        self.card = card or read_tflite_card(path)
         self._path = path
         self._threads = threads or os.cpu_count() or 1
-        self.size = only_size(self.description)
+        self.size = self.card.export.size if self.card.export else None
         self._flags: int | None = None
         self._prepared: tuple[int, int] | None = None
         self._load(DEFAULT_FLAGS if self.size is None else _flags(*self.size))
@@ -62,11 +65,6 @@ class LiteRtPainter:
             raise ModelError(f"{self._path} is broken; export it again") from error
         self._dtype = np.dtype(image["dtype"])
         self._flags = flags
-
-    @property
-    def style_names(self) -> tuple[str, ...]:
-        """The names of the styles that the file holds."""
-        return tuple(self.description["style_names"])
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture as one piece; see ``stylizer.Painter``.
@@ -105,18 +103,21 @@ class LiteRtPainter:
         self._prepared = height, width
 
 
-def only_size(description: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Returns the height and width that a file was exported for; None if it takes any."""
-    size = description["size"]
-    return size and (size[0], size[1])
-
-
 def _flags(height: int, width: int) -> int:
     return DEFAULT_FLAGS if height * width <= FRUGAL_FROM else FRUGAL_FLAGS
 
 
-def read_description(path: Path) -> Mapping[str, Any]:
-    """Returns what ``onestroke export`` wrote into a TFLite file.
+def is_tflite(path: Path) -> bool:
+    """Returns whether a file is a TFLite file, of any program; known by its content."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] == FILE_IDENTIFIER
+    except OSError:
+        return False
+
+
+def read_tflite_card(path: Path) -> ModelCard:
+    """Returns the card that ``onestroke export`` wrote into a TFLite file.
 
     Raises:
         ModelError: the file is missing or broken, or another program wrote it.
@@ -129,17 +130,21 @@ def read_description(path: Path) -> Mapping[str, Any]:
     check_tflite(write=False)
     from ai_edge_litert import schema_py_generated as schema
 
-    broken = f"{path} is no TFLite file that `onestroke export` wrote, or a broken one"
+    broken = f"{path} is not a TFLite file that `onestroke export` wrote, or is broken"
     if content[4:8] != FILE_IDENTIFIER:
         raise ModelError(f"{broken}; export it again")
     try:
-        # All of it is read: of a file cut short, the interpreter would read beyond the end.
+        # All of the file is parsed: the interpreter would read beyond the end of a truncated one.
         model = schema.ModelT.InitFromPackedBuf(content, 0)
         (ours,) = [entry for entry in model.metadata if entry.name == METADATA_NAME.encode()]
-        description = json.loads(model.buffers[ours.buffer].data.tobytes())
-        if not {"style_names", "size"} <= description.keys():
-            raise ModelError(f"{broken}; export it again")
-        return description
-    # A file cut short leads anywhere: struct.error, IndexError, TypeError, ValueError, …
+        values = json.loads(model.buffers[ours.buffer].data.tobytes())
+    # A truncated file raises struct.error, IndexError, TypeError, ValueError and others.
     except Exception as error:
         raise ModelError(f"{broken}; export it again") from error
+    return _check_export(parse_card(values, str(path)), path)
+
+
+def _check_export(card: ModelCard, path: Path) -> ModelCard:
+    if card.export is None:
+        raise ModelError(f"{path} does not record how it was exported; export it again")
+    return card

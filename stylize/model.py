@@ -1,130 +1,103 @@
-"""From what a user calls a model to what paints with it."""
+"""From the name of a model to its file, its card, and the stylizer that paints with it."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from onestroke.errors import ModelError, SettingsError
-from onestroke.models.style_file import (
-    BUNDLED,
-    find_style_file,
-    load_network,
-    read_config,
-    style_names,
+from onestroke.models.card import ModelCard
+from onestroke.models.style_file import BUNDLED, find_style_file, load_network, read_card
+from onestroke.stylize.litert_painter import LiteRtPainter, is_tflite, read_tflite_card
+from onestroke.stylize.onnx_painter import OnnxPainter, read_onnx_card
+from onestroke.stylize.saved_model_painter import (
+    SavedModelPainter,
+    is_saved_model,
+    read_saved_model_card,
 )
-from onestroke.stylize import litert_painter, onnx_painter, saved_model_painter
-from onestroke.stylize.litert_painter import LiteRtPainter
-from onestroke.stylize.onnx_painter import OnnxPainter
-from onestroke.stylize.saved_model_painter import SavedModelPainter, is_saved_model
 from onestroke.stylize.stylizer import Stylizer
 
-EXPORTED_FILES = (".tflite", ".onnx")
+Kind = Literal["keras", "saved_model", "tflite", "onnx"]
 
 
-def load(model: Path | str, *, device: str | None = None) -> Stylizer:
-    """Loads a trained style, or what was exported from one.
+@dataclass(frozen=True)
+class Model:
+    """A model that exists.
+
+    Attributes:
+        name: what the user called it.
+        path: the style file, the TFLite or ONNX file, or the folder of the SavedModel.
+        kind: of the file.
+        card: what the file records about itself.
+    """
+
+    name: str
+    path: Path
+    kind: Kind
+    card: ModelCard
+
+
+def open_model(name: Path | str) -> Model:
+    """Finds a model and reads its card. TensorFlow is not imported.
 
     Args:
-        model: a style file (``.keras``), the folder of a finished run, a TFLite file, the folder
-            of a SavedModel, an ONNX file, or the name of one in the package.
-        device: what an ONNX file is run on, of ``onnx_painter.DEVICES``; by default the processor.
+        name: a style file (``.keras``), the folder of a finished run, a TFLite or ONNX
+            file, the folder of a SavedModel, or the name of a bundled model, even where a folder
+            of that name exists.
 
     Raises:
-        ModelError: there is none, or it is unfinished, broken, or of another kind.
+        ModelError: the model is missing, unfinished, broken or of another kind.
+    """
+    path = Path(name).expanduser()
+    if str(name) not in BUNDLED:
+        if is_saved_model(path):
+            return Model(str(name), path, "saved_model", read_saved_model_card(path))
+        if is_tflite(path):
+            return Model(str(name), path, "tflite", read_tflite_card(path))
+        if path.suffix == ".onnx":
+            return Model(str(name), path, "onnx", read_onnx_card(path))
+    path = find_style_file(name)
+    return Model(str(name), path, "keras", read_card(path))
+
+
+def load(model: Path | str | Model, *, device: str | None = None) -> Stylizer:
+    """Loads a trained style, or an export of one.
+
+    Args:
+        model: see ``open_model``; or a model that is open already.
+        device: where an ONNX file runs, of ``onnx_painter.DEVICES``; by default the processor.
+
+    Raises:
+        ModelError: the model is missing, unfinished, broken or of another kind.
         SettingsError: the device is not supported, or the model is not an ONNX file.
 
     Example:
-        >>> painted = onestroke.load("runs/wave/style.keras")(photograph)
+        >>> stylizer = onestroke.load("base")
+        >>> painted = stylizer(photograph, style="the_kiss", strength=0.8)
     """
-    path = find_model(model)
-    if path.suffix == ".onnx":
-        return Stylizer(OnnxPainter(path, device=device or "cpu"))
+    opened = model if isinstance(model, Model) else open_model(model)
+    if opened.kind == "onnx":
+        return Stylizer(OnnxPainter(opened.path, opened.card, device=device or "cpu"))
     if device:
         raise SettingsError(
-            f"--device needs an ONNX file; {model} is none; export one with --format onnx"
+            f"--device needs an ONNX file, {opened.name} is none; export one with --format onnx"
         )
-    if path.suffix == ".tflite":
-        return Stylizer(LiteRtPainter(path))
-    if is_saved_model(path):
-        return Stylizer(SavedModelPainter(path))
-    from onestroke.stylize.keras_painter import NetworkPainter
+    if opened.kind == "tflite":
+        return Stylizer(LiteRtPainter(opened.path, opened.card))
+    if opened.kind == "saved_model":
+        return Stylizer(SavedModelPainter(opened.path, opened.card))
+    from onestroke.stylize.keras_painter import KerasPainter
 
-    return Stylizer(NetworkPainter(load_network(path)))
+    return Stylizer(KerasPainter(load_network(opened.path)))
 
 
-def find_model(model: Path | str) -> Path:
-    """Returns the TFLite or ONNX file, the SavedModel folder or style file that is meant.
-
-    A name of the package's own means those, even where a folder is called so.
-    Starts no TensorFlow. Of an export, ``load`` finds out whether it is whole.
+def training_settings(model: Model) -> dict:
+    """Returns the settings of the newest training of a model.
 
     Raises:
-        ModelError: it is neither, and no style file.
+        ModelError: the model does not record a training.
     """
-    path = Path(model).expanduser()
-    exported = path.suffix in EXPORTED_FILES or is_saved_model(path)
-    return path if exported and str(model) not in BUNDLED else find_style_file(model)
-
-
-def read_training(model: Path | str) -> Mapping[str, Any]:
-    """Returns the settings of the training that a style file or an export came from.
-
-    Raises:
-        ModelError: there is none, it is broken, or it does not know.
-    """
-    settings = _read_description(model).get("settings")
-    if not settings:
-        raise ModelError(f"expected a model that knows its training's settings; {model} does not")
-    return settings
-
-
-def read_style_names(model: Path | str) -> tuple[str, ...]:
-    """Returns the names of a model's styles; starts no TensorFlow.
-
-    Raises:
-        ModelError: there is none, or it is broken.
-    """
-    path = find_model(model)
-    if path.suffix in EXPORTED_FILES or is_saved_model(path):
-        return tuple(_read_description(path)["style_names"])
-    return style_names(read_config(path))
-
-
-def read_captions(model: Path | str) -> Mapping[str, str]:
-    """Returns what a model says of its styles' paintings, by the styles' names; may be empty.
-
-    Raises:
-        ModelError: there is none, or it is broken.
-    """
-    return _read_description(model).get("captions", {})
-
-
-def read_notice(model: Path | str) -> str | None:
-    """Returns what the makers of a model's styles want to be said of them, if anything.
-
-    Raises:
-        ModelError: there is none, or it is broken.
-    """
-    return _read_description(model).get("notice")
-
-
-def describe(model: Path | str) -> Mapping[str, Any]:
-    """Returns all that a model says of itself.
-
-    Raises:
-        ModelError: there is none, or it is broken.
-    """
-    path = find_model(model)
-    if path.suffix == ".tflite":
-        return litert_painter.read_description(path)
-    if path.suffix == ".onnx":
-        return onnx_painter.read_description(path)
-    if is_saved_model(path):
-        return saved_model_painter.read_description(path)
-    return read_config(path)
-
-
-def _read_description(model: Path | str) -> Mapping[str, Any]:
-    """Returns what exports and style files tell alike."""
-    description = describe(model)
-    return description.get("metadata", description)
+    if not model.card.settings:
+        raise ModelError(
+            f"{model.name} does not record the settings of its training, which an evaluation needs"
+        )
+    return dict(model.card.settings)

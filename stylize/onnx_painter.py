@@ -11,9 +11,10 @@ import numpy as np
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.extras import check_onnx
+from onestroke.models.card import ModelCard, parse_card
 from onestroke.stylize.stylizer import Piece, check_fixed_size, check_whole
 
-METADATA_KEY = "onestroke"  # of the entry in the file's metadata that holds the description
+METADATA_KEY = "onestroke"  # of the entry in the file's metadata that contains the card
 
 # Field numbers of ModelProto and StringStringEntryProto in onnx.proto, fixed by the format.
 METADATA_PROPS, ENTRY_KEY, ENTRY_VALUE = 14, 1, 2
@@ -54,6 +55,7 @@ class OnnxPainter:
 
     Args:
         path: the file.
+        card: its card, if it was read already.
         threads: number of threads on the processor; by default one per core.
         device: a name in ``DEVICES``.
 
@@ -62,18 +64,20 @@ class OnnxPainter:
         SettingsError: onnxruntime is not installed, or does not support the device.
     """
 
-    def __init__(self, path: Path, threads: int | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        path: Path,
+        card: ModelCard | None = None,
+        *,
+        threads: int | None = None,
+        device: str = "cpu",
+    ) -> None:
         content = _read(path)
-        self.description = _find_description(path, content)
-        size = self.description["size"]
-        self.size: tuple[int, int] | None = size and (size[0], size[1])
-        self._channels_first = self.description["layout"] == "nchw"
+        self.card = card or _find_card(path, content)
+        export = self.card.export
+        self.size = export.size if export else None
+        self._channels_first = export is not None and export.options.get("layout") == "nchw"
         self._session = _open_session(path, content, threads or os.cpu_count() or 1, device)
-
-    @property
-    def style_names(self) -> tuple[str, ...]:
-        """The names of the styles that the file contains."""
-        return tuple(self.description["style_names"])
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture as one piece; see ``stylizer.Painter``.
@@ -129,15 +133,15 @@ def _open_session(path: Path, content: bytes, threads: int, device: str) -> Any:
     return session
 
 
-def read_description(path: Path) -> Mapping[str, Any]:
-    """Returns what ``onestroke export`` wrote into the metadata of an ONNX file.
+def read_onnx_card(path: Path) -> ModelCard:
+    """Returns the card that ``onestroke export`` wrote into the metadata of an ONNX file.
 
     Needs neither onnx nor onnxruntime.
 
     Raises:
         ModelError: the file is missing, broken, or not an export of onestroke.
     """
-    return _find_description(path, _read(path))
+    return _find_card(path, _read(path))
 
 
 def _read(path: Path) -> bytes:
@@ -147,22 +151,20 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"cannot open {path}: {error.strerror}") from error
 
 
-def _find_description(path: Path, content: bytes) -> Mapping[str, Any]:
+def _find_card(path: Path, content: bytes) -> ModelCard:
     try:
         entries = [
             dict(_fields(entry)) for number, entry in _fields(content) if number == METADATA_PROPS
         ]
         metadata = {bytes(entry[ENTRY_KEY]): bytes(entry[ENTRY_VALUE]) for entry in entries}
-        description = json.loads(metadata[METADATA_KEY.encode()])
-        if not {"style_names", "size", "layout"} <= description.keys():
-            raise ValueError("no description of onestroke")
-        return description
+        values = json.loads(metadata[METADATA_KEY.encode()])
     # A truncated file or one of another format fails anywhere: IndexError, KeyError, ValueError, …
     except Exception as error:
         raise ModelError(
             f"{path} is not an ONNX file that `onestroke export` wrote, or it is damaged; "
             "export it again"
         ) from error
+    return parse_card(values, str(path))
 
 
 def _fields(message: bytes | memoryview) -> Iterator[tuple[int, Any]]:

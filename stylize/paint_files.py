@@ -12,7 +12,7 @@ from onestroke.errors import is_out_of_memory
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.pictures import Picture, PictureError, read_picture, shrink, write_picture
 from onestroke.stylize.jobs import Job, plan_jobs
-from onestroke.stylize.model import load, read_style_names
+from onestroke.stylize.model import load, open_model
 from onestroke.stylize.strength import check_strength
 from onestroke.stylize.stylizer import StyleChoice, check_side, weigh_styles
 
@@ -44,7 +44,7 @@ class PaintOptions:
         strength: from 0, the photograph, to 1, the full style.
         preserve_color: keep the photograph's colours under the painting's strokes.
         style: of a network that holds several, the name of one or weights by name; None takes the
-            first.
+            default.
         max_size: shrink pictures whose long side is longer than this.
         paint_size: paint at this long side, and enlarge the paint to the picture's size.
     """
@@ -95,9 +95,10 @@ def stylize_files(
     options = options or PaintOptions()
     options.check()
     jobs = plan_jobs(inputs, output)
-    weigh_styles(options.style, read_style_names(model))
+    opened = open_model(model)
+    weigh_styles(options.style, opened.card.style_names)
     paint = partial(
-        load(model, device=device),
+        load(opened, device=device),
         strength=options.strength,
         preserve_color=options.preserve_color,
         style=options.style,

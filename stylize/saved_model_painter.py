@@ -1,16 +1,16 @@
 """Painting with a SavedModel, as a server would."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from onestroke.errors import ModelError
+from onestroke.models.card import ModelCard, parse_card
 from onestroke.stylize.stylizer import Piece, check_whole
 
-DESCRIPTION = Path("assets.extra", "onestroke.json")  # where TensorFlow Serving looks for extras
+CARD_FILE = Path("assets.extra", "onestroke.json")  # where TensorFlow Serving looks for extras
 
 
 class SavedModelPainter:
@@ -18,14 +18,17 @@ class SavedModelPainter:
 
     Args:
         folder: of the SavedModel.
+        card: its card, if it was read already.
         signature: ``float32``, or ``serving_default``, which rounds to whole numbers.
 
     Raises:
         ModelError: the folder is broken, or another program wrote it.
     """
 
-    def __init__(self, folder: Path, signature: str = "float32") -> None:
-        self.description = read_description(folder)
+    def __init__(
+        self, folder: Path, card: ModelCard | None = None, *, signature: str = "float32"
+    ) -> None:
+        self.card = card or read_saved_model_card(folder)
         import tensorflow as tf  # takes seconds, so only for a folder of ours
 
         try:
@@ -35,11 +38,6 @@ class SavedModelPainter:
         # TensorFlow meets broken folders with whatever breaks first.
         except Exception as error:
             raise ModelError(f"{folder} is a broken SavedModel; export it again") from error
-
-    @property
-    def style_names(self) -> tuple[str, ...]:
-        """The names of the styles that the SavedModel holds."""
-        return tuple(self.description["style_names"])
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture as one piece; see ``stylizer.Painter``.
@@ -63,19 +61,17 @@ def is_saved_model(folder: Path) -> bool:
     return (folder / "saved_model.pb").is_file()
 
 
-def read_description(folder: Path) -> Mapping[str, Any]:
-    """Returns what ``onestroke export`` wrote beside the network.
+def read_saved_model_card(folder: Path) -> ModelCard:
+    """Returns the card that ``onestroke export`` wrote into a SavedModel.
 
     Raises:
         ModelError: another program wrote the SavedModel, or the folder is broken.
     """
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        if "style_names" not in description:
-            raise ValueError("no style_names")
-        return description
-    except (OSError, ValueError, TypeError) as error:
+        values = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ModelError(
-            f"{folder} is no SavedModel that `onestroke export` wrote, or a broken one; "
-            "export it again"
+            f"{folder} is not a SavedModel that `onestroke export` wrote, or is broken; export it "
+            "again"
         ) from error
+    return parse_card(values, str(folder))

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from onestroke.errors import SettingsError, in_words
+from onestroke.models.card import IDENTITY, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
-from onestroke.models.style_file import IDENTITY
 from onestroke.pictures import PictureError, resize, shrink, to_bytes
 from onestroke.stylize.colour import keep_colours
 from onestroke.stylize.strength import check_strength, fade
@@ -33,8 +33,8 @@ class Painter(Protocol):
     """Runs one kind of file: a Keras network, a SavedModel, a TFLite file."""
 
     @property
-    def style_names(self) -> tuple[str, ...]:
-        """The names of the styles that the file holds."""
+    def card(self) -> ModelCard:
+        """What the file records about itself."""
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture, piece by piece.
@@ -72,7 +72,7 @@ class Stylizer:
     @property
     def style_names(self) -> tuple[str, ...]:
         """The names of the styles that the network holds."""
-        return self.painter.style_names
+        return self.painter.card.style_names
 
     def __call__(
         self,
@@ -94,7 +94,7 @@ class Stylizer:
             preserve_color: take the luminance of the painted picture and the chroma of the
                 photograph.
             style: of a network that holds several, the name of one, or the weight of each by its
-                name, of which only the proportions count. None takes the first.
+                name, of which only the proportions matter. None takes the default of the model.
             paint_size: long side in pixels at which a larger picture is painted; the paint is then
                 enlarged, and with it the strokes.
 
@@ -109,7 +109,7 @@ class Stylizer:
         check_picture(picture)
         check_strength(strength)
         check_side("a paint size", paint_size)
-        weights = weigh_styles(style, self.style_names)
+        weights = weigh_styles(style, self.style_names, default=self.painter.card.default)
         if strength == 0:
             return picture.copy()
         if IDENTITY in self.style_names:
@@ -143,18 +143,22 @@ class Stylizer:
         yield (slice(0, height), slice(0, width)), resize(paint, (height, width)).astype(np.float32)
 
 
-def weigh_styles(style: StyleChoice | None, names: Sequence[str]) -> np.ndarray:
+def weigh_styles(
+    style: StyleChoice | None, names: Sequence[str], *, default: int = 0
+) -> np.ndarray:
     """Returns the weight of each style of a network in turn, ``(styles,)`` float32, their sum 1.
 
     Args:
-        style: a name, or weights by name, of which only the proportions count; None for the first.
+        style: a name, or weights by name, of which only the proportions matter; None for the
+            default.
         names: of the network's styles.
+        default: index of the style that None stands for.
 
     Raises:
         SettingsError: a style is unknown, the weights are no proportions, or it is neither.
     """
     if style is None:
-        style = names[0]
+        style = names[default]
     if isinstance(style, str):
         style = {style: 1.0}
     if not isinstance(style, Mapping):

@@ -48,10 +48,11 @@ def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A mobile network of random weights that holds two styles."""
     import keras
 
+    from onestroke.models.card import untrained_card
     from onestroke.models.transform_network import TransformNetwork
 
     keras.utils.set_random_seed(0)
-    network = TransformNetwork("mobile", styles=2, metadata={"style_names": ["wave", "scream"]})
+    network = TransformNetwork("mobile", 2, card=untrained_card("mobile", ["wave", "scream"]))
     # Rows that differ, so that a mixed-up style shows.
     for variable in network.trainable_variables:
         if variable.name == "shift":

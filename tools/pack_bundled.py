@@ -1,74 +1,79 @@
-"""Packs the style file of a run for the package: its numbers in 16 bits, compressed.
+"""Packs the style file of a run as a bundled model: float16 weights, compressed.
 
     python tools/pack_bundled.py runs/base base report_512  # or base_mobile
 
-writes ``models/base.keras``, and into it what reports of ``onestroke evaluate`` say of its styles.
-Keras reads such a file as any other, into 32 bits.
+writes ``models/base.keras`` and adds to its card a notice and the figures that ``onestroke
+evaluate`` left in the folder ``report_512``. Keras reads the file into float32 as any other.
 """
 
 import io
 import json
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 
-from onestroke.models.style_file import (
-    BUNDLED,
-    find_style_file,
-    painted_styles,
-    read_config,
-    style_names,
-)
+from onestroke.models.card import Figures, ModelCard
+from onestroke.models.style_file import BUNDLED, find_style_file, read_card
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
 NOTICE = (
-    "The styles of base and base_mobile were learnt from reproductions of paintings in the public "
+    "The styles of base and base_mobile were learned from reproductions of paintings in the public "
     "domain, each by a painter who died in 1955 or earlier. Apache-2.0, as onestroke itself."
 )
 
 
 def pack(source: Path, target: Path, reports: Sequence[Path] = ()) -> None:
-    """Writes a style file with 16 bits a number, a notice and figures.
+    """Writes a style file with float16 weights, a notice and figures.
 
     Args:
         source: the style file.
-        target: where to write.
+        target: the file to write.
         reports: folders of ``onestroke evaluate``, which measured the source at one size.
 
     Raises:
-        ValueError: the reports are not of each of its styles once.
-        OverflowError: a number is too large.
+        ValueError: the reports do not contain each of its styles once.
+        OverflowError: a weight is too large for float16.
     """
-    about: dict[str, Any] = {"notice": NOTICE}
-    if reports:
-        about["evaluated"] = _figures(reports, painted_styles(style_names(read_config(source))))
-    change: dict[str, Callable[[bytes], bytes]] = {
-        CONFIG: partial(_describe, about=about),
-        WEIGHTS: _halve,
-    }
+    card = read_card(source)
+    figures = _read_figures(reports, card.painted_names) if reports else {}
     packed = io.BytesIO()
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
-            new.writestr(name, change.get(name, bytes)(old.read(name)))
+            content = old.read(name)
+            if name == CONFIG:
+                content = _replace_card(content, _complete_card(card, figures))
+            elif name == WEIGHTS:
+                content = _halve(content)
+            new.writestr(name, content)
     target.write_bytes(packed.getvalue())
 
 
-def _describe(content: bytes, about: dict[str, Any]) -> bytes:
-    """Returns the model's description with more in its metadata."""
+def _complete_card(card: ModelCard, figures: dict[str, Figures]) -> ModelCard:
+    """Returns the card with the notice in every painted style, and with new figures."""
+    styles = tuple(
+        style.model_copy(
+            update={"notice": NOTICE, "figures": figures.get(style.name, style.figures)}
+        )
+        if style.name in card.painted_names
+        else style
+        for style in card.styles
+    )
+    return card.model_copy(update={"styles": styles})
+
+
+def _replace_card(content: bytes, card: ModelCard) -> bytes:
     model = json.loads(content)
-    model["config"]["metadata"] |= about
+    model["config"]["card"] = card.model_dump(mode="json")
     return json.dumps(model, ensure_ascii=False).encode()
 
 
-def _figures(reports: Sequence[Path], names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Returns the mean losses of each style, and of how many photographs of which side they are."""
+def _read_figures(reports: Sequence[Path], names: Sequence[str]) -> dict[str, Figures]:
+    """Returns the figures of each style."""
     results = [
         result
         for report in reports
@@ -77,24 +82,23 @@ def _figures(reports: Sequence[Path], names: Sequence[str]) -> dict[str, dict[st
     measured = [result["model"].rpartition(":")[2] for result in results]
     if sorted(measured) != sorted(names):
         raise ValueError(f"expected figures of {', '.join(names)}; got {', '.join(measured)}")
-    figures = {
-        name: {
-            "style": round(result["mean"]["style"], 5),
-            "style_share": round(result["style_share"], 5),
-            "content": round(result["mean"]["content"], 5),
-            "photographs": len(result["photographs"]),
-            "size": result["size"],
-        }
+    return {
+        name: Figures(
+            style=round(result["mean"]["style"], 5),
+            style_share=round(result["style_share"], 5),
+            content=round(result["mean"]["content"], 5),
+            photographs=len(result["photographs"]),
+            size=result["size"],
+        )
         for name, result in zip(measured, results, strict=True)
     }
-    return {name: figures[name] for name in names}
 
 
 def _halve(content: bytes) -> bytes:
-    """Returns the HDF5 file with every array in float16.
+    """Returns the HDF5 file with every array as float16.
 
     Raises:
-        OverflowError: a number is too large for it.
+        OverflowError: a number is too large.
     """
     halved = io.BytesIO()
     with h5py.File(io.BytesIO(content)) as old, h5py.File(halved, "w") as new:

@@ -140,8 +140,8 @@ class RunFolder:
         # Somebody may have deleted the checkpoints of a finished run, to make room.
         return self.settings().train.steps if self.style_file.is_file() else 0
 
-    def describe(self) -> dict[str, Any]:
-        """Says how far the run is, its latest figures and its settings."""
+    def summary(self) -> dict[str, Any]:
+        """Returns how far the run is, its latest figures and its settings."""
         settings = self.settings()
         return {
             "steps": f"{self.steps_done()} of {settings.train.steps}",

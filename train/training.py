@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -16,13 +15,9 @@ from onestroke.errors import ModelError, OnestrokeError, enough_memory
 from onestroke.files import cache_folder, write_whole
 from onestroke.losses.objective import build_objective
 from onestroke.losses.style_targets import typical_photographs
-from onestroke.models.style_file import (
-    BUNDLED,
-    RUN_STYLE,
-    identity_index,
-    load_network,
-    style_names,
-)
+from onestroke.models.card import IDENTITY, ModelCard
+from onestroke.models.keras_defaults import keras_defaults
+from onestroke.models.style_file import load_network
 from onestroke.models.style_rows import copy_network, freeze_shared_layers, join_networks
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import Vgg19Weights
@@ -35,6 +30,7 @@ from onestroke.train.initial_rows import find_initial_blends
 from onestroke.train.learning_rate import Schedule
 from onestroke.train.muon import ConvolutionMuon
 from onestroke.train.prepared_run import PreparedRun, prepare_run
+from onestroke.train.run_card import card_of_run
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.settings import Settings, TrainSettings
 from onestroke.train.style_trainer import StyleTrainer
@@ -112,7 +108,9 @@ def _train(
 ) -> Trained:
     settings, inputs, run = prepared.settings, prepared.inputs, prepared.run
     run.forget_unfinished_files()
-    if run.style_file.is_file() and not run.checkpoint_steps():
+    done = run.checkpoint_steps()
+    if run.style_file.is_file() and (not done or done[-1] == settings.train.steps):
+        # Saving again would change the file's hash, by which other runs refer to it.
         return Trained(settings.train.steps, run.style_file, *validation_losses(run))
     known = load_network(inputs.init) if inputs.init else None
     begun = bool(run.checkpoint_steps())
@@ -145,10 +143,12 @@ def _train(
     finished = step == settings.train.steps
     photographs, pictures = validation_losses(run)
     if finished:
-        metadata = describe(settings, inputs.vgg19, photographs, pictures, known=known)
-        network = _in_32_bits(trainer.network, metadata)
+        card = card_of_run(
+            settings, inputs.styles, inputs.vgg19, photographs=photographs, pictures=pictures
+        )
+        network = _as_float32(trainer.network, card)
         if known is not None and settings.network.joins:
-            network = join_networks(known, network, _join_descriptions(known, metadata))
+            network = join_networks(known, network)
         write_whole(run.style_file, network.save)
     return Trained(
         step,
@@ -227,7 +227,10 @@ def build_trainer(
     precision = settings.train.precision
     names = settings.style.all_names()
     network = build_network(
-        settings.network.preset, len(names), precision, identity=identity_index(names)
+        settings.network.preset,
+        len(names),
+        precision,
+        identity=names.index(IDENTITY) if settings.style.identity else None,
     )
     objective = build_objective(
         settings.loss,
@@ -252,12 +255,8 @@ def build_network(
     preset: str, styles: int = 1, precision: str = "float32", *, identity: int | None = None
 ) -> TransformNetwork:
     """Builds a network whose layers compute in ``precision``, a Keras dtype policy."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
+    with keras_defaults(precision):
         return TransformNetwork(preset, styles, identity=identity)
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def build_optimizer(settings: TrainSettings) -> keras.optimizers.Optimizer:
@@ -294,72 +293,14 @@ def open_batches(settings: Settings, photographs: Photographs, stage: Stage) -> 
     )
 
 
-def describe(
-    settings: Settings,
-    weights: Vgg19Weights,
-    photographs: Mapping[str, float],
-    pictures: Mapping[str, float],
-    *,
-    known: TransformNetwork | None = None,
-) -> dict[str, Any]:
-    """Returns what a style file says of itself; folders stay private, names do not.
-
-    Args:
-        settings: of the training.
-        weights: of the loss network.
-        photographs: mean terms of the validation photographs themselves.
-        pictures: mean terms of what the network made of them.
-        known: the network that the training began with, which tells its own story.
-    """
-    from onestroke import __version__
-
-    resolved = settings.model_dump(mode="json")
-    resolved["style"]["pictures"] = [
-        [{Path(name).name: share} for name, share in blend.items()]
-        for blend in settings.style.pictures
-    ]
-    if settings.network.init:
-        resolved["network"]["init"] = _name_of_init(settings.network.init)
-    for key in ("source", "validation"):
-        resolved["data"][key] = [_without_folder(source) for source in resolved["data"][key]]
-    resolved["loss"]["vgg19"] = weights.source
-    return {
-        "onestroke": __version__,
-        "style_names": settings.style.all_names(),
-        "captions": settings.style.captions,
-        "settings": resolved,
-        "vgg19": {"source": weights.source, "sha256": weights.sha256},
-        "losses": {"photographs": dict(photographs), "pictures": dict(pictures)},
-        **({"began_with": known.metadata} if known is not None else {}),
-    }
-
-
-def _name_of_init(init: str) -> str:
-    """Returns a run folder with the file in it, lest one called base seem the package's own."""
-    path = Path(init)
-    return f"{path.name}/{RUN_STYLE}" if path.is_dir() and init not in BUNDLED else path.name
-
-
-def _without_folder(source: str) -> str:
-    return source if source.startswith("tfds:") else Path(source).name
-
-
-def _in_32_bits(network: TransformNetwork, metadata: dict[str, Any]) -> TransformNetwork:
-    """Returns the network as it is shipped, whatever precision trained it."""
-    shipped = TransformNetwork(network.preset, network.styles, metadata, identity=network.identity)
-    shipped.set_weights(network.get_weights())
-    return shipped
-
-
-def _join_descriptions(known: TransformNetwork, new: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what a style file says of old styles and of new ones in the same network."""
-    old = known.metadata
-    return {
-        **new,
-        **({"notice": old["notice"]} if "notice" in old else {}),
-        "style_names": [*style_names(known.get_config()), *new["style_names"]],
-        "captions": {**old.get("captions", {}), **new["captions"]},
-    }
+def _as_float32(network: TransformNetwork, card: ModelCard) -> TransformNetwork:
+    """Returns the network as it is saved, whatever precision trained it."""
+    with keras_defaults():
+        saved = TransformNetwork(
+            network.preset, network.styles, identity=network.identity, card=card
+        )
+    saved.set_weights(network.get_weights())
+    return saved
 
 
 def validation_losses(run: RunFolder) -> tuple[dict[str, float], dict[str, float]]:

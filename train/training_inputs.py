@@ -8,8 +8,9 @@ import numpy as np
 from onestroke.data.paintings import Style, read_styles
 from onestroke.data.photograph_sources import Photographs, open_source
 from onestroke.errors import SettingsError
+from onestroke.models.card import IDENTITY
 from onestroke.models.presets import MINIMUM_SIDE
-from onestroke.models.style_file import IDENTITY, find_style_file, read_config, style_names
+from onestroke.models.style_file import find_style_file, read_card
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.pictures import PictureError, shrink
 from onestroke.train.settings import DataSettings, Settings
@@ -55,18 +56,18 @@ def _find_init(settings: Settings) -> Path | None:
     if init is None:
         return None
     path = find_style_file(init)
-    config = read_config(path)
-    if config["preset"] != settings.network.preset:
+    card = read_card(path)
+    if card.preset != settings.network.preset:
         remedy = (
-            f"set network.preset={config['preset']}, or network.init=null for random weights"
+            f"set network.preset={card.preset}, or network.init=null for random weights"
             if settings.network.learn == "all"
             else "choose a model of that preset with --init"
         )
         raise SettingsError(
-            f"{init} has the preset {config['preset']}, the recipe has {settings.network.preset}; "
+            f"{init} has the preset {card.preset}, the recipe has {settings.network.preset}; "
             f"{remedy}"
         )
-    taken = set(style_names(config)) & set(settings.style.all_names())
+    taken = set(card.style_names) & set(settings.style.all_names())
     if settings.network.joins and IDENTITY in taken:
         raise SettingsError(f"{init} already contains an identity; set style.identity=false")
     if settings.network.joins and taken:

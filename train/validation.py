@@ -8,7 +8,7 @@ from PIL import Image
 
 from onestroke.contact_sheet import PER_ROW, paired_sheet
 from onestroke.errors import enough_memory
-from onestroke.models.style_file import IDENTITY
+from onestroke.models.card import IDENTITY
 from onestroke.pictures import to_bytes
 from onestroke.train.style_trainer import StyleTrainer
 

@@ -264,7 +264,7 @@ def test_a_broken_picture_does_not_stop_the_others(run, trained, tmp_path):
 
 def test_info_of_a_style_file_and_a_run(run, trained):
     said = yaml.safe_load(run("info", trained / "style.keras")[1])
-    assert said["metadata"]["vgg19"]["source"] == "bundled"
+    assert said["trainings"][0]["vgg19"]["name"] == "bundled"
     assert said["preset"] == "mobile"
     said = yaml.safe_load(run("info", trained)[1])
     assert said["steps"] == "3 of 3"

@@ -14,13 +14,14 @@ import onestroke
 from onestroke.errors import ModelError, SettingsError
 from onestroke.export import tflite_file, verification
 from onestroke.export.export_options import ExportOptions
-from onestroke.export.exporter import SUFFIXES, describe_export, write_export
+from onestroke.export.exporter import SUFFIXES, export_card, write_export
 from onestroke.export.operators import Operators
 from onestroke.export.tflite_file import convert_to_tflite
+from onestroke.models.card import StyleEntry, untrained_card
 from onestroke.models.style_file import load_network
 from onestroke.models.style_rows import copy_network, extract_blend
 from onestroke.models.transform_network import TransformNetwork
-from onestroke.stylize.model import describe, read_captions
+from onestroke.stylize.model import open_model
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,11 @@ def style_of(strength: float) -> dict[str, float]:
 def test_export_paints_like_the_style_file(
     kind, style_file: Path, photographs: dict, tmp_path: Path
 ) -> None:
-    captions = {"wave": "Katsushika Hokusai, The Great Wave off Kanagawa, 1831"}
-    metadata = {"style_names": ["wave", "photograph"], "captions": captions}
-    network = TransformNetwork("mobile", 2, metadata, identity=1)
+    caption = "Katsushika Hokusai, The Great Wave off Kanagawa, 1831"
+    card = untrained_card("mobile", ["wave", "photograph"])
+    styles = (StyleEntry(name="wave", caption=caption), card.styles[1])
+    card = card.model_copy(update={"styles": styles})
+    network = TransformNetwork("mobile", 2, identity=1, card=card)
     copy_network(load_network(style_file), network, np.eye(2))
     file = tmp_path / "style.keras"
     network.save(file)
@@ -58,7 +61,7 @@ def test_export_paints_like_the_style_file(
     compared = [picture + name for picture in pictures for name in signatures]
     assert [one.picture for one in report.differences] == compared
     assert report.worst.psnr >= report.bound == 80
-    assert read_captions(target) == captions
+    assert open_model(target).card.styles == styles
     exported, original = onestroke.load(target), onestroke.load(file)
     assert exported.style_names == original.style_names == ("wave", "photograph")
     for how in (
@@ -88,7 +91,7 @@ def test_export_of_one_style_or_one_blend(
         exported = onestroke.load(target)
         assert exported.style_names == (name,)
         shares = {"scream": 1} if style == "scream" else {"wave": 0.25, "scream": 0.75}
-        assert describe(target)["blend"] == shares
+        assert open_model(target).card.blend == shares
         expected = onestroke.load(style_file)(photographs["tall"], style=style)
         assert np.abs(exported(photographs["tall"]).astype(int) - expected).max() <= 1
 
@@ -110,19 +113,17 @@ def test_wrong_picture_size_is_one_line(
 
 def test_description_of_inputs_and_output(style_file: Path) -> None:
     network = load_network(style_file)
-    description = describe_export(network, ExportOptions("tflite", size=(32, 48)))
-    assert description["image"] == "RGB in [0, 255], 32 x 48 pixels (height x width)"
-    assert description["styled"] == "RGB in [0, 255], the size of image"
-    assert description["style"] == (
-        "(1, 2) float32, the weight of each in the order of style_names; their sum is 1"
-    )
-    channels_first = describe_export(network, ExportOptions("onnx", layout="nchw"))
-    assert channels_first["image"] == (
+    entry = export_card(network, ExportOptions("tflite", size=(32, 48))).export
+    assert entry.image == "RGB in [0, 255], 32 x 48 pixels (height x width)"
+    assert entry.styled == "RGB in [0, 255], the size of image"
+    assert entry.style == "(1, 2) float32, the weights of the card's styles; their sum is 1"
+    channels_first = export_card(network, ExportOptions("onnx", layout="nchw")).export
+    assert channels_first.image == (
         "RGB in [0, 255], channels before height and width, both sides at least 16 pixels"
     )
-    alone = describe_export(extract_blend(network, {"wave": 1.0}), ExportOptions("tflite"))
-    assert alone["image"] == "RGB in [0, 255], both sides at least 16 pixels"
-    assert alone["style"] is None
+    alone = export_card(extract_blend(network, {"wave": 1.0}), ExportOptions("tflite")).export
+    assert alone.image == "RGB in [0, 255], both sides at least 16 pixels"
+    assert alone.style is None
 
 
 def test_identity_and_unknown_styles_are_refused(photographs: dict, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A SavedModel is loaded by TensorFlow alone, and paints as the network does."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,11 @@ import pytest
 import onestroke
 from onestroke.errors import ModelError
 from onestroke.export.export_options import ExportOptions
-from onestroke.export.exporter import describe_export
+from onestroke.export.exporter import export_card
 from onestroke.export.saved_model_file import write_saved_model
 from onestroke.models.style_file import load_network
 from onestroke.models.transform_network import TransformNetwork
-from onestroke.stylize.saved_model_painter import DESCRIPTION, read_description
+from onestroke.stylize.saved_model_painter import CARD_FILE, read_saved_model_card
 
 # What a server does: TensorFlow, and nothing of ours.
 SERVER = """
@@ -49,19 +48,18 @@ def serve(folder: Path, batch: np.ndarray, tmp_path: Path) -> dict[str, np.ndarr
 
 def test_one_style_in_plain_tensorflow(tmp_path: Path, batch: np.ndarray) -> None:
     network = TransformNetwork("mobile")
-    write_saved_model(network, tmp_path / "model", {"style_names": ["wave"]})
+    write_saved_model(network, tmp_path / "model", network.card)
     painted = serve(tmp_path / "model", batch, tmp_path)
     expected = np.asarray(network(batch.astype(np.float32)))
     np.testing.assert_allclose(painted["floats"], expected, atol=0.01)
     assert painted["bytes"].dtype == np.uint8
     assert np.abs(painted["bytes"] - expected).max() <= 0.51
-    description = json.loads((tmp_path / "model" / DESCRIPTION).read_text())
-    assert description == {"style_names": ["wave"]}
+    assert read_saved_model_card(tmp_path / "model") == network.card
 
 
 def test_several_styles_are_an_input(tmp_path: Path, batch: np.ndarray, style_file: Path) -> None:
     network = load_network(style_file)
-    write_saved_model(network, tmp_path / "model", {})
+    write_saved_model(network, tmp_path / "model", network.card)
     painted = serve(tmp_path / "model", batch, tmp_path)
     second = np.float32([[0, 1], [0, 1]])
     expected = np.asarray(network({"image": batch.astype(np.float32), "style": second}))
@@ -74,7 +72,7 @@ def test_without_a_style_the_first_one_is_painted(
     import tensorflow as tf
 
     network = load_network(style_file)
-    write_saved_model(network, tmp_path / "model", {})
+    write_saved_model(network, tmp_path / "model", network.card)
     first = np.float32([[1, 0], [1, 0]])
     expected = np.asarray(network({"image": batch.astype(np.float32), "style": first}))
     model = tf.saved_model.load(str(tmp_path / "model"))  # kept: it owns the variables
@@ -94,7 +92,7 @@ def test_without_a_style_the_first_one_is_painted(
 def test_a_broken_saved_model_is_named(tmp_path: Path, style_file: Path) -> None:
     folder = tmp_path / "model"
     network = load_network(style_file)
-    write_saved_model(network, folder, describe_export(network, ExportOptions("saved_model")))
+    write_saved_model(network, folder, export_card(network, ExportOptions("saved_model")))
     assert onestroke.load(folder).style_names == ("wave", "scream")
     (folder / "saved_model.pb").write_bytes(b"cut off")
     with pytest.raises(ModelError, match="model is a broken SavedModel; export it again"):
@@ -103,7 +101,7 @@ def test_a_broken_saved_model_is_named(tmp_path: Path, style_file: Path) -> None
 
 @pytest.mark.parametrize("content", ["{}", "3", "no JSON"])
 def test_folders_of_other_programs(tmp_path: Path, content: str) -> None:
-    (tmp_path / DESCRIPTION).parent.mkdir()
-    (tmp_path / DESCRIPTION).write_text(content)
-    with pytest.raises(ModelError, match="is no SavedModel that `onestroke export` wrote"):
-        read_description(tmp_path)
+    (tmp_path / CARD_FILE).parent.mkdir()
+    (tmp_path / CARD_FILE).write_text(content)
+    with pytest.raises(ModelError, match=r"is not a SavedModel that|has a broken model card"):
+        read_saved_model_card(tmp_path)

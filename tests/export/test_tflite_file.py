@@ -1,6 +1,5 @@
 """TFLite files contain only built-in operators, run in XNNPACK, and paint like the network."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -11,24 +10,31 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from onestroke.errors import ModelError, SettingsError
-from onestroke.export.export_options import Quantization
+from onestroke.export.export_options import ExportOptions, Quantization
+from onestroke.export.exporter import export_card
 from onestroke.export.operators import inspect_operators
 from onestroke.export.tflite_file import (
-    add_description,
     convert_to_tflite,
     measure_ranges,
     quantize,
+    write_card,
 )
+from onestroke.models.card import ModelCard
 from onestroke.models.presets import PRESETS
 from onestroke.models.style_file import load_network
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.pictures import PictureError
 from onestroke.stylize import litert_painter
-from onestroke.stylize.litert_painter import LiteRtPainter, read_description
+from onestroke.stylize.litert_painter import LiteRtPainter, read_tflite_card
 
 ONE_STYLE = np.ones(1, np.float32)
-DESCRIPTION = {"style_names": ["wave"], "size": None}
+FOREIGN = "is not a TFLite file that `onestroke export` wrote"
 PRESETS_TO_QUANTIZE = ("mobile", "half")  # the kernels of half are stored behind the tables
+
+
+def card_of(size: tuple[int, int] | None = None) -> ModelCard:
+    options = ExportOptions("tflite", size=size)
+    return export_card(TransformNetwork("mobile"), options)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +56,7 @@ def painted(
     content: bytes, tmp_path: Path, photograph: np.ndarray, size: tuple[int, int] | None = None
 ) -> np.ndarray:
     path = tmp_path / "style.tflite"
-    path.write_bytes(add_description(content, DESCRIPTION | {"size": size}))
+    path.write_bytes(write_card(content, card_of(size)))
     ((region, piece),) = LiteRtPainter(path).pieces(photograph, ONE_STYLE)
     assert photograph[region].shape == piece.shape == photograph.shape
     return piece
@@ -106,7 +112,7 @@ def test_large_pictures_use_the_flags_that_save_memory(
     resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "style.tflite"
-    path.write_bytes(add_description(resizable, DESCRIPTION))
+    path.write_bytes(write_card(resizable, card_of()))
     painter = LiteRtPainter(path)
     ((_, plain),) = painter.pieces(picture(48, 64), ONE_STYLE)
     assert painter._flags == litert_painter.DEFAULT_FLAGS
@@ -137,11 +143,8 @@ def test_uint8_input_and_output(network: TransformNetwork, tmp_path: Path) -> No
 def test_several_styles_are_an_input(style_file: Path, tmp_path: Path) -> None:
     network = load_network(style_file)
     path = tmp_path / "two.tflite"
-    path.write_bytes(
-        add_description(
-            convert_to_tflite(network), {"style_names": ["wave", "scream"], "size": None}
-        )
-    )
+    card = export_card(network, ExportOptions("tflite"))
+    path.write_bytes(write_card(convert_to_tflite(network), card))
     photograph, second = picture(32, 48), np.float32([0, 1])
     ((_, result),) = LiteRtPainter(path).pieces(photograph, second)
     inputs = {"image": photograph[None].astype(np.float32), "style": second[None]}
@@ -212,9 +215,9 @@ def test_int8_with_ranges_of_a_smaller_size(network: TransformNetwork, tmp_path:
 
 def test_description_is_stored_in_the_file(resizable: bytes, tmp_path: Path) -> None:
     path = tmp_path / "style.tflite"
-    description = {"style_names": ["wave"], "licence": "mine", "size": None}
-    path.write_bytes(add_description(resizable, description))
-    assert read_description(path) == json.loads(json.dumps(description))
+    card = card_of().model_copy(update={"licence": "mine"})
+    path.write_bytes(write_card(resizable, card))
+    assert read_tflite_card(path) == card
 
 
 @pytest.mark.parametrize("quantization", ["none", "dynamic"])
@@ -223,22 +226,25 @@ def test_description_is_stored_in_the_file(resizable: bytes, tmp_path: Path) -> 
 )  # half's kernels are stored behind the tables
 def test_buffers_are_aligned(preset: str, quantization: Quantization) -> None:
     content = quantize(convert_to_tflite(TransformNetwork(preset)), quantization)
-    content = add_description(content, DESCRIPTION)
+    content = write_card(content, card_of())
     model = schema.Model.GetRootAs(content)
     buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
     filled = [buffer.DataAsNumpy() for buffer in buffers if buffer.DataLength()]
     assert len(filled) > 30
     start = np.frombuffer(content, np.uint8).ctypes.data
     assert {(data.ctypes.data - start) % 16 for data in filled} == {0}
-    assert json.loads(filled[-1].tobytes()) == DESCRIPTION
+    assert filled[-1].tobytes() == card_of().model_dump_json().encode()
 
 
 def test_truncated_files(resizable: bytes, tmp_path: Path) -> None:
     path = tmp_path / "short.tflite"
-    whole = add_description(resizable, DESCRIPTION)
+    whole = write_card(resizable, card_of())
     for length in (len(whole) // 4, len(whole) // 2, len(whole) - 5000):
         path.write_bytes(whole[:length])
-        with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
+        with pytest.raises(
+            ModelError,
+            match=FOREIGN,
+        ):
             LiteRtPainter(path)
 
 
@@ -251,7 +257,7 @@ def test_too_large_picture(
 
 
 def test_missing_package(resizable: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "style.tflite").write_bytes(add_description(resizable, DESCRIPTION))
+    (tmp_path / "style.tflite").write_bytes(write_card(resizable, card_of()))
     monkeypatch.setattr("onestroke.extras.RUN_TFLITE", ("ai_edge_lite",))
     with pytest.raises(SettingsError, match=r"need ai-edge-lite; pip install 'onestroke\[export"):
         LiteRtPainter(tmp_path / "style.tflite")
@@ -261,14 +267,14 @@ def test_missing_package(resizable: bytes, tmp_path: Path, monkeypatch: pytest.M
 def test_files_of_other_formats(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "broken.tflite"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
+    with pytest.raises(ModelError, match=FOREIGN):
         LiteRtPainter(path)
 
 
 def test_tflite_file_of_another_program(resizable: bytes, tmp_path: Path) -> None:
     path = tmp_path / "other.tflite"
     path.write_bytes(resizable)
-    with pytest.raises(ModelError, match="is no TFLite file that `onestroke export` wrote"):
+    with pytest.raises(ModelError, match=FOREIGN):
         LiteRtPainter(path)
 
 

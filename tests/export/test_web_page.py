@@ -26,6 +26,7 @@ from onestroke.export.page_server import open_server
 from onestroke.export.verification import difference, fit
 from onestroke.export.web_page import PAGE, _file_names, export_page
 from onestroke.files import cache_folder
+from onestroke.models.card import untrained_card
 from onestroke.models.transform_network import TransformNetwork
 
 WEB = ExportOptions("web", "dynamic", (96, 128))
@@ -292,8 +293,8 @@ class TestInABrowser:
     ) -> None:
         from playwright.sync_api import expect
 
-        metadata = {"style_names": ["wave", "the_scream", "photograph"]}
-        network = TransformNetwork("mobile", 3, metadata, identity=2)
+        card = untrained_card("mobile", ["wave", "the_scream", "photograph"])
+        network = TransformNetwork("mobile", 3, identity=2, card=card)
         for variable in network.trainable_variables:
             if variable.name == "shift":
                 variable.assign(np.random.default_rng(0).normal(0, 0.3, variable.shape))

@@ -10,7 +10,8 @@ import numpy as np
 
 import onestroke
 from onestroke.data.photograph_sources import open_source
-from onestroke.models.style_file import BUNDLED, IDENTITY
+from onestroke.models.card import IDENTITY
+from onestroke.models.style_file import BUNDLED
 
 FILE = Path(__file__).with_name("painted.npz")
 SIZE, BLOCK = (192, 256), 16  # pixels

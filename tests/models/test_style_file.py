@@ -1,6 +1,7 @@
 """Loading: style files and run folders, and everything that is neither."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,13 +13,13 @@ import pytest
 
 import onestroke
 from onestroke.errors import ModelError
-from onestroke.models.style_file import find_style_file, read_config
+from onestroke.models.style_file import find_style_file, read_card
 
 EXPECTED = (
     "expected a .keras style file that `onestroke train` wrote, a run folder, "
-    "or the package's own, base or base_mobile"
+    "or a bundled model (base, base_mobile)"
 )
-MENDING = "copy it again, or train it again with `onestroke train`"
+REMEDY = "copy it again, or train it again with `onestroke train`"
 
 
 def assert_mistake(message: str, model: Path) -> None:
@@ -42,10 +43,9 @@ def test_a_file_and_a_finished_run(style_file):
 
 
 def test_config_is_read_without_tensorflow(style_file):
-    config = read_config(style_file)
-    assert config["preset"] == "mobile"
-    assert config["styles"] == 2
-    assert config["metadata"] == {"style_names": ["wave", "scream"]}
+    card = read_card(style_file)
+    assert card.preset == "mobile"
+    assert card.style_names == ("wave", "scream")
 
 
 def test_missing_file(tmp_path):
@@ -77,22 +77,22 @@ def test_files_that_are_no_archives(tmp_path, style_file):
     whole = style_file.read_bytes()
     for content in (b"", b"not a zip", whole[: len(whole) // 2]):
         path.write_bytes(content)
-        assert_mistake(f"{path} is no style file, or a broken one; {MENDING}", path)
+        assert_mistake(f"{path} is not a style file, or is broken; {REMEDY}", path)
 
 
 def test_archives_that_are_no_models(tmp_path, style_file):
     path = tmp_path / "style.keras"
     rewritten(style_file, path, "config.json", b"{")
-    assert_mistake(f"{path} is no style file, or a broken one; {MENDING}", path)
+    assert_mistake(f"{path} is not a style file, or is broken; {REMEDY}", path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("cat.txt", "cat")
-    assert_mistake(f"{path} is no style file, or a broken one; {MENDING}", path)
+    assert_mistake(f"{path} is not a style file, or is broken; {REMEDY}", path)
 
 
 def test_another_keras_model(tmp_path):
     path = tmp_path / "other.keras"
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
-    assert_mistake(f"{path} is a Keras model, but not of ours (None); {EXPECTED}", path)
+    assert_mistake(f"{path} is a Keras model of another program (None); {EXPECTED}", path)
 
 
 @pytest.mark.parametrize("damage", ["weights cut short", "unknown preset", "another width"])
@@ -108,9 +108,47 @@ def test_broken_inside(tmp_path, style_file, damage):
             "unknown preset": {"preset": "enormous"},
             "another width": {"preset": "half"},
         }
-        config["config"].update(changes[damage])
+        config["config"]["card"].update(changes[damage])
         rewritten(style_file, path, "config.json", json.dumps(config).encode())
-    assert_mistake(f"{path} is broken; {MENDING}", path)
+    if damage == "unknown preset":
+        with pytest.raises(ModelError, match=r"has a broken model card .preset: Input should be"):
+            onestroke.load(path)
+    else:
+        assert_mistake(f"{path} is broken; {REMEDY}", path)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"styles": "wave"}, "styles: Input should be a valid tuple"),
+        ({"styles": []}, "styles: Tuple should have at least 1 item"),
+        ({"styles": [{"name": "a"}, {"name": "a"}]}, "two styles have the same name"),
+        ({"default": 2}, "the default style 2 does not exist"),
+        ({"preset": None}, "preset: Input should be 'johnson', 'half' or 'mobile'"),
+        ({"format": 2}, "has a model card of format 2, this program reads 1"),
+        ({"unknown": 1}, "unknown: Extra inputs are not permitted"),
+        (None, "Input should be a valid dictionary"),
+    ],
+)
+def test_broken_cards_are_named(tmp_path, style_file, change, expected):
+    path = tmp_path / "style.keras"
+    with zipfile.ZipFile(style_file) as archive:
+        config = json.loads(archive.read("config.json"))
+    card = config["config"]["card"]
+    config["config"]["card"] = None if change is None else card | change
+    rewritten(style_file, path, "config.json", json.dumps(config).encode())
+    with pytest.raises(ModelError, match=re.escape(expected)) as caught:
+        find_style_file(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, style_file):
+    path = Path(shutil.copy(style_file, tmp_path))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.bin", bytes(2**28))
+    assert path.stat().st_size < 2e6
+    with pytest.raises(ModelError, match=r"unpacks to \d+ MB; a style file has at most 268 MB"):
+        find_style_file(path)
 
 
 def test_another_version_is_seen_before_tensorflow_starts(tmp_path, style_file):
@@ -119,7 +157,9 @@ def test_another_version_is_seen_before_tensorflow_starts(tmp_path, style_file):
         config = json.loads(archive.read("config.json"))
     config["config"]["architecture"] = 1
     rewritten(style_file, path, "config.json", json.dumps(config).encode())
-    with pytest.raises(ModelError, match="is from another version of onestroke; train it again"):
+    with pytest.raises(
+        ModelError, match="was written by another version of onestroke; train it again"
+    ):
         find_style_file(path)
 
 
@@ -129,7 +169,7 @@ def test_flipped_bits(tmp_path, style_file):
     for place in range(len(content) // 2, len(content) // 2 + 64):
         content[place] ^= 0xFF
     path.write_bytes(content)
-    assert_mistake(f"{path} is broken; {MENDING}", path)
+    assert_mistake(f"{path} is broken; {REMEDY}", path)
 
 
 def test_the_package_imports_without_tensorflow_and_names_what_it_lacks():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from onestroke.errors import ModelError
+from onestroke.models.card import untrained_card
 from onestroke.models.presets import PRESETS
 from onestroke.models.transform_network import TransformNetwork
 
@@ -110,10 +111,10 @@ def test_one_style_is_many_with_one_row(mobile):
 
 
 def test_saved_network_paints_the_same(mobile, tmp_path):
-    network = TransformNetwork("mobile", metadata={"style_names": ["waves"]})
+    network = TransformNetwork("mobile", card=untrained_card("mobile", ["waves"]))
     network.save(tmp_path / "style.keras")
     loaded = keras.saving.load_model(tmp_path / "style.keras")
-    assert loaded.metadata == {"style_names": ["waves"]}
+    assert loaded.card == network.card
     np.testing.assert_array_equal(network(picture(21, 30)), loaded(picture(21, 30)))
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 import onestroke
 from onestroke.errors import OnestrokeError
+from onestroke.models.card import StyleEntry, untrained_card
 from onestroke.models.style_file import load_network
 from onestroke.stylize.gallery import GAP, LABEL, make_gallery
 
@@ -53,7 +54,7 @@ def test_every_style_is_on_the_page_and_on_the_sheet(photographs, style_file, tm
 
 def test_a_name_in_two_models_says_which(photographs, style_file, tmp_path):
     network = load_network(style_file)
-    network.metadata = {"style_names": ["wave", "dusk"]}
+    network.card = untrained_card("mobile", ["wave", "dusk"])
     network.save(tmp_path / "other.keras")
     seen = []
     models = [style_file, tmp_path / "other.keras"]
@@ -79,7 +80,8 @@ def test_runs_are_told_apart_by_their_folders(photographs, style_file, tmp_path)
 
 def test_names_and_captions_are_no_html(photographs, style_file, tmp_path):
     network = load_network(style_file)
-    network.metadata = {"style_names": ["<i>", "b"], "captions": {"b": "<b> & more"}}
+    styles = (StyleEntry(name="<i>"), StyleEntry(name="b", caption="<b> & more"))
+    network.card = network.card.model_copy(update={"styles": styles})
     network.save(tmp_path / "named.keras")
     page, _ = make_gallery([photographs], [tmp_path / "named.keras"], tmp_path / "p.html", size=64)
     text = page.read_text()

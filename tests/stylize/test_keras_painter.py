@@ -9,7 +9,7 @@ import pytest
 from onestroke.models.presets import PRESETS
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.pictures import resize
-from onestroke.stylize.keras_painter import TILE_SIDE, WHOLE_PIXELS, NetworkPainter
+from onestroke.stylize.keras_painter import TILE_SIDE, WHOLE_PIXELS, KerasPainter
 from onestroke.stylize.tiles import TileSpan, split_length
 
 ONE_STYLE = np.ones(1, np.float32)
@@ -74,7 +74,7 @@ def test_reach_by_hand():
 )
 def test_tiles_with_the_moments_of_the_whole_equal_the_whole(preset, size):
     network = TransformNetwork(preset)
-    painter = NetworkPainter(network, tile_side=36)
+    painter = KerasPainter(network, tile_side=36)
     whole = picture(*size)
     moments = painter.moments(whole, ONE_STYLE)
     expected = network(whole[None].astype(np.float32)).numpy()[0]
@@ -83,7 +83,7 @@ def test_tiles_with_the_moments_of_the_whole_equal_the_whole(preset, size):
 
 
 def test_a_narrower_margin_would_show(monkeypatch):
-    painter = NetworkPainter(TransformNetwork("mobile"), tile_side=36)
+    painter = KerasPainter(TransformNetwork("mobile"), tile_side=36)
     whole = picture(32, 150)
     moments = painter.moments(whole, ONE_STYLE)
     monkeypatch.setattr("onestroke.models.transform_network.Preset.reach", 40)  # where 82 are seen
@@ -94,31 +94,31 @@ def test_a_narrower_margin_would_show(monkeypatch):
 def test_small_pictures_are_painted_whole():
     network = TransformNetwork("mobile")
     whole = picture(33, 47)
-    painted = joined(NetworkPainter(network, whole_pixels=33 * 47).pieces(whole, ONE_STYLE), whole)
+    painted = joined(KerasPainter(network, whole_pixels=33 * 47).pieces(whole, ONE_STYLE), whole)
     expected = network(whole[None].astype(np.float32)).numpy()[0]
     np.testing.assert_allclose(painted, expected, atol=0.01)
 
 
 def test_large_pictures_are_painted_with_the_moments_of_a_thumbnail():
-    painter = NetworkPainter(TransformNetwork("mobile"), whole_pixels=2000, tile_side=36)
+    painter = KerasPainter(TransformNetwork("mobile"), whole_pixels=2000, tile_side=36)
     large = resize(picture(9, 12), (90, 120))  # smooth: shrunk noise would be another picture
     pieces = list(painter.pieces(large, ONE_STYLE))
     assert len(pieces) == 3 * 4
     moments = painter.moments(resize(large, (38, 51)), ONE_STYLE)  # 1,938 of 2,000 pixels
     expected = joined(painter.tiles(large, ONE_STYLE, moments), large)
     np.testing.assert_allclose(joined(pieces, large), expected, atol=0.01)
-    whole = joined(NetworkPainter(painter.network).pieces(large, ONE_STYLE), large)
+    whole = joined(KerasPainter(painter.network).pieces(large, ONE_STYLE), large)
     assert np.abs(expected - whole).max() > 1  # of a smaller copy, not of the picture itself
 
 
 def test_a_ribbon_keeps_a_side_that_the_network_can_see():
     ribbon = picture(17, 800)
-    painter = NetworkPainter(TransformNetwork("mobile"), whole_pixels=2000, tile_side=400)
+    painter = KerasPainter(TransformNetwork("mobile"), whole_pixels=2000, tile_side=400)
     assert joined(painter.pieces(ribbon, ONE_STYLE), ribbon).shape == (17, 800, 3)
 
 
 def test_every_size_runs_the_same_graph():
-    painter = NetworkPainter(TransformNetwork("mobile"), whole_pixels=2000, tile_side=36)
+    painter = KerasPainter(TransformNetwork("mobile"), whole_pixels=2000, tile_side=36)
     for size in ((20, 30), (33, 17), (90, 120), (71, 64)):
         list(painter.pieces(picture(*size), ONE_STYLE))
     graphs = (painter._paint_whole, painter._moments, painter._paint_tile)
@@ -130,9 +130,9 @@ def test_twelve_megapixels_stay_below_two_and_a_half_gigabytes():
     code = (
         "import resource, numpy as np\n"
         "from onestroke.models.transform_network import TransformNetwork\n"
-        "from onestroke.stylize.keras_painter import NetworkPainter\n"
+        "from onestroke.stylize.keras_painter import KerasPainter\n"
         "from onestroke.stylize.stylizer import Stylizer\n"
-        "stylizer = Stylizer(NetworkPainter(TransformNetwork('johnson')))\n"
+        "stylizer = Stylizer(KerasPainter(TransformNetwork('johnson')))\n"
         "stylizer(np.zeros((3000, 4000, 3), np.uint8))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

@@ -7,11 +7,12 @@ import pytest
 
 import onestroke
 from onestroke.errors import SettingsError
+from onestroke.models.card import untrained_card
 from onestroke.models.style_file import load_network
 from onestroke.models.style_rows import copy_network
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.pictures import BT601_LUMA, PictureError, resize
-from onestroke.stylize.keras_painter import NetworkPainter
+from onestroke.stylize.keras_painter import KerasPainter
 from onestroke.stylize.stylizer import Stylizer, weigh_styles
 
 
@@ -36,7 +37,7 @@ def test_paints_as_the_network_does(stylizer, photograph):
 
 def test_one_style(photograph):
     network = TransformNetwork("mobile")
-    stylizer = Stylizer(NetworkPainter(network))
+    stylizer = Stylizer(KerasPainter(network))
     assert stylizer.style_names == ("style1",)
     expected = np.rint(network(photograph[None].astype(np.float32)).numpy()[0])
     assert np.abs(stylizer(photograph, style={"style1": 2}) - expected).max() <= 1
@@ -51,9 +52,11 @@ def test_strength_fades_from_the_photograph(stylizer, photograph):
 
 
 def test_strength_is_a_way_between_styles_where_one_gives_photographs_back(style_file, photograph):
-    network = TransformNetwork("mobile", 2, {"style_names": ["wave", "photograph"]}, identity=1)
+    network = TransformNetwork(
+        "mobile", 2, identity=1, card=untrained_card("mobile", ["wave", "photograph"])
+    )
     copy_network(load_network(style_file), network, np.eye(2))
-    stylizer = Stylizer(NetworkPainter(network))
+    stylizer = Stylizer(KerasPainter(network))
     for strength, style in (
         (0.25, {"wave": 1, "photograph": 3}),
         (1, {"wave": 1}),
@@ -90,7 +93,7 @@ def test_colours_are_kept_and_strokes_stay(stylizer, photograph):
 
 def test_large_pictures_fade_and_keep_colours_too(stylizer):
     gray = np.tile(np.arange(90, dtype=np.uint8)[:, None, None], (1, 80, 3))
-    tiled = Stylizer(NetworkPainter(stylizer.painter.network, whole_pixels=900, tile_side=36))
+    tiled = Stylizer(KerasPainter(stylizer.painter.network, whole_pixels=900, tile_side=36))
     assert (np.ptp(tiled(gray, preserve_color=True), axis=-1) == 0).all()
     assert np.abs(tiled(gray, strength=0.01).astype(int) - gray).max() <= 3
 

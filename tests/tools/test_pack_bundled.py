@@ -10,22 +10,16 @@ import pytest
 import onestroke
 from onestroke.data.photograph_sources import open_source
 from onestroke.errors import ModelError
-from onestroke.models import make_base
-from onestroke.models.style_file import (
-    BUNDLED,
-    IDENTITY,
-    find_style_file,
-    load_network,
-    painted_styles,
-    read_config,
-    style_names,
-)
+from onestroke.models.card import IDENTITY, Figures
+from onestroke.models.style_file import BUNDLED, find_style_file, load_network, read_card
 from onestroke.optimize.picture_settings import read_picture_settings
-from onestroke.stylize.model import find_model
+from onestroke.stylize.model import open_model
 from onestroke.train.run_folder import find_run
 from onestroke.train.settings import read_recipe, resolve_settings
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+PACK_BUNDLED = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "pack_bundled.py"))
+pack, NOTICE = PACK_BUNDLED["pack"], PACK_BUNDLED["NOTICE"]
 LARGEST = {"base": 4e6, "base_mobile": 5e5}  # bytes
 
 
@@ -39,16 +33,15 @@ def photograph() -> np.ndarray:
 def test_what_is_in_the_package(name: str) -> None:
     file = find_style_file(name)
     assert file.stat().st_size <= LARGEST[name]
-    config = read_config(file)
-    names = style_names(config)
-    assert IDENTITY in names
-    assert len(painted_styles(names)) >= 12
-    assert config["metadata"]["captions"].keys() >= set(painted_styles(names))
-    assert "/" not in str(config["metadata"]["settings"]["style"]["pictures"])
-    assert "public domain" in config["metadata"]["notice"]
-    evaluated = config["metadata"]["evaluated"]
-    assert list(evaluated) == painted_styles(names)
-    assert all(figures["style_share"] < 0.2 for figures in evaluated.values())
+    card = read_card(file)
+    assert card.identity is not None
+    assert len(card.painted_names) >= 12
+    painted = [card.style(name) for name in card.painted_names]
+    assert all(style.caption and style.paintings for style in painted)
+    assert all("/" not in p.name for style in painted for p in style.paintings)
+    (notice,) = card.notices
+    assert "public domain" in notice
+    assert all(style.figures.style_share < 0.2 for style in painted)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -80,10 +73,10 @@ def test_its_name_is_known_everywhere(tmp_path: Path, monkeypatch: pytest.Monkey
     Path("base").mkdir()
     for left in ("saved_model.pb", "settings.yaml"):  # by an export, or a training
         (Path("base") / left).touch()
-    assert find_style_file("base") == find_model("base") == BUNDLED["base"]
+    assert find_style_file("base") == open_model("base").path == BUNDLED["base"]
     assert find_run("base") is None
     assert find_run("./base")
-    with pytest.raises(ModelError, match="no model the_kiss; expected base, a model that"):
+    with pytest.raises(ModelError, match="no model the_kiss; the_kiss is a style of base"):
         find_style_file("the_kiss")
     recipe = read_recipe(Path("new_style"), styles=["mine.jpg"])
     assert resolve_settings(recipe).network.init == "base"
@@ -101,23 +94,17 @@ def test_packing_halves_the_numbers_and_adds_a_notice_and_figures(
     for wrong in (results[:1], [*results, results[0]], [*results, {"model": "x", **figures}]):
         (tmp_path / "report.json").write_text(json.dumps({"results": wrong}))
         with pytest.raises(ValueError, match="expected figures of wave, scream; got scream"):
-            make_base.pack(style_file, target, [tmp_path])
+            pack(style_file, target, [tmp_path])
     assert not target.exists()
     (tmp_path / "report.json").write_text(json.dumps({"results": results}))
-    make_base.pack(style_file, target, [tmp_path])
+    pack(style_file, target, [tmp_path])
     assert target.stat().st_size < style_file.stat().st_size / 2
-    before, after = read_config(style_file), read_config(target)
-    assert after["metadata"].pop("notice") == make_base.NOTICE
-    evaluated = after["metadata"].pop("evaluated")
-    assert list(evaluated) == ["wave", "scream"]
-    assert evaluated["wave"] == {
-        "style": 0.05123,
-        "style_share": 0.05,
-        "content": 0.6,
-        "photographs": 2,
-        "size": 512,
-    }
-    assert after == before
+    before, after = read_card(style_file), read_card(target)
+    assert after.style_names == before.style_names == ("wave", "scream")
+    assert after.notices == (NOTICE,)
+    figures = Figures(style=0.05123, style_share=0.05, content=0.6, photographs=2, size=512)
+    assert [style.figures for style in after.styles] == [figures, figures]
+    assert after.model_copy(update={"styles": before.styles}) == before
     for packed, own in zip(
         load_network(target).get_weights(), load_network(style_file).get_weights(), strict=True
     ):
@@ -129,5 +116,5 @@ def test_numbers_too_large_for_16_bits(tmp_path: Path, style_file: Path) -> None
     network.trainable_variables[0].assign(network.trainable_variables[0] + 1e6)
     network.save(tmp_path / "large.keras")
     with pytest.raises(OverflowError, match="beyond 65504"):
-        make_base.pack(tmp_path / "large.keras", tmp_path / "packed.keras")
+        pack(tmp_path / "large.keras", tmp_path / "packed.keras")
     assert not (tmp_path / "packed.keras").exists()

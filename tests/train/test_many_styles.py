@@ -1,5 +1,6 @@
 """Several styles in one network: trained together, added to a known one, given back unchanged."""
 
+import hashlib
 import json
 import shutil
 import threading
@@ -17,7 +18,8 @@ from onestroke.evaluate.evaluate_models import EvaluationOptions, evaluate_model
 from onestroke.losses.loss_settings import LossSettings
 from onestroke.losses.objective import build_objective
 from onestroke.losses.style_targets import measure_styles
-from onestroke.models.style_file import load_network, read_config
+from onestroke.models.card import Figures, untrained_card
+from onestroke.models.style_file import load_network, read_card
 from onestroke.models.style_rows import copy_network, extract_blend, join_networks
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
@@ -70,16 +72,16 @@ def evaluate(
 
 
 def test_each_style_has_its_losses(known):
-    assert read_config(known)["metadata"]["style_names"] == ["stripes", "noise", "photograph"]
+    assert read_card(known).style_names == ("stripes", "noise", "photograph")
     steps = [e for e in RunFolder(known.parent).metrics() if "learning_rate" in e]
     seen = {key for entry in steps for key in entry if key.startswith("style/")}
     assert seen == {"style/stripes", "style/noise", "style/photograph"}
     # Two pictures a step take the three styles in turn: each step lacks one of them.
     assert all(sum(key.startswith("style/") for key in entry) == 2 for entry in steps)
-    losses = read_config(known)["metadata"]["losses"]
-    assert losses["photographs"]["style/photograph"] == 0
-    assert losses["pictures"]["style/noise"] > 0
-    assert losses["pictures"]["content/noise"] > 0
+    (training,) = read_card(known).trainings
+    assert training.photograph_losses["style/photograph"] == 0
+    assert training.picture_losses["style/noise"] > 0
+    assert training.picture_losses["content/noise"] > 0
 
 
 def test_rows_alone_leave_the_old_styles_as_they_are(known, tiny_values, tmp_path):
@@ -96,9 +98,12 @@ def test_rows_alone_leave_the_old_styles_as_they_are(known, tiny_values, tmp_pat
     )
     begun = load_network(train(unlearnt, tmp_path / "begun").style_file)
     old, new = load_network(known), load_network(trained.style_file)
-    assert "/" not in new.metadata["settings"]["network"]["init"]
+    assert "/" not in new.card.settings["network"]["init"]
     names = ["stripes", "noise", "photograph", "bundled"]
-    assert new.metadata["style_names"] == names
+    assert new.card.style_names == tuple(names)
+    assert new.card.default == 3, "the new style"
+    (parent,) = new.card.trainings[-1].parents
+    assert parent.sha256 == hashlib.sha256(known.read_bytes()).hexdigest()
     for before, after, first in zip(*map(values_of, (old, new, begun)), strict=True):
         if after.shape == before.shape:
             np.testing.assert_array_equal(before, after)
@@ -224,25 +229,25 @@ def test_a_style_beside_older_ones_is_evaluated_with_its_own_painting(known, tin
 
 def test_one_style_of_many_says_what_it_learnt(known, tiny_values, tmp_path):
     network = load_network(known)
-    blend = extract_blend(network, {"stripes": 0.25, "noise": 0.75}).metadata
-    assert blend["blend"] == {"stripes": 0.25, "noise": 0.75}
-    assert blend["losses"] is None, "nobody measured it"
-    style = blend["settings"]["style"]
+    blend = extract_blend(network, {"stripes": 0.25, "noise": 0.75}).card
+    assert blend.blend == {"stripes": 0.25, "noise": 0.75}
+    assert blend.trainings[0].picture_losses == {}, "nothing measured the blend"
+    style = blend.settings["style"]
     assert style["pictures"] == [[{"stripes.png": 0.25}, {"noise.png": 0.75}]]
     assert style["names"] == ["stripes+noise"]
-    alone = extract_blend(network, {"noise": 1.0}).metadata
-    losses = network.metadata["losses"]
-    assert alone["losses"] == {
-        of: {term: losses[of][f"{term}/noise"] for term in ("style", "content")} for of in losses
+    alone = extract_blend(network, {"noise": 1.0}).card
+    losses = network.card.trainings[0].picture_losses
+    assert alone.trainings[0].picture_losses == {
+        term: losses[f"{term}/noise"] for term in ("style", "content")
     }
 
     settings = settings_of(tiny_values, network__init=str(known), network__learn="rows")
     joined = load_network(train(settings, tmp_path / "run").style_file)
-    old, new = (extract_blend(joined, {name: 1.0}).metadata for name in ("noise", "bundled"))
-    assert (old["settings"], old["losses"]) == (alone["settings"], alone["losses"])
-    assert new["settings"]["style"]["pictures"] == [[{"bundled": 1.0}]]
-    assert new["losses"] == joined.metadata["losses"]
-    assert extract_blend(joined, {"noise": 0.5, "bundled": 0.5}).metadata["settings"] is None
+    old, new = (extract_blend(joined, {name: 1.0}).card for name in ("noise", "bundled"))
+    assert old.trainings == alone.trainings
+    assert new.settings["style"]["pictures"] == [[{"bundled": 1.0}]]
+    assert new.trainings[0].picture_losses == joined.card.trainings[1].picture_losses
+    assert extract_blend(joined, {"noise": 0.5, "bundled": 0.5}).card.settings is None
 
 
 def test_paintings_called_alike_are_told_apart(tiny_values, tmp_path):
@@ -274,22 +279,23 @@ def test_another_file_to_begin_with_is_another_run(known, tiny_values, tmp_path)
 
 def test_a_notice_travels_with_the_styles_it_speaks_of(known, tiny_values, tmp_path):
     noted = load_network(known)
-    noted.metadata["notice"] = "In the public domain."
-    noted.metadata["evaluated"] = {"noise": {"style": 0.5}, "stripes": {"style": 0.4}}
+    notice = "In the public domain."
+    figures = Figures(style=0.5, style_share=0.1, content=0.6, photographs=2, size=64)
+    added = {"notice": notice, "figures": figures}
+    styles = tuple(style.model_copy(update=added) for style in noted.card.styles[:2])
+    noted.card = noted.card.model_copy(update={"styles": (*styles, noted.card.styles[2])})
     noted.save(tmp_path / "noted.keras")
     init = str(tmp_path / "noted.keras")
     settings = settings_of(tiny_values, network__init=init, network__learn="rows")
     joined = load_network(train(settings, tmp_path / "joined").style_file)
-    assert joined.metadata["notice"] == "In the public domain."
-    assert joined.metadata["began_with"] == noted.metadata
-    assert "evaluated" not in joined.metadata, "that was another network"
-    alone = extract_blend(joined, {"noise": 1.0}).metadata
-    assert alone["notice"] == "In the public domain."
-    assert alone["evaluated"] == {"noise": {"style": 0.5}}
-    own = extract_blend(joined, {"bundled": 1.0}).metadata
-    assert own.keys().isdisjoint({"notice", "evaluated"}), "those are of the older styles"
-    both = extract_blend(joined, {"noise": 0.5, "bundled": 0.5}).metadata
-    assert both["notice"] == "In the public domain."
+    assert joined.card.notices == (notice,)
+    assert joined.card.styles[:3] == noted.card.styles
+    (alone,) = extract_blend(joined, {"noise": 1.0}).card.styles
+    assert (alone.notice, alone.figures) == (notice, figures)
+    (own,) = extract_blend(joined, {"bundled": 1.0}).card.styles
+    assert (own.notice, own.figures) == (None, None), "those belong to the older styles"
+    (both,) = extract_blend(joined, {"noise": 0.5, "bundled": 0.5}).card.styles
+    assert (both.notice, both.figures) == (notice, None)
 
 
 def test_the_new_style_alone(known, tiny_values, tmp_path):
@@ -298,7 +304,7 @@ def test_the_new_style_alone(known, tiny_values, tmp_path):
     )
     new = load_network(train(settings, tmp_path / "alone").style_file)
     assert new.styles == 1
-    assert new.metadata["style_names"] == ["bundled"]
+    assert new.card.style_names == ("bundled",)
 
 
 @pytest.mark.parametrize(
@@ -365,14 +371,11 @@ def test_a_known_style_that_is_learnt_further_begins_where_it_was(known, tiny_va
         train__learning_rate=1e-12,
     )
     further = load_network(train(settings, tmp_path / "further").style_file)
-    assert further.metadata["style_names"] == ["noise"], (
-        "layers changed, so the others are left out"
-    )
+    assert further.card.style_names == ("noise",), "layers changed, so the others are left out"
     alone = extract_blend(load_network(known), {"noise": 1.0})
     for mine, its in zip(values_of(further), values_of(alone), strict=True):
         np.testing.assert_allclose(mine, its, atol=1e-6)
-    assert further.metadata["settings"]["network"]["init"] == "known/style.keras"
-    assert further.metadata["began_with"] == load_network(known).metadata
+    assert further.card.trainings[0].parents[0].name == "known/style.keras"
     # The first training learnt styles of both names, but this network does not hold those.
     beside = settings_of(
         tiny_values,
@@ -381,7 +384,7 @@ def test_a_known_style_that_is_learnt_further_begins_where_it_was(known, tiny_va
         style__names=["stripes"],
     )
     joined = load_network(train(beside, tmp_path / "beside").style_file)
-    assert extract_blend(joined, {"noise": 0.5, "stripes": 0.5}).metadata["settings"] is None
+    assert extract_blend(joined, {"noise": 0.5, "stripes": 0.5}).card.settings is None
 
 
 def test_rows_are_copied_blended_and_joined():
@@ -393,10 +396,11 @@ def test_rows_are_copied_blended_and_joined():
         else:
             np.testing.assert_array_equal(mine[:2], its[::-1])
             np.testing.assert_allclose(mine[2], 0.25 * its[0] + 0.75 * its[1], rtol=1e-5)
-    joined = join_networks(source, target, {"style_names": list("abcde")})
+    target.card = untrained_card("mobile", ["a", "b", "c"])
+    joined = join_networks(source, target)
     assert joined.styles == 5
     with pytest.raises(ValueError, match="expected networks of the same layers"):
-        join_networks(source, two_styles_with_other_layers(), {})
+        join_networks(source, two_styles_with_other_layers())
 
 
 def test_the_moving_moments_travel_with_the_identity():
@@ -405,7 +409,8 @@ def test_the_moving_moments_travel_with_the_identity():
         variable.assign(np.random.default_rng(0).normal(1, 0.3, variable.shape))
     new = TransformNetwork("mobile", 1)
     copy_network(known, new, np.array([[1, 0]]))
-    joined = join_networks(known, new, {})
+    new.card = untrained_card("mobile", ["new"])
+    joined = join_networks(known, new)
     assert (joined.styles, joined.identity) == (3, 1)
     photograph = np.random.default_rng(2).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
     for weights in ([1, 0], [0, 1], [0.5, 0.5]):
@@ -416,7 +421,7 @@ def test_the_moving_moments_travel_with_the_identity():
         np.testing.assert_array_equal(ours, theirs)
     first = TransformNetwork("mobile", 2, identity=1)
     copy_network(new, first, np.ones((2, 1)))
-    assert join_networks(new, first, {}).identity == 2
+    assert join_networks(new, first).identity == 2
 
 
 def two_styles_with_other_layers():

@@ -2,7 +2,6 @@
 
 import errno
 import functools
-import json
 import math
 import os
 import re
@@ -20,14 +19,15 @@ from onestroke.data.paintings import Style, read_styles
 from onestroke.errors import ModelError, OnestrokeError, SettingsError
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
-from onestroke.stylize.model import read_training
+from onestroke.stylize.model import open_model, training_settings
 from onestroke.train.callbacks import StopWhenDiverged
 from onestroke.train.checkpoint import DivergedError, save_checkpoint
 from onestroke.train.learning_rate import Schedule
+from onestroke.train.run_card import card_of_run
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.settings import check_settings, read_recipe, resolve_settings
 from onestroke.train.style_trainer import StyleTrainer
-from onestroke.train.training import build_network, build_optimizer, build_trainer, describe, train
+from onestroke.train.training import build_network, build_optimizer, build_trainer, train
 from onestroke.train.training_inputs import read_validation
 
 
@@ -112,14 +112,20 @@ def test_the_loss_falls(settings, tmp_path):
 def test_the_style_file_describes_itself(once):
     trained = once(train__steps=2)
     network = keras.saving.load_model(trained.style_file)
-    metadata = network.metadata
-    assert metadata["style_names"] == ["bundled"]
-    assert metadata["vgg19"] == {"source": "bundled", "sha256": load_vgg19_weights().sha256}
-    assert metadata["settings"]["train"]["steps"] == 2
-    assert metadata["losses"]["pictures"]["style"] == trained.pictures["style"]
-    assert metadata["onestroke"] == onestroke.__version__
+    card = network.card
+    assert card.style_names == ("bundled",)
+    (painting,) = card.styles[0].paintings
+    assert (painting.name, painting.share, len(painting.sha256)) == ("bundled", 1, 64)
+    (training,) = card.trainings
+    assert training.vgg19.model_dump() == {
+        "name": "bundled",
+        "sha256": load_vgg19_weights().sha256,
+    }
+    assert training.settings["train"]["steps"] == 2
+    assert training.picture_losses["style"] == trained.pictures["style"]
+    assert card.onestroke == onestroke.__version__
     private = str(trained.style_file.parent)
-    assert private not in json.dumps(metadata), "a private folder is in the style file"
+    assert private not in card.model_dump_json(), "a private folder is in the style file"
 
 
 def test_equal_settings_give_equal_weights(settings, once, tmp_path):
@@ -172,7 +178,7 @@ def test_a_finished_run_without_its_checkpoints_is_not_trained_again(settings, o
     shutil.rmtree(folder / "checkpoints")
     again = train(changed(settings, train__steps=2), folder)
     assert (again.step, again.photographs, again.pictures) == (2, first.photographs, first.pictures)
-    assert RunFolder(folder).describe()["steps"] == "2 of 2"
+    assert RunFolder(folder).summary()["steps"] == "2 of 2"
     assert again.style_file.read_bytes() == first.style_file.read_bytes()
 
 
@@ -377,8 +383,8 @@ def test_a_run_folder_that_cannot_be_made_is_named(settings, tmp_path):
 
 
 def test_a_model_without_settings_cannot_be_evaluated(style_file):
-    text = message(read_training, style_file)
-    assert text.startswith("expected a model that knows its training's settings; ")
+    text = message(training_settings, open_model(style_file))
+    assert "does not record the settings of its training" in text
 
 
 @pytest.mark.parametrize("left", [[], ["folder"], ["folder", ".unfinished.settings.yaml"]])
@@ -444,14 +450,20 @@ def test_validation_photographs_are_limited_and_large_enough(settings, tmp_path)
 def test_the_style_file_keeps_names_and_no_folders(settings):
     pictures = {"/home/me/a/sea.jpg": 1.0, "/home/me/b/sea.jpg": 3.0}
     sources = ["tfds:coco/2017:train", "/home/me/photos"]
-    metadata = describe(
+    style = Style([np.zeros((4, 4, 3), np.uint8)] * 2, (1.0, 3.0), ("a" * 64, "b" * 64))
+    card = card_of_run(
         changed(settings, style__pictures=pictures, data__source=sources),
+        [style],
         load_vgg19_weights(),
-        {},
-        {},
+        photographs={},
+        pictures={},
     )
-    assert metadata["settings"]["style"]["pictures"] == [[{"sea.jpg": 1.0}, {"sea.jpg": 3.0}]]
-    assert metadata["settings"]["data"]["source"] == ["tfds:coco/2017:train", "photos"]
+    assert card.settings["style"]["pictures"] == [[{"sea.jpg": 1.0}, {"sea.jpg": 3.0}]]
+    assert card.settings["data"]["source"] == ["tfds:coco/2017:train", "photos"]
+    assert [p.model_dump() for p in card.styles[0].paintings] == [
+        {"name": "sea.jpg", "sha256": "a" * 64, "share": 0.25},
+        {"name": "sea.jpg", "sha256": "b" * 64, "share": 0.75},
+    ]
 
 
 def test_a_cut_off_line_of_metrics_is_dropped(tmp_path):
