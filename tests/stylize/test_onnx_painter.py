@@ -14,6 +14,7 @@ import onestroke
 from onestroke.errors import ModelError, SettingsError
 from onestroke.export.export_options import ExportOptions
 from onestroke.export.exporter import write_export
+from onestroke.models.card import ModelCard
 from onestroke.pictures import PictureError
 from onestroke.stylize.model import open_model
 from onestroke.stylize.onnx_painter import OnnxPainter, read_onnx_card
