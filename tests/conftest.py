@@ -7,6 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+import onestroke
+
+
+def pytest_report_header() -> str:
+    """Says whether the tests import the wheel or the checkout."""
+    return f"onestroke: {Path(onestroke.__file__).parent}"
+
 
 @pytest.fixture(autouse=True, scope="session")
 def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
