@@ -381,7 +381,7 @@ class TestTfds:
         logging.getLogger("absl").setLevel(logging.ERROR)
 
     def mock(self, examples: list[dict[str, Any]], asked: list[str] | None = None) -> Any:
-        tfds = pytest.importorskip("tensorflow_datasets")
+        import tensorflow_datasets as tfds
 
         def as_data_source(builder: Any, split: str, **options: Any) -> Any:
             if asked is not None:
@@ -424,15 +424,16 @@ class TestTfds:
             photographs.read(3)
 
     def test_random_data_of_tfds_itself(self) -> None:
-        tfds = pytest.importorskip("tensorflow_datasets")
+        import tensorflow_datasets as tfds
+
         with tfds.testing.mock_data(num_examples=3):
             photographs = open_source("tfds:mnist:test")
             assert len(photographs) == 3
             assert photographs.read(0).shape == (28, 28, 3)
 
     def test_a_data_set_on_the_disk(self, tmp_path: Path) -> None:
-        pytest.importorskip("importlib_resources", reason="TFDS needs it to build, and says not")
-        tfds = pytest.importorskip("tensorflow_datasets")
+        import tensorflow_datasets as tfds
+
         build_ramps(tfds, tmp_path)
         tfds.core.add_data_dir(tmp_path)
         photographs = open_source("tfds:ramps_for_tests")
@@ -447,8 +448,8 @@ class TestTfds:
         )
 
     def test_a_data_set_on_the_disk_without_random_access(self, tmp_path: Path) -> None:
-        pytest.importorskip("importlib_resources", reason="TFDS needs it to build, and says not")
-        tfds = pytest.importorskip("tensorflow_datasets")
+        import tensorflow_datasets as tfds
+
         build_ramps(tfds, tmp_path, name="records_for_tests", file_format="tfrecord")
         tfds.core.add_data_dir(tmp_path)
         with pytest.raises(DataError) as caught:
@@ -486,7 +487,7 @@ class TestTfds:
         )
 
     def test_no_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        tfds = pytest.importorskip("tensorflow_datasets")
+        import tensorflow_datasets as tfds
 
         def fail(self: Any) -> None:
             raise ConnectionError("no route\nto host")
