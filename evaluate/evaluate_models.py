@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from onestroke.evaluate.face_fidelity import FaceReport
 
 EVALUATED_SIZES = (256, 512)  # sides of the square pictures, in pixels
+FACE_SIDE = 640  # long side of the photographs whose faces are measured, in pixels
 TIMED_SIZES = (256, 512, 1024)
 MEASURED_PACKAGES = ("tensorflow", "keras", "scipy", "numpy")
 
@@ -47,6 +48,11 @@ class EvaluationOptions:
     def evaluated_sizes(self) -> Sequence[int]:
         """The sides of the pictures to measure."""
         return self.sizes or EVALUATED_SIZES
+
+    @property
+    def short_side(self) -> int:
+        """The short side that the photographs need, in pixels."""
+        return max(*self.evaluated_sizes, FACE_SIDE if self.faces else 0)
 
     @property
     def speed_sizes(self) -> list[int]:
@@ -97,11 +103,12 @@ def evaluate_models(
     if options.iterations:
         check_plots()
     check_writable(folder)
-    photographs = read_some(data, options.count, max(options.evaluated_sizes))
+    photographs = read_some(data, options.count, options.short_side)
     enlarged = _count_enlarged(photographs, options.evaluated_sizes)
     for side, number in enlarged.items():
         if number:
             show(f"{number} of {len(photographs)} photographs are enlarged to {side} px.")
+    by_model = [open_subjects(model, styles, overrides) for model in models]
     # Imported here: TensorFlow takes seconds to start, and mistakes above need none of it.
     from onestroke.evaluate.baselines import Baselines
     from onestroke.evaluate.evaluation import evaluate, measure_speed
@@ -112,7 +119,6 @@ def evaluate_models(
         from onestroke.models.face_reader import open_face_reader
 
         reader = open_face_reader()
-    by_model = [open_subjects(model, styles, overrides) for model in models]
     first = next(iter(photographs.values()))
     speeds = measure_speed([subjects[0] for subjects in by_model], first, options.speed_sizes)
     subjects = [subject for subjects in by_model for subject in subjects]
@@ -126,7 +132,7 @@ def evaluate_models(
         from onestroke.evaluate.face_fidelity import measure_faces, write_face_sheet
 
         show("faces")
-        faces = measure_faces(subjects, photographs, reader)
+        faces = measure_faces(subjects, photographs, reader, FACE_SIDE)
         about["faces"] = faces.record()
         if faces.models:
             write_face_sheet(folder / "faces.jpg", faces)

@@ -15,7 +15,6 @@ from onestroke.models.face_detector import Square, cut_face
 from onestroke.models.face_reader import FaceReader
 from onestroke.pictures import shrink
 
-LONG_SIDE = 640  # pixels, at which photographs are painted
 SHOWN, SHOWN_SIDE, LABEL = 12, 120, 20  # faces on the sheet; pixels
 
 
@@ -110,7 +109,10 @@ class FaceReport:
 
 
 def measure_faces(
-    subjects: Sequence[Subject], photographs: Mapping[str, np.ndarray], reader: FaceReader
+    subjects: Sequence[Subject],
+    photographs: Mapping[str, np.ndarray],
+    reader: FaceReader,
+    long_side: int,
 ) -> FaceReport:
     """Paints the photographs with faces and compares each face with itself.
 
@@ -120,8 +122,9 @@ def measure_faces(
         subjects: the networks.
         photographs: by name, ``(height, width, 3)`` uint8 RGB.
         reader: finds and encodes faces.
+        long_side: at which the photographs are painted, at most, in pixels.
     """
-    scaled = {name: shrink(photograph, LONG_SIDE) for name, photograph in photographs.items()}
+    scaled = {name: shrink(photograph, long_side) for name, photograph in photographs.items()}
     squares = {name: reader.find(photograph) for name, photograph in scaled.items()}
     squares = {name: found for name, found in squares.items() if found}
     encodings = {name: reader.encode(scaled[name], found) for name, found in squares.items()}

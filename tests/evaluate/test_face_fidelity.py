@@ -44,7 +44,7 @@ def test_faces_are_compared_with_themselves():
     # Reds of 0.2, 0.8 and 0.4. Half as bright: 0.1, 0.4 and 0.2, at distances of 0.1, 0.4 and 0.2.
     same = subject("same", lambda picture: picture)
     darker = subject("darker", lambda picture: picture // 2)
-    report = measure_faces([same, darker], PHOTOGRAPHS, Reader())
+    report = measure_faces([same, darker], PHOTOGRAPHS, Reader(), 640)
     assert [face.photograph for face in report.faces] == ["a", "a", "b"]
     assert report.others_distance == pytest.approx((0.6 + 0.2 + 0.4) / 3)
     assert report.models[0].kept == report.models[0].identified == 1
@@ -58,12 +58,12 @@ def test_faces_are_compared_with_themselves():
 
 
 def test_no_faces():
-    report = measure_faces([subject("same", None)], {"s": PHOTOGRAPHS["scenery"]}, Reader())
+    report = measure_faces([subject("same", None)], {"s": PHOTOGRAPHS["scenery"]}, Reader(), 640)
     assert report.models == ()
     assert report.record()["count"] == 0
 
 
 def test_sheet_has_a_row_for_each_network(tmp_path):
     same = subject("same", lambda picture: picture)
-    write_face_sheet(tmp_path / "faces.jpg", measure_faces([same], PHOTOGRAPHS, Reader()))
+    write_face_sheet(tmp_path / "faces.jpg", measure_faces([same], PHOTOGRAPHS, Reader(), 640))
     assert Image.open(tmp_path / "faces.jpg").height == 2 * (120 + 20)
