@@ -8,7 +8,6 @@ one number for each picture.
 
 from collections.abc import Mapping
 
-import keras
 from keras import ops
 
 from onestroke.models.layers import Tensor
@@ -27,10 +26,11 @@ def gram_matrix(features: Tensor) -> Tensor:
     """
     _, height, width, channels = ops.shape(features)
     flat = ops.reshape(features, (-1, height * width, channels))
-    if keras.backend.standardize_dtype(flat.dtype) == "float16":
-        flat = ops.cast(flat, "float32")  # features reach thousands, and their products overflow
+    # In float16, products of features overflow. Processors without bfloat16 instructions add up
+    # bfloat16 products in bfloat16, which was 0.65 % off.
+    flat = ops.cast(flat, "float32")
     products = ops.matmul(ops.transpose(flat, (0, 2, 1)), flat)
-    return ops.cast(products, "float32") / ops.cast(height * width, "float32")
+    return products / ops.cast(height * width, "float32")
 
 
 def relative_error(actual: Tensor, target: Tensor) -> Tensor:
