@@ -96,6 +96,7 @@ PLACEHOLDERS = {
     "QUANTIZE": "dynamic",
     "SIZE": "64x64",
     "NAME": "great_wave",
+    "MODEL": "runs/wave",
     "PAINTING": "paintings/great_wave_hokusai_1831.jpg",
 }
 PAINTINGS = (
