@@ -1,9 +1,11 @@
-"""LiteRT.js, which runs TFLite files in browsers: fetched by npm once, then kept."""
+"""LiteRT.js, which runs TFLite files in browsers: downloaded by npm once, then cached."""
 
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.files import cache_folder, check_writable, write_whole
@@ -14,77 +16,116 @@ NOTICE = f"""LiteRT.js {VERSION}, Copyright Google LLC, https://github.com/googl
 under the Apache License, Version 2.0: http://www.apache.org/licenses/LICENSE-2.0.
 Changed: core/index.js imports the second package by its place in this folder.
 """
-PACKAGES = ("core", "wasm-utils")  # of @litertjs; the second is what the first imports
+# Packages of @litertjs with the hashes of their archives; npm refuses others. The first package
+# imports the second.
+INTEGRITY = {
+    "core": (
+        "sha512-PlGmbMOq9WitX7FO0jhbdJw9GthatsyuCQXjTt/wJZo0FLaw48q4tz8IwqgqCIkviYGr9OFDL1kCnN4nz"
+        "WoyJQ=="
+    ),
+    "wasm-utils": (
+        "sha512-4fJiw6tBQnIs+0jH/OQ16nYOiSl8/+zZnn5h2ul8aTKHi05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ/"
+        "sI1kQ=="
+    ),
+}
+PACKAGES = tuple(INTEGRITY)
 
 
 def find_runtime() -> Path:
-    """Returns the folder that holds the packages; the first time, asks npm for them.
+    """Returns the folder that contains the packages; the first call downloads them with npm.
 
     Raises:
-        ModelError: npm is not installed, or cannot fetch them.
-        SettingsError: there is no folder for them, or it cannot be written.
+        ModelError: npm is not installed, or cannot download the packages.
+        SettingsError: there is no cache folder, or the cache is not writable.
     """
     folder = cache_folder(FOLDER)
     if folder is None:
         raise SettingsError(
-            f"expected a home folder for LiteRT.js {VERSION}; set XDG_CACHE_HOME to a folder"
+            f"no home folder to keep LiteRT.js {VERSION} in; set XDG_CACHE_HOME to a folder"
         )
-    if not _is_whole(folder):
+    if not _is_complete(folder):
         check_writable(folder.parent)
-        write_whole(folder, _fetch)
+        write_whole(folder, _download)
     return folder
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_complete(folder: Path) -> bool:
     packages = folder / "node_modules" / "@litertjs"
     return all((packages / name / "dist" / "index.js").is_file() for name in PACKAGES)
 
 
-def _fetch(folder: Path) -> None:
+def lock_file() -> dict[str, Any]:
+    """Returns the ``package-lock.json`` that fixes versions and hashes, not the registry."""
+    packages: dict[str, Any] = {"": {"dependencies": _dependencies()}}
+    for name, integrity in INTEGRITY.items():
+        packages[f"node_modules/@litertjs/{name}"] = {"version": VERSION, "integrity": integrity}
+    return {"name": "page", "lockfileVersion": 3, "packages": packages}
+
+
+def _dependencies() -> dict[str, str]:
+    return {f"@litertjs/{name}": VERSION for name in PACKAGES}
+
+
+def _download(folder: Path) -> None:
     folder.mkdir()
     npm = shutil.which("npm")
     if npm is None:
         raise ModelError(
-            f"a page needs LiteRT.js {VERSION}, which npm fetches; install npm (it comes with "
+            f"a page needs LiteRT.js {VERSION}, which npm downloads; install npm (it comes with "
             "Node.js) and export again"
         )
-    wanted = [f"@litertjs/{name}@{VERSION}" for name in PACKAGES]
-    done = subprocess.run(
-        [
-            npm,
-            "install",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--prefix",
-            folder,
-            *wanted,
-        ],
-        capture_output=True,
-        text=True,
-    )
+    files = {
+        "package.json": {"name": "page", "dependencies": _dependencies()},
+        "package-lock.json": lock_file(),
+    }
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    options = ["--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run([npm, "ci", *options], cwd=folder, capture_output=True, text=True)
     if done.returncode:
         reasons = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        reason = (reasons or ["npm printed no reason"])[0]
+        if "EINTEGRITY" in done.stderr:
+            raise ModelError(
+                f"the LiteRT.js {VERSION} that npm downloaded is not the published one ({reason}); "
+                "check the registry that npm is configured for"
+            )
         raise ModelError(
-            f"npm could not fetch LiteRT.js {VERSION} ({(reasons or ['it does not say why'])[0]}); "
-            "connect to the network and export again"
+            f"npm could not download LiteRT.js {VERSION} ({reason}); connect to the network and "
+            "export again"
         )
 
 
 def copy_runtime(runtime: Path, target: Path) -> None:
-    """Copies what a browser asks for, and lets the modules find each other without a bundler."""
+    """Copies the files that a browser requests, and makes the modules importable without a bundler.
+
+    Raises:
+        ModelError: the cached packages are damaged.
+    """
     packages = runtime / "node_modules" / "@litertjs"
     for name in PACKAGES:
         folder = target / name
         folder.mkdir(parents=True)
         script = (packages / name / "dist" / "index.js").read_text(encoding="utf-8")
-        # Workers have no import maps, so that names of packages lead nowhere.
-        script = re.sub(r"""(['"])@litertjs/wasm-utils\1""", '"../wasm-utils/index.js"', script)
+        if name == "core":
+            script = _resolve_import(script, runtime)
         (folder / "index.js").write_text(script, encoding="utf-8")
         shutil.copy(packages / name / "package.json", folder)
     (target / "NOTICE").write_text(NOTICE, encoding="utf-8")
     wasm = target / "wasm"
     wasm.mkdir()
     for file in (packages / "core" / "wasm").iterdir():
-        if "jspi" not in file.name:  # for parts of a model on the CPU, which ours do not have
+        # For models that run partly on the processor, which exported files do not.
+        if "jspi" not in file.name:
             shutil.copyfile(file, wasm / file.name)
+
+
+def _resolve_import(script: str, runtime: Path) -> str:
+    """Replaces the name of the second package by its path; workers support no import maps."""
+    script, count = re.subn(r"""(['"])@litertjs/wasm-utils\1""", '"../wasm-utils/index.js"', script)
+    if not count:
+        raise ModelError(
+            f"LiteRT.js in {runtime} does not import @litertjs/wasm-utils; delete that folder and "
+            "export again"
+        )
+    return script

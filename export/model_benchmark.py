@@ -1,8 +1,8 @@
-"""Times trained styles and their exports side by side, each in a process of its own.
+"""Times trained styles and their exports side by side, each in its own process.
 
 For every size and number of threads, all models are loaded first and then paint in turn, so that
-whatever else the machine does meets all of them alike. A process of its own has its own threads and
-its own peak of memory.
+other load on the machine affects all of them equally. A separate process has its own threads and
+its own peak memory.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,23 +29,23 @@ from onestroke.stylize.litert_painter import LiteRtPainter
 from onestroke.stylize.model import load, open_model
 from onestroke.stylize.onnx_painter import OnnxPainter
 
-SIZES = ((256, 256), (512, 512))  # unless a file or the caller says otherwise
+SIZES = ((256, 256), (512, 512))  # the default
 TIMED_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime")
-WARMUP_RUNS = 2  # the first ones trace graphs and fill caches
+WARMUP_RUNS = 2  # they trace graphs and fill caches
 
 
 @dataclass(frozen=True)
 class PaintTiming:
-    """What one model takes at one size, with one number of threads.
+    """Time and memory of one model at one size, with one number of threads.
 
     Attributes:
-        model: the file or folder, as it was named.
+        model: the file or folder, as the caller named it.
         size: height and width of the picture, in pixels.
-        threads: how many compute.
-        bytes: of the file or folder.
-        seconds: of every run that counts, from uint8 picture to painted picture.
-        peak: the most memory that the process took, the runtime included, in bytes; None where the
-            system does not tell.
+        threads: number of threads.
+        bytes: size of the file or folder.
+        seconds: of every timed run, from uint8 picture to painted picture.
+        peak: peak memory of the process in bytes, including the runtime; None where the system
+            does not report it.
     """
 
     model: str
@@ -62,7 +62,7 @@ class PaintTiming:
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """The seconds that a quarter and three quarters of the runs stayed under."""
+        """The first and the third quartile of the seconds."""
         if len(self.seconds) == 1:
             return self.seconds[0], self.seconds[0]
         low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
@@ -80,17 +80,21 @@ def benchmark_models(
     """Times every model at every size with every number of threads.
 
     Args:
-        models: style files, run folders, SavedModels and TFLite files; one exported for a fixed
-            size is timed at that alone.
-        sizes: heights and widths; 256 x 256 and 512 x 512, or those of the fixed files, unless
-            said otherwise.
-        threads: how many compute; one for each core unless said otherwise.
-        runs: how many count, after two that do not.
-        show: is told what is being timed.
+        models: style files, run folders and exports. A file exported for a fixed size is timed
+            only at that size.
+        sizes: heights and widths; by default those of the fixed files, or 256 x 256 and
+            512 x 512.
+        threads: numbers of threads; by default one per core.
+        runs: number of timed runs, after two warm-up runs.
+        show: receives a line about each setting before its models are timed.
+
+    A script that calls this function needs ``if __name__ == "__main__":``, since every process
+    imports the script again.
 
     Raises:
         ModelError: a model is missing or broken.
-        SettingsError: a size is too small or too large, or none fits a model.
+        SettingsError: a size is too small or too large, or a model supports none of them.
+        OnestrokeError: a process ended early.
     """
     models, sizes = list(dict.fromkeys(models)), list(dict.fromkeys(sizes))
     for size in sizes:
@@ -100,7 +104,7 @@ def benchmark_models(
     for model, only in fixed.items():
         if only and only not in sizes:
             raise SettingsError(
-                f"{model} takes {format_size(only)} alone; add --size {format_size(only)}"
+                f"{model} supports only {format_size(only)}; add --size {format_size(only)}"
             )
     timings = []
     for size in sizes:
@@ -112,66 +116,99 @@ def benchmark_models(
 
 
 def _only_size(model: str) -> Size | None:
-    """Returns the size that a model was exported for; checks that it is a model."""
+    """Returns the only size that a model supports, or None; checks that the model exists."""
     export = open_model(model).card.export
     return export.size if export else None
 
 
 def _time_models(models: Sequence[str], size: Size, threads: int, runs: int) -> list[PaintTiming]:
     with contextlib.ExitStack() as stack:
-        painting = [stack.enter_context(_process(model, size, threads)) for model in models]
+        processes = [stack.enter_context(ModelProcess(model, size, threads)) for model in models]
         seconds: list[list[float]] = [[] for _ in models]
         for run in range(WARMUP_RUNS + runs):
-            for connection, noted in zip(painting, seconds, strict=True):
-                taken = _ask(connection, "paint")
+            for process, timed in zip(processes, seconds, strict=True):
+                duration = process.ask("paint")
                 if run >= WARMUP_RUNS:
-                    noted.append(taken)
-        peaks = [_ask(connection, "peak") for connection in painting]
+                    timed.append(duration)
+        peaks = [process.ask("peak") for process in processes]
     return [
-        PaintTiming(model, size, threads, size_on_disk(open_model(model).path), noted, peak)
-        for model, noted, peak in zip(models, seconds, peaks, strict=True)
+        PaintTiming(model, size, threads, size_on_disk(open_model(model).path), timed, peak)
+        for model, timed, peak in zip(models, seconds, peaks, strict=True)
     ]
 
 
-@contextlib.contextmanager
-def _process(model: str, size: Size, threads: int) -> Iterator[Connection]:
-    """Starts a process that has loaded the model, and waits until it is ready."""
-    here, there = multiprocessing.Pipe()
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_serve, args=(there, model, size, threads), daemon=True)
-    process.start()
-    there.close()  # so that its end is seen when the process dies
-    try:
-        _answer(here)
-        yield here
-    finally:
-        here.close()
-        process.join()
+class ModelProcess:
+    """A process that has loaded one model and paints on request; a context manager.
+
+    Args:
+        model: a style file, a run folder or an export.
+        size: height and width of the picture to paint.
+        threads: number of threads.
+
+    Raises:
+        OnestrokeError: the model cannot be loaded, or the process ended.
+    """
+
+    def __init__(self, model: str, size: Size, threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, there = context.Pipe()
+        self.process = context.Process(
+            target=_answer_requests, args=(there, model, size, threads), daemon=True
+        )
+        self.process.start()
+        there.close()  # otherwise the end of the process would not close the connection
+        try:
+            self._receive(starting=True)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def ask(self, request: str) -> Any:
+        """Returns the seconds of one painting for "paint", the peak memory for "peak".
+
+        Raises:
+            OnestrokeError: the process ended.
+        """
+        with contextlib.suppress(ConnectionError):  # _receive reports it
+            self._connection.send(request)
+        return self._receive()
+
+    def __enter__(self) -> "ModelProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()  # which ends the process
+        self.process.join()
+
+    def _receive(self, *, starting: bool = False) -> Any:
+        try:
+            answer = self._connection.recv()
+        except (EOFError, ConnectionError) as error:
+            self.process.join()
+            raise OnestrokeError(self._reason(starting)) from error
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _reason(self, starting: bool) -> str:
+        status = self.process.exitcode or 0
+        if status < 0:  # a signal; the system sends it when memory runs out
+            return (
+                f"a process of the benchmark was killed by signal {-status}, most likely because "
+                "memory ran out; time fewer models or smaller sizes at once"
+            )
+        if starting:
+            return (
+                f"a process of the benchmark ended with status {status} before it loaded its "
+                'model; a script that starts a benchmark needs `if __name__ == "__main__":`'
+            )
+        return f"a process of the benchmark ended with status {status}"
 
 
-def _ask(connection: Connection, question: str) -> Any:
-    with contextlib.suppress(ConnectionError):  # then there is no answer either
-        connection.send(question)
-    return _answer(connection)
-
-
-def _answer(connection: Connection) -> Any:
-    try:
-        answer = connection.recv()
-    except (EOFError, ConnectionError) as error:
-        raise OnestrokeError(
-            "a process of the benchmark died, most likely for want of memory; time fewer models or "
-            "smaller sizes at once"
-        ) from error
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-def _serve(connection: Connection, model: str, size: Size, threads: int) -> None:
+def _answer_requests(connection: Connection, model: str, size: Size, threads: int) -> None:
     """Answers "paint" with seconds and "peak" with bytes, until the other end is closed."""
     sys.stderr.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what runtimes print; errors go the other way
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # messages of runtimes; errors are sent instead
     try:
         painter = _load(model, threads)
         picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -193,7 +230,7 @@ def _serve(connection: Connection, model: str, size: Size, threads: int) -> None
         if is_out_of_memory(error):
             connection.send(OnestrokeError(f"not enough memory for {model} at {format_size(size)}"))
         else:
-            connection.send(RuntimeError(traceback.format_exc()))  # not all errors can be sent
+            connection.send(RuntimeError(traceback.format_exc()))  # not all errors can be pickled
 
 
 def _load(model: str, threads: int) -> Any:
@@ -211,7 +248,7 @@ def _load(model: str, threads: int) -> Any:
 
 def _peak_memory() -> int | None:
     if sys.platform == "linux":
-        # What getrusage tells begins with the peak of the process that started this one.
+        # The value of getrusage begins with the peak of the process that started this one.
         status = Path("/proc/self/status").read_text()
         return 1024 * int(status.partition("VmHWM:")[2].split()[0])
     if sys.platform == "darwin":
@@ -222,7 +259,7 @@ def _peak_memory() -> int | None:
 
 
 def benchmark_record(timings: Sequence[PaintTiming]) -> dict[str, Any]:
-    """Returns what a JSON file keeps: the machine, the versions, every run."""
+    """Returns the content of the JSON file: the machine, the versions, every run."""
     return {
         **describe_machine(TIMED_PACKAGES),
         "timings": [

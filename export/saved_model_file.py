@@ -1,13 +1,13 @@
-"""SavedModels: what TensorFlow and TensorFlow Serving load without this package.
+"""SavedModels, which TensorFlow and TensorFlow Serving load without this package.
 
-Signatures, for batches of pictures of any size from 16x16 pixels up:
+Signatures, for batches of pictures of 16x16 pixels or more:
 
     serving_default   image: uint8 (batch, height, width, 3) RGB -> styled: uint8, the same shape
     float32           image: float32 in [0, 255]                 -> styled: float32 in [0, 255]
 
 A network of several styles also takes ``style``, float32 (batch, styles), the weight of each;
-TensorFlow Serving takes the first style where a request brings none. In Python, what
-``tf.saved_model.load`` returns has methods of the same names, ``style`` optional there too.
+TensorFlow Serving uses the first style if a request contains none. In Python, the object that
+``tf.saved_model.load`` returns has methods of the same names, where ``style`` is also optional.
 """
 
 from pathlib import Path

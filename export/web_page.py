@@ -1,8 +1,8 @@
-"""The page: a folder of static files that repaints pictures and the camera in any browser.
+"""The web page: a folder of static files that paints pictures and the camera in a browser.
 
 index.html, page.css, page.js, painter.js    from ``export/page``
 litert/                                      LiteRT.js, the runtime
-styles.json                                  what there is to choose from
+styles.json                                  the available styles
 styles/                                      TFLite files of fixed sizes, each with its report
 """
 
@@ -25,14 +25,15 @@ from onestroke.extras import check_tflite
 from onestroke.files import numbered, write_whole
 from onestroke.models.card import IDENTITY
 from onestroke.models.style_file import find_style_file, read_card, unique_titles
+from onestroke.stylize.stylizer import CROSS_FADE_BELOW
 
 if TYPE_CHECKING:
     from onestroke.export.verification import Report
 
 PAGE = Path(__file__).parent / "page"
 
-# The two shapes of cameras and most photographs, once for the picture and once, at a quarter of the
-# work, for the camera.
+# The two shapes of cameras and most photographs, in a large size for pictures and in a small size,
+# with a quarter of the computation, for the camera.
 SIZES = ((192, 256), (256, 192), (384, 512), (512, 384))
 
 
@@ -45,21 +46,20 @@ def export_page(
     representative: Sequence[np.ndarray] = (),
     overwrite: bool = False,
 ) -> list["Report"]:
-    """Exports trained styles as one page; the picker offers the styles of all of them.
+    """Exports trained styles as one page; its menu lists the styles of all models.
 
     Args:
         models: style files or folders of finished runs.
-        folder: to write.
-        options: of the TFLite files; without a size, of the four in ``SIZES``.
+        folder: the folder to write.
+        options: of the TFLite files; without a size, each style gets the four of ``SIZES``.
         photographs: to compare on; see ``exporter.write_export``.
         representative: see ``exporter.write_export``.
-        overwrite: replace the page that is at ``folder``.
+        overwrite: replace the page at ``folder``.
 
     Raises:
-        SettingsError: an option is wrong, a package is not installed, or there is something at
-            ``folder``.
-        ModelError: a model is missing or broken, or the browser's runtime cannot be fetched.
-        VerificationError: a photograph's PSNR is under the bound; nothing is left at ``folder``.
+        SettingsError: an option is invalid, a package is not installed, or ``folder`` exists.
+        ModelError: a model is missing or broken, or LiteRT.js cannot be downloaded.
+        VerificationError: a photograph's PSNR is below the bound; nothing is written.
     """
     folder = Path(folder).expanduser().resolve()
     options.check()
@@ -79,7 +79,7 @@ def export_page(
         file_names = _file_names(style_files)
         names = [read_card(file).style_names for file in style_files]
         titles = unique_titles(names, file_names)
-        for style_file, name, its, labels in zip(
+        for style_file, name, own, labels in zip(
             style_files, file_names, names, titles, strict=True
         ):
             files = []
@@ -94,18 +94,22 @@ def export_page(
                 )
                 reports.append(replace(report, path=str(folder / file)))
                 files.append({"file": file, "height": height, "width": width})
-            styles += _describe(its, labels, files)
-        content = {"onestroke": __version__, "styles": styles}
+            styles += _menu_entries(own, labels, files)
+        content = {
+            "onestroke": __version__,
+            "cross_fade_below": CROSS_FADE_BELOW,
+            "styles": styles,
+        }
         (temporary / PAGE_MARK).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     write_whole(folder, write)
     return reports
 
 
-def _describe(
+def _menu_entries(
     names: Sequence[str], titles: Sequence[str], files: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Returns what the picker offers of one model."""
+    """Returns the entries of one model in the page's menu."""
     identity = names.index(IDENTITY) if IDENTITY in names else None
     shared = {"count": len(names), "identity": identity, "files": files}
     return [
@@ -116,7 +120,7 @@ def _describe(
 
 
 def _file_names(style_files: Sequence[Path]) -> list[str]:
-    """Names that stand in an address without escapes, numbered where they would be alike."""
+    """Returns names that need no escapes in an address, numbered where they would be equal."""
     titles = (file.parent.name if file.stem == "style" else file.stem for file in style_files)
     return numbered(
         re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "style" for title in titles

@@ -79,7 +79,7 @@ def load(model: Path | str | Model, *, device: str | None = None) -> Stylizer:
         return Stylizer(OnnxPainter(opened.path, opened.card, device=device or "cpu"))
     if device:
         raise SettingsError(
-            f"--device needs an ONNX file, {opened.name} is none; export one with --format onnx"
+            f"--device needs an ONNX file, not {opened.name}; export one with --format onnx"
         )
     if opened.kind == "tflite":
         return Stylizer(LiteRtPainter(opened.path, opened.card))

@@ -20,7 +20,7 @@ EXPORTED_PIXELS = 2**21
 
 # No network gives a photograph back exactly (base: to some 16 shades), so under this strength its
 # paint also fades into the photograph; `export/page/page.js` has the same number.
-FADED_UP_TO = 0.2
+CROSS_FADE_BELOW = 0.2
 
 WORDS_LIKE = 0.8  # of 1: how alike the word of a name is that is offered for an unknown one
 
@@ -115,7 +115,7 @@ class Stylizer:
         if IDENTITY in self.style_names:
             back = weigh_styles(IDENTITY, self.style_names)
             weights = back + np.float32(strength) * (weights - back)
-            strength = min(1.0, strength / FADED_UP_TO)
+            strength = min(1.0, strength / CROSS_FADE_BELOW)
         result = np.empty_like(picture)
         for region, painted in self._pieces(picture, weights, paint_size):
             photograph = picture[region]

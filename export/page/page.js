@@ -1,4 +1,4 @@
-// The page: brings pictures to the painter and its paint to the screen.
+// The page: sends pictures to the painter and shows what it returns.
 
 const element = (id) => document.getElementById(id);
 const [picture, hint, stage, status] = ['picture', 'hint', 'stage', 'status'].map(element);
@@ -7,25 +7,22 @@ const [style, partner, blend, strength, detail, accelerator, compare] = [
 ].map(element);
 const [file, camera, download, controls] = ['file', 'camera', 'download', 'controls'].map(element);
 
-// As in stylize/stylizer.py: no network gives a photograph back exactly, so under this strength its
-// paint also fades into the photograph.
-const FADED_UP_TO = 0.2;
-
 const painter = new Worker('painter.js');
 const waiting = new Map();
 let asked = 0;
-let broken = null; // why the painter cannot start
+let broken = null; // the error, if the painter cannot start
 
 let styles = [];
+let crossFadeBelow; // the strength below which the painted picture also fades into the photograph
 let source = null; // an ImageBitmap, the last one of the camera when it stops
 // {photograph, painted, name, faded}: two canvases of one size, the style's name, and whether the
-// network itself makes less of the paint where the strength is less.
+// network itself applies the strength.
 let shown = null;
 let stream = null;
-let newest = 0; // counts what was asked for; older answers are not shown
+let newest = 0; // counts requests; answers to older ones are not shown
 let painting = false;
 let changed = false; // while painting
-let frames = []; // when the last pictures of the camera were painted
+let frames = []; // times of the last painted camera pictures
 
 painter.onmessage = ({ data }) => {
   const { resolve, reject } = waiting.get(data.id);
@@ -48,21 +45,22 @@ function ask(question) {
   });
 }
 
-function say(text) {
+function showStatus(text) {
   status.textContent = text;
 }
 
 // Settings -------------------------------------------------------------------------------------
 
 async function begin() {
-  ({ styles } = await (await fetch('styles.json')).json());
+  const content = await (await fetch('styles.json')).json();
+  ({ styles, cross_fade_below: crossFadeBelow } = content);
   for (const [position, { name }] of styles.entries()) style.add(new Option(name, position));
   fillChoices();
   const gpu = await navigator.gpu?.requestAdapter().catch(() => null);
   if (gpu) accelerator.add(new Option('WebGPU', 'webgpu'));
   accelerator.add(new Option('WebAssembly', 'wasm'));
   controls.disabled = false;
-  say('Ready.');
+  showStatus('Ready.');
   if (source) await repaint(); // dropped while the page was loading
 }
 
@@ -71,7 +69,7 @@ function fillChoices() {
   fillDetails();
 }
 
-// What the chosen style can be blended with: the other styles of its network.
+// Lists what the chosen style can be blended with: the other styles of its network.
 function fillPartners() {
   const before = partner.selectedOptions[0]?.text;
   const { files, index } = styles[style.value];
@@ -84,8 +82,8 @@ function fillPartners() {
   blend.disabled = !partner.value;
 }
 
-// One weight for each style of the network. One that has learnt to give photographs back takes the
-// strength as a way between styles.
+// Returns the weight of each style of the network. With an identity style, the strength interpolates
+// between that style and the chosen one.
 function styleWeights() {
   const { index, count, identity } = styles[style.value];
   const weights = new Array(count).fill(0);
@@ -96,7 +94,7 @@ function styleWeights() {
   return weights.map((weight, k) => full * weight + (k === identity ? 1 - full : 0));
 }
 
-// One choice for each number of pixels; the shape follows the picture.
+// Lists one choice per number of pixels; the shape follows the picture.
 function fillDetails() {
   const before = detail.value;
   const sides = styles[style.value].files.map(({ height, width }) => Math.max(height, width));
@@ -105,7 +103,7 @@ function fillDetails() {
   detail.value = choices.includes(Number(before)) ? before : choices.at(-1);
 }
 
-// The file of the chosen detail whose shape loses least of it to margins.
+// Returns the file of the chosen detail whose shape leaves the smallest margins.
 function chooseFile(width, height) {
   const side = Number(detail.value);
   const files = styles[style.value].files.filter((f) => Math.max(f.height, f.width) === side);
@@ -118,8 +116,8 @@ function chooseFile(width, height) {
 
 // Painting -------------------------------------------------------------------------------------
 
-// Fits the whole picture into the file's size, and mirrors it into the margins over and over: its
-// shape stays, and no border frame appears. What is transparent becomes white.
+// Fits the whole picture into the file's size and fills the margins with mirrored copies: the shape
+// is kept, and no frame appears at the border. Transparent pixels become white.
 function fit(image, width, height, target) {
   const scale = Math.min(target.width / width, target.height / height);
   const fitted = {
@@ -148,7 +146,7 @@ function fit(image, width, height, target) {
   return { context, ...fitted };
 }
 
-// Paints and shows one picture; returns nothing if a newer one was asked for meanwhile.
+// Paints and shows one picture; returns null if a newer one was requested meanwhile.
 async function paint(image, width, height) {
   newest += 1;
   const turn = newest;
@@ -179,7 +177,7 @@ function cut(pixels, { left, top, width, height }) {
   return canvas;
 }
 
-// What is left of `share` of the width is painted, the rest is the photograph.
+// Draws the painted picture up to `share` of the width, and the photograph in the rest.
 function draw(canvas, share) {
   const { photograph, painted, faded } = shown;
   canvas.width = photograph.width;
@@ -191,7 +189,7 @@ function draw(canvas, share) {
   context.rect(0, 0, canvas.width * share, canvas.height);
   context.clip();
   const full = strength.value / 100;
-  context.globalAlpha = faded ? Math.min(1, full / FADED_UP_TO) : full;
+  context.globalAlpha = faded ? Math.min(1, full / crossFadeBelow) : full;
   context.drawImage(painted, 0, 0);
   context.restore();
 }
@@ -207,7 +205,7 @@ function show() {
 const where = ({ accelerator: used, threads }) =>
   used === 'webgpu' ? 'WebGPU' : `WebAssembly, ${threads} thread${threads > 1 ? 's' : ''}`;
 
-// Paints the picture at hand, again whenever a setting changes, and once for many changes.
+// Paints the current picture, again if a setting changes, and once for several changes.
 async function repaint() {
   changed = true;
   if (painting) return;
@@ -222,12 +220,12 @@ async function repaint() {
 async function paintSource() {
   if (!source || stream || controls.disabled) return;
   document.body.setAttribute('aria-busy', 'true');
-  say('Painting…');
+  showStatus('Painting…');
   try {
     const answer = await paint(source, source.width, source.height);
-    if (answer) say(`${Math.round(answer.milliseconds)} ms on ${where(answer)}.`);
+    if (answer) showStatus(`${Math.round(answer.milliseconds)} ms on ${where(answer)}.`);
   } catch (error) {
-    say(`Could not paint: ${error.message}`);
+    showStatus(`Could not paint: ${error.message}`);
   } finally {
     if (!changed) document.body.removeAttribute('aria-busy');
   }
@@ -243,7 +241,7 @@ async function open(blob) {
     if (turn !== newest) return;
     replaceSource(opened);
   } catch {
-    say('This is no picture that the browser can read; choose a JPEG, PNG or WebP.');
+    showStatus('The browser cannot read this file as a picture; choose a JPEG, PNG or WebP.');
     return;
   }
   await repaint();
@@ -260,10 +258,10 @@ async function startCamera() {
   camera.disabled = true; // until the browser has asked for permission
   let mine;
   try {
-    if (!navigator.mediaDevices) throw new Error('browsers give it to HTTPS and localhost alone');
+    if (!navigator.mediaDevices) throw new Error('browsers allow it only on HTTPS and localhost');
     mine = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
   } catch (error) {
-    say(`No camera: ${error.message}`);
+    showStatus(`No camera: ${error.message}`);
     return;
   } finally {
     camera.disabled = false;
@@ -271,7 +269,7 @@ async function startCamera() {
   stream = mine;
   camera.textContent = 'Stop camera';
   camera.setAttribute('aria-pressed', 'true');
-  status.setAttribute('aria-live', 'off'); // it changes with every picture
+  status.setAttribute('aria-live', 'off'); // the text changes with every picture
   const chosen = detail.value;
   detail.selectedIndex = 0; // the fastest
   frames = [];
@@ -286,18 +284,18 @@ async function startCamera() {
       turn = newest;
       const answer = await painting;
       if (stream !== mine) break;
-      if (answer) say(`${framesPerSecond()} frames a second on ${where(answer)}.`);
+      if (answer) showStatus(`${framesPerSecond()} frames a second on ${where(answer)}.`);
       await new Promise(requestAnimationFrame);
     }
     const frame = await createImageBitmap(video);
-    if (turn === newest) replaceSource(frame); // unless a picture was opened instead
+    if (turn === newest) replaceSource(frame); // unless a picture was opened meanwhile
   } catch (error) {
-    say(`Could not paint: ${error.message}`);
+    showStatus(`Could not paint: ${error.message}`);
   }
   if (stream === mine) stopCamera();
   if (stream) return;
   detail.value = chosen;
-  if (!detail.value) detail.selectedIndex = detail.options.length - 1; // another style's sizes
+  if (!detail.value) detail.selectedIndex = detail.options.length - 1; // if another style has other sizes
   if (turn === newest) await repaint();
 }
 
@@ -338,7 +336,7 @@ blend.addEventListener('input', repaint);
 strength.addEventListener('input', () => (shown?.faded ? repaint() : show()));
 compare.addEventListener('input', show);
 
-// Anywhere on the page, or the browser would leave it and show the file.
+// Anywhere on the page; otherwise the browser would leave the page and show the file.
 document.addEventListener('dragover', (event) => {
   event.preventDefault();
   stage.classList.add('dropping');
@@ -351,4 +349,8 @@ document.addEventListener('drop', (event) => {
 });
 document.addEventListener('paste', (event) => open(event.clipboardData.files[0]));
 
-begin().catch((error) => say(`This page is incomplete: ${error.message}; export it again.`));
+if (location.protocol !== 'file:') {
+  element('server').remove();
+  showStatus('Loading…');
+}
+begin().catch((error) => showStatus(`This page is incomplete: ${error.message}; export it again.`));

@@ -1,12 +1,12 @@
 // Paints in a worker, so that the page stays responsive.
 //
-// Asked with {id, file, accelerator, pixels, height, width, style}; pixels are RGBA bytes, style the
-// weight of each of the file's styles.
-// Answers {id, pixels, milliseconds, accelerator, threads}, or {id, error}.
+// Receives {id, file, accelerator, pixels, height, width, style}: pixels are RGBA bytes, style is the
+// weight of each style in the file.
+// Sends {id, pixels, milliseconds, accelerator, threads}, or {id, error}.
 
 let runtime;
 let loaded = { key: null };
-let last = Promise.resolve(); // one picture after the other: they share the model
+let last = Promise.resolve(); // one picture after the other, as they share the model
 
 onmessage = ({ data }) => {
   last = last.then(() => answer(data));
@@ -51,7 +51,7 @@ async function start() {
     const threads = crossOriginIsolated && (await litert.supportsFeature('threads'))
       && (await litert.supportsFeature('relaxedSimd'));
     const folder = new URL('litert/wasm/', location.href).href;
-    // In a worker the runtime would look for its files beside the worker.
+    // In a worker, the runtime would request its files from the worker's folder.
     self.Module = {
       locateFile: (name) => folder + name,
       mainScriptUrlOrBlob: `${folder}litert_wasm_threaded_internal.js`,
