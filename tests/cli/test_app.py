@@ -381,7 +381,7 @@ def test_a_full_disk_ends_in_one_line(run, trained, tmp_path, monkeypatch):
     def fill(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("onestroke.files._flush", fill)
+    monkeypatch.setattr(os, "fsync", fill)
     target = tmp_path / "style.tflite"
     status, _, error = run("export", "--model", trained, "--format", "tflite", "--output", target)
     assert (status, error) == (2, "onestroke: the disk is full; make room and try again\n")
@@ -392,7 +392,7 @@ def test_too_little_memory_ends_in_one_line(run, trained, tmp_path, monkeypatch)
     def fill(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("onestroke.files._flush", fill)
+    monkeypatch.setattr(os, "fsync", fill)
     target = tmp_path / "style.tflite"
     status, _, error = run("export", "--model", trained, "--format", "tflite", "--output", target)
     assert (status, error) == (2, "onestroke: too little memory; choose smaller pictures\n")
@@ -412,10 +412,10 @@ def test_a_name_that_the_terminal_cannot_write_stops_nothing():
 
 
 def test_a_missing_permission_ends_in_one_line(run, trained, tmp_path, monkeypatch):
-    def refuse(path: Path) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(target))
 
-    monkeypatch.setattr("onestroke.files._flush", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     target = tmp_path / "style.tflite"
     status, _, error = run("export", "--model", trained, "--format", "tflite", "--output", target)
     assert status == 2
