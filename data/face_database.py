@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from onestroke.errors import OnestrokeError
-from onestroke.files import check_file, write_whole
+from onestroke.files import check_file, expand_path, write_whole
 
 SCHEMA_VERSION = 1
 OWNER_ONLY = 0o600
@@ -97,7 +97,7 @@ def read_face_database(path: Path) -> FaceDatabase:
         FaceDatabaseError: it is missing, damaged, or of another schema version.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(expand_path(path).read_bytes())
     except FileNotFoundError as error:
         raise FaceDatabaseError(
             f"there is no face database {path}; enroll somebody first: onestroke faces enroll"

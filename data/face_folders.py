@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from onestroke.data.photograph_sources import DataError
+from onestroke.files import expand_path
 from onestroke.pictures import find_pictures, read_picture
 
 LEAST_PICTURES = 2  # of a person, so that there is a pair
@@ -70,6 +71,7 @@ def read_people(
     Raises:
         DataError: there is no such folder, or fewer than two people with two pictures each.
     """
+    folder = expand_path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; name one with a sub-folder for each person")
     names: list[str] = []

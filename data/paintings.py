@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from onestroke.errors import SettingsError
+from onestroke.files import expand_path
 from onestroke.pictures import (
     PictureError,
     find_pictures,
@@ -83,7 +84,7 @@ def find_paintings(styles: Sequence[str]) -> list[str]:
     return [
         name
         for style in styles
-        for name in (map(str, find_pictures(style)) if Path(style).is_dir() else [style])
+        for name in (map(str, find_pictures(style)) if expand_path(style).is_dir() else [style])
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from onestroke.errors import OnestrokeError
+from onestroke.files import expand_path
 from onestroke.pictures import PictureError, find_pictures, read_picture
 
 Split = Literal["train", "validation"]
@@ -246,4 +247,4 @@ def absolute_source(source: str) -> str:
     """Makes a path absolute; ``bundled`` and names of TensorFlow Datasets stay as they are."""
     if source == "bundled" or source.startswith("tfds:"):
         return source
-    return str(Path(source).expanduser().resolve())
+    return str(expand_path(source).resolve())

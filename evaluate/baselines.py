@@ -11,7 +11,7 @@ import numpy as np
 from onestroke.files import BROKEN_ARRAYS, write_arrays
 from onestroke.fingerprint import fingerprint_of
 from onestroke.optimize.descent import Descent, PictureLoss, Terms, descend_by_lbfgs, first_picture
-from onestroke.pictures import to_bytes
+from onestroke.pictures import to_uint8
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Baselines:
                 loss, content, descent=descent, iterations=self.iterations, after=after
             )
         stopped = curve[-1]["loss"] <= goal
-        return Curve(curve, to_bytes(descent.picture), stopped)
+        return Curve(curve, to_uint8(descent.picture), stopped)
 
 
 def _read(path: Path) -> Curve | None:

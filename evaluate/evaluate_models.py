@@ -11,7 +11,7 @@ import numpy as np
 from onestroke.data.photograph_sources import read_some
 from onestroke.evaluate.subjects import Subject, open_subjects
 from onestroke.extras import check_plots
-from onestroke.files import check_writable
+from onestroke.files import check_writable, expand_path
 from onestroke.machine import describe_gpus, describe_machine
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def evaluate_models(
     """
     if options.iterations:
         check_plots()
+    folder = expand_path(folder)
     check_writable(folder)
     photographs = read_some(data, options.count, options.short_side)
     enlarged = _count_enlarged(photographs, options.evaluated_sizes)

@@ -11,7 +11,7 @@ import numpy as np
 
 from onestroke.contact_sheet import add_label, fit_square, join_across, join_down
 from onestroke.evaluate.evaluation import ITERATIONS_REPLACED, Result, Speed
-from onestroke.files import numbered, write_whole
+from onestroke.files import number_duplicates, write_whole
 
 SHOWN = 8  # photographs on a contact sheet
 PLOTTED = ("loss", "content", "style")
@@ -52,7 +52,9 @@ def write_report(
 def _file_names(results: Sequence[Result]) -> dict[tuple[str, int], dict[str, str]]:
     """Returns the names of each result's files: its model's last part, with a number if taken."""
     models = list(dict.fromkeys(result.model for result in results))
-    names = numbered(re.sub(r"[^\w.-]+", "_", Path(model).name) or "network" for model in models)
+    names = number_duplicates(
+        re.sub(r"[^\w.-]+", "_", Path(model).name) or "network" for model in models
+    )
     stems = dict(zip(models, names, strict=True))
     return {
         (r.model, r.size): {

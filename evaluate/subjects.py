@@ -11,6 +11,7 @@ import numpy as np
 
 from onestroke.data.paintings import Style, find_paintings, read_styles
 from onestroke.errors import SettingsError
+from onestroke.files import expand_path
 from onestroke.losses.loss_settings import LossSettings
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.settings_schema import apply_overrides
@@ -89,7 +90,7 @@ def open_subjects(
 
 def _check_paintings(model: str, blends: Iterable[Blend]) -> None:
     for name in (name for blend in blends for name in blend):
-        if name != "bundled" and not Path(name).is_file():
+        if name != "bundled" and not expand_path(name).is_file():
             raise SettingsError(
                 f"{model} was trained on the painting {name}, which does not exist here; give its "
                 "path with --style PATH"
@@ -135,7 +136,7 @@ def match_paintings(
     """
     if alone and len(given) == 1:
         return {0: given[0]}
-    for name_of in (lambda path: str(Path(path).resolve()), lambda path: Path(path).name):
+    for name_of in (lambda path: str(expand_path(path).resolve()), lambda path: Path(path).name):
         names = ["+".join(sorted(map(name_of, blend))) for blend in given]
         wanted = ["+".join(sorted(map(name_of, blend))) for blend in trained]
         if names == wanted:

@@ -17,7 +17,7 @@ from onestroke.errors import ModelError, SettingsError
 from onestroke.export.export_options import ExportOptions, Format, Size
 from onestroke.export.export_pictures import comparison_photographs
 from onestroke.extras import check_onnx, check_tflite
-from onestroke.files import check_writable, write_whole
+from onestroke.files import check_writable, expand_path, write_whole
 from onestroke.models.card import IDENTITY, ExportEntry, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import find_style_file, load_network, read_card
@@ -64,7 +64,7 @@ def write_export(
         ModelError: the model is missing or broken.
         VerificationError: a photograph's PSNR is below the bound; nothing is written.
     """
-    path = Path(path).expanduser().resolve()
+    path = expand_path(path).resolve()
     options.check()
     photographs = comparison_photographs() if photographs is None else photographs
     if options.format == "web":

@@ -8,6 +8,7 @@ from typing import Any
 
 from onestroke.errors import SettingsError
 from onestroke.export.exporter import is_page
+from onestroke.files import expand_path
 
 ADDRESS = "127.0.0.1"
 
@@ -53,6 +54,7 @@ def open_server(folder: Path, port: int = 8000) -> PageServer:
     Raises:
         SettingsError: the folder contains no page, or the port is in use.
     """
+    folder = expand_path(folder)
     if not is_page(folder):
         raise SettingsError(
             f"{folder} is not a page that `onestroke export --format web` wrote; export one first"

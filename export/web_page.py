@@ -22,7 +22,7 @@ from onestroke.export.export_pictures import comparison_photographs
 from onestroke.export.exporter import PAGE_MARK, check_pictures, check_target, write_export
 from onestroke.export.litert_js import copy_runtime, find_runtime
 from onestroke.extras import check_tflite
-from onestroke.files import numbered, write_whole
+from onestroke.files import expand_path, number_duplicates, write_whole
 from onestroke.models.card import IDENTITY
 from onestroke.models.style_file import find_style_file, read_card, unique_titles
 from onestroke.stylize.stylizer import CROSS_FADE_BELOW
@@ -61,7 +61,7 @@ def export_page(
         ModelError: a model is missing or broken, or LiteRT.js cannot be downloaded.
         VerificationError: a photograph's PSNR is below the bound; nothing is written.
     """
-    folder = Path(folder).expanduser().resolve()
+    folder = expand_path(folder).resolve()
     options.check()
     photographs = comparison_photographs() if photographs is None else photographs
     check_pictures(options, photographs, representative)
@@ -122,6 +122,6 @@ def _menu_entries(
 def _file_names(style_files: Sequence[Path]) -> list[str]:
     """Returns names that need no escapes in an address, numbered where they would be equal."""
     titles = (file.parent.name if file.stem == "style" else file.stem for file in style_files)
-    return numbered(
+    return number_duplicates(
         re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "style" for title in titles
     )

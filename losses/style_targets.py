@@ -18,7 +18,7 @@ from keras import ops
 
 from onestroke.data.paintings import Style
 from onestroke.data.photograph_sources import open_source
-from onestroke.errors import enough_memory
+from onestroke.errors import explain_memory_errors
 from onestroke.files import BROKEN_ARRAYS, write_arrays
 from onestroke.fingerprint import fingerprint_of, numeric_libraries
 from onestroke.losses.loss_settings import LossSettings
@@ -83,7 +83,7 @@ def measure_styles(
         arrays = _read(file, [*settings.style, "variation", "errors"]) if file else None
         if arrays is None:
             height, width = style.pictures[0].shape[:2]
-            with enough_memory(f"for a painting of {width} x {height}", "lower style.size"):
+            with explain_memory_errors(f"for a painting of {width} x {height}", "lower style.size"):
                 arrays = measure.measure(style)
             if file:
                 with contextlib.suppress(OSError):  # then it costs only time

@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers
 
 from onestroke.errors import ModelError
+from onestroke.files import expand_path
 from onestroke.models.face_networks import ENCODER_SIDE, ENCODING, build_published_encoder
 from onestroke.models.face_weights import FaceWeights
 from onestroke.models.layers import CHANNELS, Tensor, register
@@ -138,6 +139,7 @@ def trained_encoder(path: Path) -> FaceEncoder:
     Raises:
         ModelError: the file is missing or no such encoder.
     """
+    path = expand_path(path)
     if not path.is_file():
         raise ModelError(f"there is no encoder {path}; train one with: onestroke faces train")
     try:

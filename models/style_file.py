@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onestroke.errors import ModelError, OnestrokeError
+from onestroke.files import expand_path
 from onestroke.models.card import ModelCard, parse_card
 from onestroke.models.presets import ARCHITECTURE
 
@@ -46,7 +47,7 @@ def find_style_file(model: Path | str) -> Path:
     Raises:
         ModelError: the model is missing, unfinished, broken or of another kind.
     """
-    path = BUNDLED.get(str(model)) or Path(model).expanduser()
+    path = BUNDLED.get(str(model)) or expand_path(model)
     if path.suffix in (".tflite", ".onnx") or (path / "saved_model.pb").is_file():
         raise ModelError(
             f"{model} is an export, which can only paint; give the run or the .keras file that it "
@@ -62,7 +63,7 @@ def find_style_file(model: Path | str) -> Path:
 
 def absolute_model(model: str) -> str:
     """Makes a path absolute; the names of bundled models stay as they are."""
-    return model if model in BUNDLED else str(Path(model).expanduser().resolve())
+    return model if model in BUNDLED else str(expand_path(model).resolve())
 
 
 def load_network(path: Path) -> "TransformNetwork":

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from onestroke.errors import ModelError
+from onestroke.files import expand_path
 
 WIDTHS = (64, 128, 256, 512, 512)  # channels of each block
 DEPTHS = (2, 2, 4, 4, 4)  # convolutions in each block
@@ -70,7 +71,7 @@ def load_vgg19_weights(source: str | Path = "bundled") -> Vgg19Weights:
         ModelError: the file is missing, unreadable, or not VGG19.
     """
     readers = {".npz": _read_npz, ".h5": _read_h5, ".hdf5": _read_h5, ".mat": _read_mat}
-    name, path = str(source), Path(source).expanduser()
+    name, path = str(source), expand_path(source)
     if name == "bundled":
         path = BUNDLED
     elif name == "imagenet":
@@ -94,7 +95,7 @@ def absolute_weights_source(source: str) -> str:
     """Makes a path absolute; the names ``bundled`` and ``imagenet`` stay as they are."""
     if source in ("bundled", "imagenet"):
         return source
-    return str(Path(source).expanduser().resolve())
+    return str(expand_path(source).resolve())
 
 
 def _check_shapes(read: Callable[[int, int], Arrays]) -> None:

@@ -1,4 +1,4 @@
-"""Errors that a user can mend: one line that says what was expected, what came, what to do."""
+"""Errors that a user can correct. Each is one line: the problem, the value, the remedy."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from numbers import Real
 
 
 class OnestrokeError(Exception):
-    """A mistake in what the user gave; the command line prints it as one line."""
+    """A mistake in the user's input. The command line prints it as one line."""
 
-    status = 2  # with which the command line ends
+    status = 2  # exit status of the command line
 
 
 class SettingsError(OnestrokeError):
@@ -19,19 +19,19 @@ class ModelError(OnestrokeError):
     """A model file, a weight file or a run folder is missing, broken or of another kind."""
 
 
-def in_words(value: object) -> str:
-    """Returns what came instead of what was expected: numbers as people write them."""
+def format_value(value: object) -> str:
+    """Formats a value for a message: numbers with all their digits, text in quotes."""
     return f"{value:g}" if isinstance(value, Real) else repr(value)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether Python or TensorFlow found no memory, on a processor or a GPU."""
+    """Returns whether Python or TensorFlow ran out of memory, on a processor or a GPU."""
     return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
 @contextlib.contextmanager
-def enough_memory(purpose: str, remedy: str) -> Iterator[None]:
-    """Turns a want of memory into an OnestrokeError.
+def explain_memory_errors(purpose: str, remedy: str) -> Iterator[None]:
+    """Converts an out-of-memory error in a block to an OnestrokeError.
 
     Args:
         purpose: what the memory is for, beginning with a preposition.
@@ -42,4 +42,4 @@ def enough_memory(purpose: str, remedy: str) -> Iterator[None]:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise OnestrokeError(f"expected memory {purpose}; there is too little; {remedy}") from error
+        raise OnestrokeError(f"not enough memory {purpose}; {remedy}") from error

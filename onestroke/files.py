@@ -1,43 +1,102 @@
-"""Writing files and folders that others never see half-written."""
+"""Paths that users type, and files and folders that appear whole or not at all."""
 
+import contextlib
+import errno
 import itertools
 import os
 import shutil
+import tempfile
+import time
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 
 from onestroke.errors import SettingsError
 
 UNFINISHED = ".unfinished."
+"""Prefix of temporary names. Hidden, so that folders of pictures are read without them."""
 
-# What numpy meets in an .npz file that is missing, cut short, or of other arrays.
+NAME_BYTES = 255  # longest name of a file on ext4, APFS, NTFS and most others
+LEFTOVER_SECONDS = 24 * 3600  # a writer that did not touch its files for a day is dead
+
+# What numpy raises for an .npz file that is missing, cut short, or of other arrays.
 BROKEN_ARRAYS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+# A mounted file (EBUSY), a mount that cannot rename (S3, some FUSE drivers) or change a mode.
+_NOT_SUPPORTED = {
+    errno.EBUSY,
+    errno.EXDEV,
+    errno.EPERM,
+    errno.EINVAL,
+    errno.ENOSYS,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def expand_path(path: Path | str) -> Path:
+    """Returns the path that a user means: ``~`` and ``~user`` are home folders.
+
+    Raises:
+        SettingsError: no file can have such a name, or the home folder is unknown.
+    """
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError as error:
+        raise SettingsError(f"the home folder in {path} is unknown; write the full path") from error
+    try:
+        if any(len(os.fsencode(name)) > NAME_BYTES for name in expanded.parts):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        expanded.lstat()
+    except ValueError as error:  # a null character, or half of a surrogate pair
+        raise SettingsError(f"{str(path)!r} is not a valid path; check the name") from error
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            name = max(expanded.parts, key=len)
+            shown = name if len(name) <= 40 else f"{name[:40]}…"
+            raise SettingsError(
+                f"the name {shown} is too long for the file system; choose a shorter one"
+            ) from error
+    return expanded
+
+
+def shorten_name(name: str) -> str:
+    """Returns a file name of at most 255 bytes; a longer one loses the end of its stem."""
+    stem, suffix = os.path.splitext(name)
+    while stem and len(os.fsencode(stem + suffix)) > NAME_BYTES:
+        stem = stem[:-1]
+    return stem + suffix
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Lets ``write`` make a temporary file or folder beside ``path``, then renames it to ``path``.
+    """Calls ``write`` with a temporary path, then renames what it wrote to ``path``.
 
-    The folder that holds it is made if it does not exist. What was at ``path`` is replaced; if
-    anything goes wrong, it stays. The temporary name ends as ``path`` does, for writers that go by
-    the suffix, and holds the process' number, so that two processes may write the same file.
+    ``write`` makes a file or a folder. The temporary path has the same name, in a new folder beside
+    ``path``; the name of that folder is random, because processes in two containers may have one
+    number. Missing parents are created. If anything fails, ``path`` stays as it was.
+
+    A symbolic link keeps pointing to its file, and a replaced file keeps its mode. Where the file
+    system cannot rename (a mounted file, an object store), the content is copied in place.
     """
-    temporary = path.with_name(f"{UNFINISHED}{os.getpid()}.{path.name}")
+    path = expand_path(path)
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     path.parent.mkdir(parents=True, exist_ok=True)
+    folder = _make_temporary_folder(path)
+    temporary = folder / path.name
     try:
         write(temporary)
         if temporary.is_dir():
             _replace_folder(temporary, path)
         else:
-            _flush(temporary)
-            os.replace(temporary, path)
+            _replace_file(temporary, path)
+        remove_leftovers(path.parent, [path.name], age=LEFTOVER_SECONDS)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -50,37 +109,107 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     write_whole(path, write)
 
 
+def remove_leftovers(
+    folder: Path, names: Collection[str] | None = None, *, age: float = 0.0
+) -> None:
+    """Deletes the temporary folders of ``write_whole`` that a killed process left in a folder.
+
+    Args:
+        folder: where the files were to be written.
+        names: only leftovers of files of these names; None for all.
+        age: seconds since the last change, at least. A lock that keeps other writers away makes 0
+            safe.
+    """
+    with contextlib.suppress(OSError):
+        for left in [p for p in folder.glob(f"{UNFINISHED}*") if p.is_dir()]:
+            inside = list(left.iterdir())
+            newest = max(path.stat().st_mtime for path in [left, *inside])
+            ours = names is None or all(path.name in names for path in inside)
+            if ours and time.time() - newest >= age:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Returns whether the path is temporary: a killed process may have left it."""
+    return path.name.startswith(UNFINISHED) or path.parent.name.startswith(UNFINISHED)
+
+
+def _make_temporary_folder(path: Path) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=path.parent))
+    except OSError as error:
+        if error.errno not in _NOT_ALLOWED or not _is_writable_file(path):
+            raise
+    return Path(tempfile.mkdtemp(prefix="onestroke."))  # one writable file in a closed folder
+
+
+def _replace_file(new: Path, path: Path) -> None:
+    special = path.exists() and not path.is_file() and not path.is_dir()  # a pipe or a device
+    if path.is_file():
+        with contextlib.suppress(OSError):
+            new.chmod(path.stat().st_mode & 0o7777)
+    _flush(new)
+    try:
+        if not special:
+            os.replace(new, path)
+            return
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED or path.is_dir():
+            raise
+    with new.open("rb") as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    if not special:
+        _flush(path)
+
+
 def _replace_folder(new: Path, path: Path) -> None:
-    """Renames ``new`` to ``path``; a folder there is set aside first: none is overwritten."""
+    """Renames ``new`` to ``path``, after moving a folder there away."""
     for file in new.rglob("*"):
         if file.is_file():
             _flush(file)
-    if not path.exists():
-        new.rename(path)
-        return
-    old = path.with_name(f"{UNFINISHED}{os.getpid()}.old.{path.name}")
-    path.rename(old)
+    old = new.with_name("previous.old.")
     try:
+        if path.exists():
+            path.rename(old)
         new.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-    shutil.rmtree(old)
+    except OSError as error:
+        if old.exists():
+            old.rename(path)
+        if error.errno not in _NOT_SUPPORTED or path.is_file():
+            raise
+        _copy_folder(new, path)
+
+
+def _copy_folder(new: Path, path: Path) -> None:
+    """Fills a folder that cannot be renamed, such as a mount."""
+    path.mkdir(exist_ok=True)
+    for inside in path.iterdir():
+        if inside.is_dir() and not inside.is_symlink():
+            shutil.rmtree(inside)
+        else:
+            inside.unlink()
+    shutil.copytree(new, path, dirs_exist_ok=True)
 
 
 def _flush(path: Path) -> None:
     """Waits for the disk: a power cut must not leave an empty file of the final name."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+    try:
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED | _NOT_ALLOWED:  # a file may be read-only
+            raise
 
 
 def check_writable(folder: Path) -> None:
-    """Raises a SettingsError unless files can be written in the folder, or it can be made."""
-    place = folder
+    """Raises a SettingsError unless files can be written in the folder, or it can be created."""
+    place = folder = expand_path(folder)
     while not place.exists() and place != place.parent:
         place = place.parent
     if not place.exists():
-        raise SettingsError(f"cannot write into {folder}: no {place}; choose another output")
+        raise SettingsError(
+            f"cannot write into {folder}: {place} does not exist; choose another output"
+        )
     if not place.is_dir():
         raise SettingsError(f"cannot write into {folder}: {place} is a file; choose another output")
     if not os.access(place, os.W_OK):
@@ -89,47 +218,55 @@ def check_writable(folder: Path) -> None:
 
 def check_file(path: Path) -> None:
     """Raises a SettingsError unless a file can be written at the path."""
-    check_writable(path.parent)
+    path = expand_path(path)
     if path.is_dir():
-        raise SettingsError(f"expected a file to write; {path} is a folder; choose another output")
+        raise SettingsError(f"cannot write the file {path}: it is a folder; choose another output")
+    target = Path(os.path.realpath(path))
+    if not _is_writable_file(target):
+        check_writable(target.parent if path.is_symlink() else path.parent)
 
 
-def first_overwritten(written: Iterable[Path], read: Iterable[Path]) -> Path | None:
-    """Returns the first of the files to write that is one to read; None if none is.
+def _is_writable_file(path: Path) -> bool:
+    return path.exists() and not path.is_dir() and os.access(path, os.W_OK)
 
-    Whichever of its names, links or spellings is used.
+
+def find_overwritten(written: Iterable[Path], read: Iterable[Path]) -> Path | None:
+    """Returns the first of the files to write that is also read; None if there is none.
+
+    Links and different spellings of one file are recognised.
     """
-    inputs = {_identity(path) for path in read if path.exists()}
-    return next((path for path in written if path.exists() and _identity(path) in inputs), None)
+    inputs = {_identify_file(path) for path in read if path.exists()}
+    return next(
+        (path for path in written if path.exists() and _identify_file(path) in inputs), None
+    )
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    """What a file is on its disk."""
+def _identify_file(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
-def numbered(names: Iterable[str]) -> list[str]:
-    """Returns names for files; one that comes again has a number after it, the next free one."""
-    apart: list[str] = []
+def number_duplicates(names: Iterable[str]) -> list[str]:
+    """Returns different names: one that occurs again gets the next free number after it."""
+    different: list[str] = []
     for name in names:
         candidates = itertools.chain([name], (f"{name}-{k}" for k in itertools.count(2)))
-        apart.append(next(candidate for candidate in candidates if candidate not in apart))
-    return apart
+        different.append(next(candidate for candidate in candidates if candidate not in different))
+    return different
 
 
 def cache_folder(name: str) -> Path | None:
-    """Returns the user's folder for what can be had again; None for a user without a home."""
+    """Returns the user's folder for files that can be made again; None for a user without a home.
+
+    ``XDG_CACHE_HOME`` comes first on every system.
+    """
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches) / "onestroke" / name
     try:
-        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        Path.home()
     except RuntimeError:
         return None
-    return Path(caches) / "onestroke" / name
-
-
-def is_unfinished(path: Path) -> bool:
-    """Whether a kill in the middle of writing left this file."""
-    return path.name.startswith(UNFINISHED)
+    return platformdirs.user_cache_path("onestroke", appauthor=False) / name
 
 
 def size_on_disk(path: Path) -> int:

@@ -222,7 +222,7 @@ def find_pictures(source: Path | str) -> list[Path]:
     return sorted(found, key=os.fspath)
 
 
-def to_bytes(pixels: np.ndarray) -> np.ndarray:
+def to_uint8(pixels: np.ndarray) -> np.ndarray:
     """Round an array of floats in [0, 255], of any shape, to uint8; what lies outside is cut."""
     return np.clip(np.round(pixels), 0, 255).astype(np.uint8)
 

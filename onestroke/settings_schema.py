@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from onestroke.errors import SettingsError
+from onestroke.files import expand_path
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -52,10 +53,10 @@ def read_yaml(path: Path, packaged: Mapping[str, Path] | None = None) -> dict[st
     Raises:
         SettingsError: the file is missing, is not YAML, or has no sections.
     """
-    if packaged and not path.is_file():  # a folder may have the name of a recipe
+    if packaged and not expand_path(path).is_file():  # a folder may have the name of a recipe
         path = packaged.get(str(path), path)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(expand_path(path).read_text(encoding="utf-8"))
     except OSError as error:
         names = f", or use one of {', '.join(sorted(packaged))}" if packaged else ""
         raise SettingsError(

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import minimize
 
-from onestroke.errors import OnestrokeError, enough_memory
+from onestroke.errors import OnestrokeError, explain_memory_errors
 from onestroke.losses.objective import Objective
 from onestroke.models.layers import Tensor
 
@@ -39,7 +39,7 @@ class PictureLoss:
 
     def content_of(self, photograph: np.ndarray) -> dict[str, Tensor]:
         """Returns what a picture of the photograph, ``(height, width, 3)``, should keep."""
-        with enough_memory(*_of_size(photograph)):
+        with explain_memory_errors(*_of_size(photograph)):
             return self.objective.content_network(np.asarray(photograph, np.float32)[None])
 
     def __call__(
@@ -54,7 +54,7 @@ class PictureLoss:
         Raises:
             OnestrokeError: the loss is no finite number, or memory is too little.
         """
-        with enough_memory(*_of_size(picture)):
+        with explain_memory_errors(*_of_size(picture)):
             tensors, gradient = self._compiled(tf.constant(picture[None], tf.float32), content)
         terms = {name: float(term[0]) for name, term in tensors.items()}
         if not math.isfinite(terms["loss"]):

@@ -7,7 +7,7 @@ import numpy as np
 
 from onestroke.data.paintings import read_painting
 from onestroke.errors import SettingsError
-from onestroke.files import check_file, check_writable, first_overwritten
+from onestroke.files import check_file, check_writable, expand_path, find_overwritten
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.optimize.picture_settings import OptimizeSettings, PictureSettings
@@ -79,6 +79,6 @@ def check_paths(
     check_file(output)
     if frames:
         check_writable(frames)
-    read = [content, *map(Path, settings.style.pictures), Path(settings.optimize.start)]
-    if first_overwritten([output], read):
+    names = [content, *settings.style.pictures, settings.optimize.start]
+    if find_overwritten([expand_path(output)], map(expand_path, names)):
         raise SettingsError(f"{output} is a picture that is read; choose another --output")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from onestroke.errors import SettingsError
-from onestroke.files import UNFINISHED
+from onestroke.files import UNFINISHED, expand_path, shorten_name
 from onestroke.optimize.picture_inputs import read_picture_inputs
 from onestroke.optimize.picture_optimization import Optimization, Optimized
 from onestroke.optimize.picture_settings import STARTS, PictureSettings
@@ -17,7 +17,7 @@ from onestroke.pictures import (
     Picture,
     read_picture,
     resize,
-    to_bytes,
+    to_uint8,
     write_picture,
 )
 from onestroke.progress import Progress
@@ -52,6 +52,7 @@ class PictureJob:
         frame_every: int = 25,
         preserve_color: bool = False,
     ) -> None:
+        output = expand_path(output)
         inputs = read_picture_inputs(content, settings)
         self.photograph = inputs.photograph
         self.output = output
@@ -60,7 +61,7 @@ class PictureJob:
             inputs,
             settings,
             paint_start=open_start(settings.optimize.start),
-            state_file=output.with_name(f"{UNFINISHED}{output.name}.npz"),
+            state_file=output.with_name(shorten_name(f"{UNFINISHED}{output.name}.npz")),
         )
         self._frames = None
         if frames:
@@ -90,7 +91,7 @@ class PictureJob:
     def _write(self, picture: np.ndarray) -> None:
         size = picture.shape[:2]
         if self.preserve_color:
-            picture = to_bytes(keep_colours(resize(self.photograph.pixels, size), picture))
+            picture = to_uint8(keep_colours(resize(self.photograph.pixels, size), picture))
         alpha = None if self.photograph.alpha is None else resize(self.photograph.alpha, size)
         write_picture(self.output, Picture(picture, alpha))
 

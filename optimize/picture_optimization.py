@@ -30,7 +30,7 @@ from onestroke.optimize.descent import (
 from onestroke.optimize.optimization_state import State, fingerprint, load_state, save_state
 from onestroke.optimize.picture_inputs import PictureInputs, level_sizes
 from onestroke.optimize.picture_settings import STARTS, PictureSettings
-from onestroke.pictures import PictureError, resize, size_of_long_side, size_of_short_side, to_bytes
+from onestroke.pictures import PictureError, resize, size_of_long_side, size_of_short_side, to_uint8
 from onestroke.progress import Progress
 
 logger = logging.getLogger("onestroke.train")
@@ -132,7 +132,7 @@ class Optimization:
                 break
             larger = enlarge(self.state.descent.picture, self.sizes[self.state.level + 1])
             self.state = State(self.state.level + 1, 0, Descent(larger))
-        picture = to_bytes(self.state.descent.picture)
+        picture = to_uint8(self.state.descent.picture)
         return Optimized(
             picture,
             finished=self.iteration == self.iterations,

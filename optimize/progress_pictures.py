@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from onestroke.errors import SettingsError
-from onestroke.files import write_whole
-from onestroke.pictures import Picture, to_bytes, write_picture
+from onestroke.files import expand_path, write_whole
+from onestroke.pictures import Picture, to_uint8, write_picture
 from onestroke.progress import Progress
 
 LOSSES = "losses.jsonl"
@@ -29,7 +29,7 @@ class ProgressPictures:
     """
 
     def __init__(self, folder: Path, every: int, fingerprint: str, done: int = 0) -> None:
-        self.folder = folder
+        self.folder = folder = expand_path(folder)
         self.every = every
         self._claim(fingerprint)
         for file in folder.glob("iteration_*.png"):
@@ -68,7 +68,7 @@ class ProgressPictures:
             file.write(json.dumps(entry) + "\n")
         if progress.step % self.every == 0 or progress.step == progress.steps:
             frame = self.folder / f"iteration_{progress.step:06d}.png"
-            write_picture(frame, Picture(to_bytes(picture)))
+            write_picture(frame, Picture(to_uint8(picture)))
 
 
 def _iteration(line: str) -> float:

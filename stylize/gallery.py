@@ -12,7 +12,7 @@ from PIL import Image
 
 from onestroke.contact_sheet import add_label, arrange_in_columns, join_across
 from onestroke.errors import SettingsError
-from onestroke.files import check_file, first_overwritten, write_whole
+from onestroke.files import check_file, expand_path, find_overwritten, write_whole
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import RUN_STYLE, unique_titles
 from onestroke.pictures import PictureError, find_pictures, read_picture, resize, shrink
@@ -79,7 +79,7 @@ def make_gallery(
     Raises:
         OnestrokeError: an input or a model is missing or broken, or the output has another suffix.
     """
-    output = Path(output).expanduser()
+    output = expand_path(output)
     check_side("a size", size)
     if output.suffix.lower() not in (".html", ".htm"):
         raise SettingsError(f"expected an --output that ends in .html; received {output}")
@@ -110,7 +110,7 @@ def _check(paths: Sequence[Path], output: Path, sheet: Path) -> None:
         )
     for file in (output, sheet):
         check_file(file)
-    lost = first_overwritten((output, sheet), paths)
+    lost = find_overwritten((output, sheet), paths)
     if sheet.exists() and not output.exists():
         lost = sheet  # nobody named it
     if lost:

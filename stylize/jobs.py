@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onestroke.errors import SettingsError
-from onestroke.files import check_writable, first_overwritten
+from onestroke.files import check_writable, expand_path, find_overwritten
 from onestroke.pictures import WRITABLE_SUFFIXES, PictureError, find_pictures
 
 CASE_BLIND = sys.platform in ("darwin", "win32")  # where Cat.jpg and cat.jpg are one file
@@ -38,7 +38,7 @@ def plan_jobs(inputs: Sequence[Path | str], output: Path | str) -> list[Job]:
         SettingsError: the output would overwrite an input, or one picture another, or cannot be
             written.
     """
-    output = Path(output).expanduser()
+    output = expand_path(output)
     if not inputs:
         raise SettingsError("expected at least one picture or folder to paint; received none")
     pairs = [pair for place in inputs for pair in _pictures_of(place, output)]
@@ -53,7 +53,7 @@ def plan_jobs(inputs: Sequence[Path | str], output: Path | str) -> list[Job]:
         jobs = [Job(source, output / _writable(relative)) for source, relative in found]
         check_writable(output)
     _check_targets_differ(jobs)
-    if lost := first_overwritten((job.target for job in jobs), (job.source for job in jobs)):
+    if lost := find_overwritten((job.target for job in jobs), (job.source for job in jobs)):
         raise SettingsError(f"{lost} is an input and would be overwritten; choose another output")
     return jobs
 
@@ -61,7 +61,7 @@ def plan_jobs(inputs: Sequence[Path | str], output: Path | str) -> list[Job]:
 def _pictures_of(place: Path | str, output: Path) -> list[tuple[Path, Path]]:
     """Returns the pictures of one input, each with its place in the output folder."""
     sources = find_pictures(place)
-    folder = Path(place).expanduser()
+    folder = expand_path(place)
     if not folder.is_dir():
         return [(source, Path(source.name)) for source in sources]
     inner, outer = output.resolve(), folder.resolve()
@@ -83,7 +83,7 @@ def _is_picture_name(path: Path) -> bool:
 
 
 def _single_job(inputs: Sequence[Path | str], found: list[tuple[Path, Path]], output: Path) -> Job:
-    if len(found) > 1 or Path(inputs[0]).expanduser().is_dir():
+    if len(found) > 1 or expand_path(inputs[0]).is_dir():
         number = "1 picture" if len(found) == 1 else f"{len(found)} pictures"
         raise SettingsError(
             f"expected a folder as output for {number} of {_in_words(inputs)}; "

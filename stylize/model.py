@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from onestroke.errors import ModelError, SettingsError
+from onestroke.files import expand_path
 from onestroke.models.card import ModelCard
 from onestroke.models.style_file import BUNDLED, find_style_file, load_network, read_card
 from onestroke.stylize.litert_painter import LiteRtPainter, is_tflite, read_tflite_card
@@ -47,7 +48,7 @@ def open_model(name: Path | str) -> Model:
     Raises:
         ModelError: the model is missing, unfinished, broken or of another kind.
     """
-    path = Path(name).expanduser()
+    path = expand_path(name)
     if str(name) not in BUNDLED:
         if is_saved_model(path):
             return Model(str(name), path, "saved_model", read_saved_model_card(path))

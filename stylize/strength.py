@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from onestroke.errors import SettingsError, in_words
+from onestroke.errors import SettingsError, format_value
 
 
 def check_strength(strength: float) -> None:
@@ -12,7 +12,7 @@ def check_strength(strength: float) -> None:
     if not (isinstance(strength, Real) and 0 <= strength <= 1):  # nor is NaN
         raise SettingsError(
             "expected a strength from 0 (the photograph) to 1 (the full style); "
-            f"received {in_words(strength)}"
+            f"received {format_value(strength)}"
         )
 
 

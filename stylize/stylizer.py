@@ -8,10 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from onestroke.errors import SettingsError, in_words
+from onestroke.errors import SettingsError, format_value
 from onestroke.models.card import IDENTITY, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
-from onestroke.pictures import PictureError, resize, shrink, to_bytes
+from onestroke.pictures import PictureError, resize, shrink, to_uint8
 from onestroke.stylize.colour import keep_colours
 from onestroke.stylize.strength import check_strength, fade
 
@@ -138,7 +138,7 @@ class Stylizer:
             )
         paint = np.empty_like(small)
         for region, painted in self.painter.pieces(small, weights):
-            paint[region] = to_bytes(painted)
+            paint[region] = to_uint8(painted)
         height, width = picture.shape[:2]
         yield (slice(0, height), slice(0, width)), resize(paint, (height, width)).astype(np.float32)
 
@@ -182,7 +182,7 @@ def weigh_styles(
     numbers = all(isinstance(weight, Real) for weight in asked.values())
     weights = np.array([asked.get(name, 0.0) if numbers else np.nan for name in known], np.float64)
     if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.max() > 0):
-        received = ", ".join(f"{name}:{in_words(weight)}" for name, weight in asked.items())
+        received = ", ".join(f"{name}:{format_value(weight)}" for name, weight in asked.items())
         raise SettingsError(
             "expected style weights of 0 or more, one of them above 0; "
             f"received {received or 'none'}"
@@ -212,7 +212,7 @@ def check_side(what: str, pixels: int | None) -> None:
     """Raises a SettingsError for a side, if there is one, of fewer pixels than a network paints."""
     if pixels is not None and not (isinstance(pixels, Integral) and pixels >= MINIMUM_SIDE):
         raise SettingsError(
-            f"expected {what} of {MINIMUM_SIDE} pixels or more; received {in_words(pixels)}"
+            f"expected {what} of {MINIMUM_SIDE} pixels or more; received {format_value(pixels)}"
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from onestroke import __version__
 from onestroke.data.paintings import Style
+from onestroke.files import expand_path
 from onestroke.models.card import (
     IDENTITY,
     FileReference,
@@ -96,7 +97,7 @@ def _without_folders(settings: Settings, vgg19: Vgg19Weights) -> dict[str, Any]:
 
 def _name_of_init(init: str) -> str:
     """Returns the file in a run folder; a run named base would look like the bundled model."""
-    path = Path(init)
+    path = expand_path(init)
     return f"{path.name}/{RUN_STYLE}" if path.is_dir() and init not in BUNDLED else path.name
 
 

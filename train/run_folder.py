@@ -17,15 +17,18 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+import filelock
 
 from onestroke.errors import ModelError, SettingsError
-from onestroke.files import UNFINISHED, is_unfinished, write_whole
+from onestroke.files import expand_path, is_unfinished, remove_leftovers, write_whole
 from onestroke.models.style_file import BUNDLED, RUN_SETTINGS, RUN_STYLE
 from onestroke.train.settings import Settings, read_recipe
 
 CHECKPOINTS_KEPT = 2  # the newest, and the one before it
-WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what such a file system answers
+# Errors of file systems without locks. A read-only one cannot be trained in by anybody.
+WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EROFS)
 
 
 class RunFolder:
@@ -36,7 +39,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path = expand_path(path)
         self.settings_file = path / RUN_SETTINGS
         self.metrics_file = path / "metrics.jsonl"
         self.events = path / "events"
@@ -98,14 +101,21 @@ class RunFolder:
         Raises:
             ModelError: another process does so now.
         """
-        with (self.path / "lock").open("w") as file:
+        # A soft lock would outlive a killed process, so a file system without locks gets none.
+        lock = filelock.FileLock(self.path / "lock", timeout=0, fallback_to_soft=False)
+        with contextlib.ExitStack() as stack:
             try:
-                _lock(file)
-            except BlockingIOError as error:
+                stack.enter_context(lock)
+            except filelock.Timeout as error:
                 raise ModelError(
-                    f"expected a run that nobody trains; another process trains in {self.path}; "
-                    "wait for it or stop it"
+                    f"{self.path} is already being trained by another process; wait for it or stop "
+                    "it"
                 ) from error
+            except NotImplementedError:
+                pass
+            except OSError as error:
+                if error.errno not in WITHOUT_LOCKS:
+                    raise
             yield
 
     def _make_folders(self) -> None:
@@ -113,12 +123,11 @@ class RunFolder:
             folder.mkdir(exist_ok=True)
 
     def forget_unfinished_files(self) -> None:
-        """Deletes what a kill in the middle of writing left of the run's own files."""
+        """Deletes the temporary files that a killed training left of the run's own files."""
         own = (self.settings_file.name, self.metrics_file.name, self.style_file.name)
-        for folder in (self.path, self.samples, self.checkpoints):
-            for path in folder.glob(f"{UNFINISHED}*"):
-                if folder != self.path or path.name.endswith(own):
-                    path.unlink()
+        remove_leftovers(self.path, own)
+        for folder in (self.samples, self.checkpoints):
+            remove_leftovers(folder)
 
     def settings(self) -> Settings:
         """Reads back the settings of the run.
@@ -189,18 +198,6 @@ def find_run(model: Path | str) -> RunFolder | None:
     """Returns the run that is meant by a model, finished or not; None if it is something else."""
     run = RunFolder(Path(model))
     return run if run.exists and str(model) not in BUNDLED else None
-
-
-def _lock(file: IO[str]) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        return  # Windows knows no such lock, and goes without, as some network drives do
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in WITHOUT_LOCKS:
-            raise
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

@@ -49,7 +49,7 @@ def train_style(
     settings, _ = compose_recipe(
         Path(recipe) if recipe else (None if init else Path("cpu")),
         init=None if init is None else str(init),
-        styles=find_paintings([str(Path(name).expanduser()) for name in named]),
+        styles=find_paintings([str(name) for name in named]),
         sources=[str(source) for source in sources],
         overrides=[
             f"{key.replace('__', '.', 1)}={json.dumps(value)}" for key, value in overrides.items()

@@ -11,7 +11,7 @@ import keras
 
 from onestroke.data.paintings import Style
 from onestroke.data.photograph_sources import Photographs
-from onestroke.errors import ModelError, OnestrokeError, enough_memory
+from onestroke.errors import ModelError, OnestrokeError, explain_memory_errors
 from onestroke.files import cache_folder, write_whole
 from onestroke.losses.objective import build_objective
 from onestroke.losses.style_targets import typical_photographs
@@ -198,7 +198,7 @@ def fit(
     trainer.make_train_function(force=True)
     purpose = f"for batches of {batches.batch} pictures of {batches.crop} px"
     try:
-        with enough_memory(purpose, "lower data.batch or data.crop"):
+        with explain_memory_errors(purpose, "lower data.batch or data.crop"):
             trainer.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=list(callbacks))
     except Exception as error:
         # Keras reads batches in threads and reports their errors as TensorFlow's own.

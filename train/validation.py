@@ -7,9 +7,9 @@ from keras import ops
 from PIL import Image
 
 from onestroke.contact_sheet import PER_ROW, paired_sheet
-from onestroke.errors import enough_memory
+from onestroke.errors import explain_memory_errors
 from onestroke.models.card import IDENTITY
-from onestroke.pictures import to_bytes
+from onestroke.pictures import to_uint8
 from onestroke.train.style_trainer import StyleTrainer
 
 SHOWN = 16  # pictures on it at most
@@ -42,7 +42,7 @@ class Validation:
         """Returns the mean terms of the photographs themselves: where the training starts."""
         terms = []
         for x in self.batches:
-            with enough_memory(*_of_size(x["image"])):
+            with explain_memory_errors(*_of_size(x["image"])):
                 terms.append(_terms(trainer, x, x["image"]))
         return self._mean(terms)
 
@@ -51,11 +51,11 @@ class Validation:
         terms: list[dict[str, float]] = []
         painted: list[np.ndarray] = []
         for x in self.batches:
-            with enough_memory(*_of_size(x["image"])):
+            with explain_memory_errors(*_of_size(x["image"])):
                 picture = trainer(x, training=False)
                 terms.append(_terms(trainer, x, picture))
             if len(painted) < self.shown:
-                painted.append(to_bytes(ops.convert_to_numpy(picture)[0]))
+                painted.append(to_uint8(ops.convert_to_numpy(picture)[0]))
         return self._mean(terms), paired_sheet(self.photographs[: self.shown], painted)
 
     def _mean(self, terms: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -69,7 +69,7 @@ def test_too_little_memory_is_one_line(loss, wanted, monkeypatch):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
     monkeypatch.setattr(loss, "_compiled", fails)
-    with pytest.raises(OnestrokeError, match="expected memory to optimise 24 x 24 pixels; there"):
+    with pytest.raises(OnestrokeError, match="not enough memory to optimise 24 x 24 pixels; "):
         loss(noise(2), wanted)
 
 

@@ -11,7 +11,7 @@ from onestroke.optimize import picture_optimization
 from onestroke.optimize.picture_inputs import level_sizes, read_picture_inputs
 from onestroke.optimize.picture_optimization import Optimization, enlarge
 from onestroke.optimize.picture_settings import OptimizeSettings, read_picture_settings
-from onestroke.pictures import PictureError, to_bytes
+from onestroke.pictures import PictureError, to_uint8
 
 TINY = [
     "loss.content={relu2_1: 1}",
@@ -59,7 +59,7 @@ def test_the_whole_way_from_coarse_to_fine(content):
     assert all(progress.steps == 12 for progress, _ in seen)
     coarse, fine = (16, 24, 3), (32, 48, 3)
     assert [picture.shape for _, picture in seen] == [coarse] * 6 + [fine] * 6
-    np.testing.assert_array_equal(result.picture, to_bytes(seen[-1][1]))
+    np.testing.assert_array_equal(result.picture, to_uint8(seen[-1][1]))
     assert result.picture.dtype == np.uint8
     assert result.picture_terms["style"] < 0.7 * result.photograph_terms["style"]
     assert result.photograph_terms["content"] == 0

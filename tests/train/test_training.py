@@ -187,7 +187,7 @@ def test_too_little_memory_ends_in_one_line(settings, tmp_path, monkeypatch):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
     monkeypatch.setattr(StyleTrainer, "fit", fill)
-    with pytest.raises(OnestrokeError, match="for batches of 2 pictures of 32 px; there is too"):
+    with pytest.raises(OnestrokeError, match="for batches of 2 pictures of 32 px; lower data"):
         train(settings, tmp_path / "run")
 
 
@@ -196,11 +196,11 @@ def test_too_little_memory_ends_in_one_line(settings, tmp_path, monkeypatch):
     [
         (
             "losses.style_targets._PaintingMeasure.measure",
-            r"for a painting of \d+ x \d+; .*; lower style\.size",
+            r"^not enough memory for a painting of \d+ x \d+; lower style\.size",
         ),
         (
             "train.validation._terms",
-            r"for validation photographs of .*; lower data\.validation_size",
+            r"^not enough memory for validation photographs of .*; lower data\.validation_size",
         ),
     ],
 )
@@ -387,11 +387,11 @@ def test_a_model_without_settings_cannot_be_evaluated(style_file):
     assert "does not record the settings of its training" in text
 
 
-@pytest.mark.parametrize("left", [[], ["folder"], ["folder", ".unfinished.settings.yaml"]])
+@pytest.mark.parametrize("left", [[], ["folder"], ["folder", ".unfinished.k3x/settings.yaml"]])
 def test_a_kill_while_the_folder_is_made_leaves_one_that_can_begin(settings, tmp_path, left):
     for name in left:
         path = tmp_path / "run" / ("" if name == "folder" else name)
-        path.mkdir() if name == "folder" else path.write_text("half")
+        path.mkdir() if name == "folder" else path.parent.mkdir() or path.write_text("half")
     RunFolder(tmp_path / "run").begin(settings)
     assert RunFolder(tmp_path / "run").settings() == settings
 
@@ -408,15 +408,16 @@ def test_two_trainings_in_one_folder_are_refused(settings, tmp_path):
     run = RunFolder(tmp_path / "run")
     run.begin(settings)
     with run.locked():
-        assert "another process trains in" in message(train, settings, tmp_path / "run")
+        text = message(train, settings, tmp_path / "run")
+    assert text.startswith(f"{tmp_path / 'run'} is already being trained by another process; ")
 
 
 def test_a_drive_that_knows_no_locks_goes_without(settings, tmp_path, monkeypatch):
     def answer(number):
-        def flock(*_):
+        def acquire(*_):
             raise OSError(number, os.strerror(number))
 
-        monkeypatch.setattr("fcntl.flock", flock)
+        monkeypatch.setattr("filelock.FileLock._acquire", acquire)
 
     run = RunFolder(tmp_path / "run")
     run.begin(settings)
@@ -513,10 +514,15 @@ def test_too_many_broken_photographs_end_in_one_line(settings, tmp_path):
 def test_leftovers_of_a_kill_while_writing_are_removed(settings, tmp_path):
     short = changed(settings, train__steps=1)
     train(short, tmp_path / "run")
-    leftover = tmp_path / "run" / "checkpoints" / ".unfinished.step_0000001.npz"
+    leftover = tmp_path / "run" / "checkpoints" / ".unfinished.k3x" / "step_0000001.npz"
+    of_the_run = tmp_path / "run" / ".unfinished.k3y" / "style.keras"
+    of_an_export = tmp_path / "run" / ".unfinished.k3z" / "wave.tflite"
     of_another = tmp_path / "run" / ".unfinished.optimized.png.npz"
-    for path in (leftover, of_another):
+    for path in (leftover, of_the_run, of_an_export, of_another):
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"half")
     train(short, tmp_path / "run")
-    assert not leftover.exists()
+    assert not leftover.parent.exists()
+    assert not of_the_run.parent.exists()
+    assert of_an_export.exists()
     assert of_another.exists()
