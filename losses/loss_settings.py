@@ -48,6 +48,12 @@ class LossSettings(Section):
         "weight gives more style and less content.",
     )
     variation_weight: NotNegative = Field(0.2, description="Weight of the smoothness term.")
+    identity_weight: NotNegative = Field(
+        0.0,
+        description="Weight of the face identity term, which is 1 where a painted face is as far "
+        "from the photograph's as the threshold between two people. 0 leaves the term out; more "
+        "needs the face weights, see docs/faces.md.",
+    )
     vgg19: str = Field(
         "bundled",
         description="Weights of the loss network: bundled, imagenet, or a path to a .h5, .mat or "

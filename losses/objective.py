@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 
 from onestroke.data.paintings import Style
+from onestroke.losses.face_identity import FaceIdentity
 from onestroke.losses.loss_settings import LossSettings
 from onestroke.losses.style_targets import StyleTargets, measure_styles
 from onestroke.losses.terms import (
@@ -21,6 +22,7 @@ from onestroke.losses.terms import (
     variation_loss,
     weighted_mean,
 )
+from onestroke.models.face_weights import FaceWeights
 from onestroke.models.layers import Tensor
 from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
@@ -35,6 +37,7 @@ class LossWeights:
     variation: float
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]
+    faces: float = 0.0
 
 
 class Objective:
@@ -44,10 +47,15 @@ class Objective:
         loss_network: VGG19 with every content and style layer; see ``models.vgg19``.
         targets: the styles to reach.
         weights: of the terms and layers.
+        faces: the face identity term; None where its weight is 0.
     """
 
     def __init__(
-        self, loss_network: keras.Model, targets: StyleTargets, weights: LossWeights
+        self,
+        loss_network: keras.Model,
+        targets: StyleTargets,
+        weights: LossWeights,
+        faces: FaceIdentity | None = None,
     ) -> None:
         self.loss_network = loss_network
         # The photographs themselves are only looked at by the content layers.
@@ -57,6 +65,7 @@ class Objective:
         )
         self.targets = targets
         self.weights = weights
+        self.faces = faces
 
     def terms(
         self,
@@ -71,7 +80,7 @@ class Objective:
             wanted: what ``content_network`` makes of the photographs.
             pictures: ``(batch, height, width, 3)`` RGB float32 in [0, 255].
             style: ``(batch, styles)`` float32, one-hot; None where there is a single style.
-            photographs: as ``pictures``; only the identity asks for them.
+            photographs: as ``pictures``; for the identity and the face identity term alone.
 
         Returns:
             ``(batch,)`` float32 each.
@@ -89,6 +98,9 @@ class Objective:
             "variation": variation_loss(pictures, targets.variation),
         }
         loss = sum(getattr(weights, name) * value for name, value in terms.items())
+        if self.faces is not None and photographs is not None:
+            terms["faces"] = self.faces(photographs, pictures)
+            loss += weights.faces * terms["faces"]
         if style is not None and photographs is not None:
             repeated = reproduction_loss(pictures, photographs)
             # By the weight of style it would hold the paintings up.
@@ -106,6 +118,7 @@ def build_objective(
     identity: bool = False,
     precision: str = "float32",
     cache: Path | None = None,
+    face_weights: FaceWeights | None = None,
 ) -> Objective:
     """Builds the loss network and measures the paintings, these always in 32 bits.
 
@@ -116,6 +129,7 @@ def build_objective(
         identity: whether one more style gives photographs back.
         precision: of the loss network, a Keras dtype policy.
         cache: a folder in which paintings' measures are remembered.
+        face_weights: of the face identity term; without them it is left out.
     """
     targets = measure_styles(settings, vgg19, styles, identity=identity, folder=cache)
     layers = list(dict.fromkeys([*settings.content, *settings.style]))
@@ -131,5 +145,7 @@ def build_objective(
             variation=settings.variation_weight,
             content_layers=settings.content,
             style_layers=settings.style,
+            faces=settings.identity_weight,
         ),
+        FaceIdentity(face_weights) if face_weights else None,
     )

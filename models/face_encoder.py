@@ -17,6 +17,7 @@ from onestroke.errors import ModelError
 from onestroke.files import expand_path
 from onestroke.models.face_networks import ENCODER_SIDE, ENCODING, build_published_encoder
 from onestroke.models.face_weights import FaceWeights
+from onestroke.models.keras_defaults import keras_defaults
 from onestroke.models.layers import CHANNELS, Tensor, register
 
 PUBLISHED = "published"
@@ -99,6 +100,7 @@ class FaceNetwork(keras.Model):
         }
 
 
+@keras_defaults()
 def _build_body(side: int, width: int) -> keras.Model:
     face = keras.Input((side, side, 3), name="face")
     x = layers.Rescaling(1 / 127.5, -1)(face)

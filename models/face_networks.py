@@ -2,7 +2,7 @@
 
 The layers are those of face-api 1.7.15 (``tinyFaceDetector``, ``faceLandmarkNet``,
 ``faceRecognitionNet``). Each network normalises its own input: ``(batch, side, side, 3)`` RGB
-float32 in [0, 255]. All weights are frozen.
+float32 in [0, 255]. All weights are frozen, and in 32 bits.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers, ops
 
 from onestroke.models.face_weights import Arrays
+from onestroke.models.keras_defaults import keras_defaults
 from onestroke.models.layers import CHANNELS, Tensor
 
 DETECTOR_MEAN = (117.001, 114.697, 97.404)
@@ -23,6 +24,7 @@ ENCODER_SIDE = 150  # pixels
 ENCODING = 128
 
 
+@keras_defaults()
 def build_detector(arrays: Arrays) -> keras.Model:
     """Builds the tiny face detector, a small YOLOv2 with separable convolutions.
 
@@ -41,6 +43,7 @@ def build_detector(arrays: Arrays) -> keras.Model:
     return _frozen(keras.Model(picture, x, name="face_detector"))
 
 
+@keras_defaults()
 def build_landmarks(arrays: Arrays) -> keras.Model:
     """Builds the network of 68 landmarks.
 
@@ -61,6 +64,7 @@ def build_landmarks(arrays: Arrays) -> keras.Model:
     return _frozen(keras.Model(face, ops.reshape(x, (-1, LANDMARKS, 2)), name="face_landmarks"))
 
 
+@keras_defaults()
 def build_published_encoder(arrays: Arrays) -> keras.Model:
     """Builds dlib's residual network of 29 layers (``face_recognition_resnet_model_v1``).
 

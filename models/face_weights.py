@@ -77,9 +77,9 @@ def load_face_weights(folder: Path | None = None) -> FaceWeights:
     return FaceWeights(detector, landmarks, encoder, FILES["face_recognition_model"][1])
 
 
-def is_cached() -> bool:
-    """Whether the weights are in the user's cache, so that no download is needed."""
-    folder = cache_folder("faces")
+def is_cached(folder: Path | None = None) -> bool:
+    """Whether the weights are in a folder, the user's cache by default: no download is needed."""
+    folder = folder or cache_folder("faces")
     return folder is not None and all(
         (folder / file).is_file() for name in FILES for file in _file_names(name)
     )

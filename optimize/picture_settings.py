@@ -49,6 +49,7 @@ class PictureLossSettings(LossSettings):
         style: with more of relu5_1, from which the swirls of a Starry Night come.
         style_weight: of the style term.
         variation_weight: of the smoothness term.
+        identity_weight: 0; only training has the face identity term.
     """
 
     content: LayerWeights = Field(default_factory=lambda: {"relu4_2": 1.0})
@@ -63,6 +64,7 @@ class PictureLossSettings(LossSettings):
     )
     style_weight: NotNegative = 16.0
     variation_weight: NotNegative = 0.1
+    identity_weight: Annotated[float, Field(ge=0, le=0)] = 0.0
 
 
 class OptimizeSettings(Section):

@@ -8,6 +8,10 @@ import pytest
 import yaml
 
 import onestroke
+from onestroke.files import cache_folder
+from onestroke.models.face_weights import FaceWeights, is_cached, load_face_weights
+
+USER_FACES = cache_folder("faces")  # read here, before the tests have a cache of their own
 
 
 def pytest_report_header() -> str:
@@ -21,6 +25,14 @@ def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def face_weights() -> FaceWeights:
+    """The published face weights, where the user has them; tests download nothing."""
+    if USER_FACES is None or not is_cached(USER_FACES):
+        pytest.skip("the published face weights are not in the user's cache")
+    return load_face_weights(USER_FACES)
 
 
 @pytest.fixture(scope="session")

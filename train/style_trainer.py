@@ -38,7 +38,8 @@ class StyleTrainer(keras.Model):
         self.loss_network = objective.loss_network  # where Keras sees its weights
         self.objective = objective
         self.names = tuple(names)
-        self.means = [keras.metrics.Mean(name=name) for name in TERMS]
+        terms = TERMS if objective.faces is None else (*TERMS, "faces")
+        self.means = [keras.metrics.Mean(name=name) for name in terms]
         self.style_means = StyleMeans(self.names)
 
     def call(self, x: Mapping[str, Tensor], training: bool = False) -> Tensor:

@@ -16,6 +16,7 @@ from onestroke.files import cache_folder, write_whole
 from onestroke.losses.objective import build_objective
 from onestroke.losses.style_targets import typical_photographs
 from onestroke.models.card import IDENTITY, ModelCard
+from onestroke.models.face_weights import load_face_weights
 from onestroke.models.keras_defaults import keras_defaults
 from onestroke.models.style_file import load_network
 from onestroke.models.style_rows import copy_network, freeze_shared_layers, join_networks
@@ -239,6 +240,7 @@ def build_trainer(
         identity=settings.style.identity,
         precision=precision,
         cache=cache_folder("styles"),
+        face_weights=load_face_weights() if settings.loss.identity_weight else None,
     )
     if known is not None:
         blends = find_initial_blends(known, objective, typical_photographs()[:TRIED])

@@ -9,6 +9,7 @@ from onestroke.data.paintings import Style, read_styles
 from onestroke.data.photograph_sources import Photographs, open_source
 from onestroke.errors import SettingsError
 from onestroke.models.card import IDENTITY
+from onestroke.models.face_weights import load_face_weights
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import find_style_file, read_card
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
@@ -41,6 +42,8 @@ def read_training_inputs(settings: Settings) -> TrainingInputs:
     Raises:
         OnestrokeError: a file or a data set is missing, broken or of the wrong kind.
     """
+    if settings.loss.identity_weight:
+        load_face_weights()  # downloads them once, or says what is missing
     return TrainingInputs(
         styles=read_styles(settings.style.pictures, settings.style.size),
         photographs=open_source(settings.data.source, split="train"),

@@ -14,11 +14,6 @@ from onestroke.models.face_detector import (
 )
 from onestroke.models.face_encoder import published_encoder
 from onestroke.models.face_reader import FaceReader
-from onestroke.models.face_weights import is_cached, load_face_weights
-
-needs_weights = pytest.mark.skipif(
-    not is_cached(), reason="the published face weights are not in the cache"
-)
 
 
 def test_boxes_are_decoded_by_cell_and_anchor():
@@ -68,9 +63,8 @@ def astronaut():
     return source.read(number)
 
 
-@needs_weights
-def test_face_of_the_astronaut_is_found_at_any_size(astronaut):
-    detector = FaceDetector(load_face_weights())
+def test_face_of_the_astronaut_is_found_at_any_size(astronaut, face_weights):
+    detector = FaceDetector(face_weights)
     face = detector.find(astronaut)[0]
     assert face.score > 0.9
     eyes, mouth = face.landmarks[36:48].mean(axis=0), face.landmarks[48:].mean(axis=0)
@@ -82,24 +76,20 @@ def test_face_of_the_astronaut_is_found_at_any_size(astronaut):
     assert larger.top == pytest.approx(2 * face.square.top, abs=0.1 * larger.side)
 
 
-@needs_weights
-def test_a_face_that_fills_the_picture_is_found(astronaut):
-    detector = FaceDetector(load_face_weights())
+def test_a_face_that_fills_the_picture_is_found(astronaut, face_weights):
+    detector = FaceDetector(face_weights)
     square = detector.find(astronaut)[0].square
     alone = cut_face(astronaut, square, square.side)
     found = detector.find(alone)[0].square
     assert found.side == pytest.approx(square.side, rel=0.25)
 
 
-@needs_weights
-def test_no_face_in_a_flat_picture():
-    assert FaceDetector(load_face_weights()).find(np.full((64, 640, 3), 90, np.uint8)) == []
+def test_no_face_in_a_flat_picture(face_weights):
+    assert FaceDetector(face_weights).find(np.full((64, 640, 3), 90, np.uint8)) == []
 
 
-@needs_weights
-def test_mirrored_and_darkened_face_is_the_same_person(astronaut):
-    weights = load_face_weights()
-    reader = FaceReader(published_encoder(weights), FaceDetector(weights))
+def test_mirrored_and_darkened_face_is_the_same_person(astronaut, face_weights):
+    reader = FaceReader(published_encoder(face_weights), FaceDetector(face_weights))
     own = reader.read(astronaut)[0].encoding
     changed = (astronaut[:, ::-1] * 0.7).astype(np.uint8)
     distance = np.linalg.norm(own - reader.read(changed)[0].encoding)

@@ -5,13 +5,8 @@ import numpy as np
 import pytest
 
 from onestroke.models.face_networks import build_detector, build_landmarks, build_published_encoder
-from onestroke.models.face_weights import is_cached, load_face_weights
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "face_networks.json"
-
-needs_weights = pytest.mark.skipif(
-    not is_cached(), reason="the published face weights are not in the cache"
-)
 
 
 def picture(side):
@@ -20,7 +15,6 @@ def picture(side):
     return ((i * j + 7 * i + 13 * j + 29 * c) % 256).astype(np.float32)[None]
 
 
-@needs_weights
 @pytest.mark.parametrize(
     ("name", "build", "side", "tolerance"),
     [
@@ -29,9 +23,9 @@ def picture(side):
         ("encoder", build_published_encoder, 150, 1e-5),
     ],
 )
-def test_networks_compute_what_face_api_computes(name, build, side, tolerance):
+def test_networks_compute_what_face_api_computes(face_weights, name, build, side, tolerance):
     expected = json.loads(GOLDEN.read_text())[name]
-    network = build(getattr(load_face_weights(), name))
+    network = build(getattr(face_weights, name))
     actual = np.asarray(network(picture(side))).ravel()
     np.testing.assert_allclose(actual, expected, atol=tolerance)
     assert not network.trainable_weights

@@ -526,3 +526,27 @@ def test_leftovers_of_a_kill_while_writing_are_removed(settings, tmp_path):
     assert not of_the_run.parent.exists()
     assert of_an_export.exists()
     assert of_another.exists()
+
+
+def test_faces_are_kept_with_an_identity_weight(settings, tmp_path, monkeypatch, face_weights):
+    from onestroke.train import training, training_inputs
+
+    for module in (training, training_inputs):
+        monkeypatch.setattr(module, "load_face_weights", lambda: face_weights)
+    run = tmp_path / "run"
+    train(changed(settings, loss__identity_weight=0.5, train__steps=2), run)
+    entries = RunFolder(run).metrics()
+    assert all(entry["faces"] >= 0 for entry in entries if entry["step"] and "faces" in entry)
+    last = {key: value for entry in entries for key, value in entry.items()}
+    terms = {name: last[name] for name in ("content", "style", "variation", "faces")}
+    weights = {**settings.loss.model_dump(), "faces_weight": 0.5}
+    total = sum(weights[f"{name}_weight"] * value for name, value in terms.items())
+    assert last["loss"] == pytest.approx(total, rel=1e-3)
+    assert last["validation_faces"] >= 0
+
+
+def test_without_face_weights_nothing_is_written(settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no npm there
+    said = message(train, changed(settings, loss__identity_weight=0.5), tmp_path / "run")
+    assert "onestroke faces install" in said
+    assert not (tmp_path / "run").exists()
