@@ -46,13 +46,12 @@ OTHER_PROGRAMS = {
     "mkdir": "is not part of onestroke",
     "ffmpeg": "is not a dependency",
     "tensorboard": "does not end",
-    "/usr/bin/time": "is not installed everywhere; the command behind it is parsed",
 }
 # Commands of onestroke that are parsed, but not run.
 NOT_RUN = {
     "--config coco": "downloads COCO",
     "benchmark --model": "starts processes; tests/export/test_model_benchmark.py runs it",
-    "--runs 12": "another benchmark of a training is run",
+    "benchmark --config": "compiles many graphs; tests/cli/test_app.py runs it",
     "faces install": "needs the published weights; tests/cli/test_faces_command.py runs the others",
     "faces enroll Ada ada1.jpg ada2.jpg": "needs the published weights",
     "faces identify": "needs the published weights",
@@ -64,11 +63,11 @@ NOT_RUN = {
 }
 
 # Appended to every training: a few seconds of the smallest network. A command may set the preset.
+TINY_LOSS = {"loss.content": "{relu1_2: 1}", "loss.style": "{relu1_1: 1}"}
 TINY_TRAINING = {
+    **TINY_LOSS,
     "network.preset": "mobile",
     "style.size": "32",
-    "loss.content": "{relu1_2: 1}",
-    "loss.style": "{relu1_1: 1}",
     "data.crop": "32",
     "data.validation_count": "1",
     "data.validation_size": "32",
@@ -76,12 +75,7 @@ TINY_TRAINING = {
     "train.precision": "float32",
     "train.sample_every": "1",
 }
-TINY_OPTIMIZATION = {
-    "loss.content": "{relu1_2: 1}",
-    "loss.style": "{relu1_1: 1}",
-    "optimize.size": "32",
-    "optimize.iterations": "1",
-}
+TINY_OPTIMIZATION = {**TINY_LOSS, "optimize.size": "32", "optimize.iterations": "1"}
 TINY_FACES = {
     "faces.side": "32",
     "faces.width": "4",
@@ -107,11 +101,7 @@ PAINTINGS = (
     "the_scream_munch_1893",
     "starry_night_van_gogh_1889",
 )
-SMALLER = {  # values of options, by command
-    "evaluate": {"--size": "64", "--time-size": "64", "--count": "1", "--baseline-iterations": "1"},
-    "benchmark": {"--size": "32", "--runs": "1"},
-}
-ONCE = ("--size", "--time-size", "--precision", "--threads")  # a second value is left out
+SMALLER = {"--size": "64", "--time-size": "64", "--count": "1", "--baseline-iterations": "1"}
 STAGES = ("train", "export")  # what other commands need runs first
 
 
@@ -146,6 +136,7 @@ def commands_of(page: Path) -> list[Command]:
             r"onestroke [a-z]+ .*|pip install .*|pytest .*|make( PYTHON=\S+)? [a-z-]+$", inline
         ):
             lines.append(inline)
+    lines = [line.removeprefix("/usr/bin/time -v ") for line in lines]  # not everywhere
     parts = [part.strip() for line in lines for part in line.split(" && ")]
     return [Command(page.name, part) for part in parts if part and not part.startswith("#")]
 
@@ -184,25 +175,23 @@ def shrink(words: list[str]) -> list[str]:
         if not word.startswith("--") or word in ("--only", "--uint8"):
             shrunk.append(PLACEHOLDERS.get(word, word))
             continue
-        if word in SMALLER.get(name, {}):
-            value = SMALLER[name][word] if next(rest) != "0" else "0"
-            shrunk += [] if word in seen and word in ONCE else [word, value]
-        elif name == "benchmark" and word in ONCE:
-            value = next(rest)
+        if name == "evaluate" and word in SMALLER:
+            value = SMALLER[word] if next(rest) != "0" else "0"
             shrunk += [] if word in seen else [word, value]
         else:
             shrunk.append(word)
         seen.add(word)
     sets: dict[str, str] = {}
-    if name in ("train", "benchmark") and {"--config", "--init"} & {*words}:
+    if name == "train" and {"--config", "--init"} & {*words}:
         sets = TINY_TRAINING
     elif words[:2] == ["faces", "train"]:
         sets = TINY_FACES
     elif name == "optimize":
         sets = TINY_OPTIMIZATION
-    elif name in SMALLER:
-        needed = {"evaluate": SMALLER[name], "benchmark": {}}[name]
-        shrunk += [word for option in needed.items() if option[0] not in seen for word in option]
+    elif name == "evaluate":
+        sets = TINY_LOSS
+        missing = {key: value for key, value in SMALLER.items() if key not in seen}
+        shrunk += [word for option in missing.items() for word in option]
     for key, value in sets.items():
         if key != "network.preset" or not any(word.startswith(f"{key}=") for word in words):
             shrunk += ["--set", f"{key}={value}"]
@@ -280,7 +269,7 @@ def uncompiled(name: str) -> Iterator[None]:
     """Runs the steps of a training as they are: compiling them takes longer than one step."""
     import tensorflow as tf
 
-    tf.config.run_functions_eagerly(name in ("train", "benchmark"))
+    tf.config.run_functions_eagerly(name == "train")
     try:
         yield
     finally:
