@@ -26,7 +26,7 @@ slow-test: $(INSTALLED)
 	$(RUN)/python -m pytest -m slow
 
 docs: $(INSTALLED)
-	$(RUN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict
 
 # mypy does not follow the folder map of pyproject.toml. It checks a folder of links that has the
 # layout of the installed package.
