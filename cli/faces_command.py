@@ -48,9 +48,9 @@ def enroll(
     cropped: Cropped = False,
 ) -> None:
     """Add a person to the database: the largest face of each photograph."""
-    from onestroke.data.face_recognition import enroll as enroll_person
-
     with quiet_tensorflow():
+        from onestroke.data.face_recognition import enroll as enroll_person
+
         enrolled = enroll_person(name, photographs, database, _open_reader(encoder, cropped))
     for face in enrolled:
         others = f", largest of {face.faces}" if face.faces > 1 else ""
@@ -68,11 +68,12 @@ def verify(
 ) -> None:
     """Check whether a photograph shows a person; exit status 0 for yes, 1 for no."""
     from onestroke.data.face_database import read_face_database
-    from onestroke.data.face_recognition import verify as verify_person
 
     people = read_face_database(database)
     people.check_name(name)
     with quiet_tensorflow():
+        from onestroke.data.face_recognition import verify as verify_person
+
         reader = _open_reader(encoder, cropped)
         compared = verify_person(photograph, name, people, reader)
     threshold = reader.encoder.threshold
@@ -95,10 +96,11 @@ def identify(
 ) -> None:
     """Name the people in a photograph, largest face first."""
     from onestroke.data.face_database import read_face_database
-    from onestroke.data.face_recognition import identify as identify_people
 
     people = read_face_database(database)
     with quiet_tensorflow():
+        from onestroke.data.face_recognition import identify as identify_people
+
         compared = identify_people(photograph, people, _open_reader(encoder, cropped))
     for face in compared:
         if face.accepted:

@@ -1,6 +1,7 @@
 """``onestroke faces`` with an encoder of one's own, which needs no published weights."""
 
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -115,3 +116,17 @@ def test_without_weights_the_commands_say_how_to_get_them(run, people, monkeypat
     status, _, mistake = run("enroll", "Ann", people / "p1" / "0.png")
     assert (status, mistake.count("\n")) == (2, 1)
     assert "onestroke faces install" in mistake
+
+
+def test_mistakes_are_found_before_tensorflow_starts(tmp_path):
+    script = (
+        "import sys; from onestroke.cli.app import main\n"
+        "sys.argv = ['onestroke', 'faces', 'identify', 'a.jpg']\n"
+        "try: main()\n"
+        "finally: print('heavy:', [m for m in ('keras', 'tensorflow') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert "there is no face database" in done.stderr
+    assert "heavy: []" in done.stdout
