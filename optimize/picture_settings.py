@@ -1,6 +1,6 @@
-"""What the optimisation of one picture is made of: the same schema as a training's where it can be.
+"""Settings of the optimisation of one picture; sections are shared with training where possible.
 
-A recipe for it has the sections ``style``, ``loss`` and ``optimize``; none is needed.
+A recipe has the sections ``style``, ``loss`` and ``optimize``. It is optional.
 """
 
 from collections.abc import Sequence
@@ -29,30 +29,26 @@ STARTS = ("noise", "photograph")  # of an optimisation, besides pictures and mod
 
 
 class PictureStyle(Section):
-    """The paintings.
+    """The paintings of an optimisation."""
 
-    Attributes:
-        pictures: paths, each with its weight in the blend.
-        size: short side in pixels at which the loss network sees them beside a picture of full
-            size; None for the picture's long side. Larger gives larger strokes.
-    """
-
-    pictures: PictureWeights
-    size: Annotated[int, Field(ge=32, le=8192)] | None = None
+    pictures: PictureWeights = Field(description="Paths of the paintings, with their weights.")
+    size: Annotated[int, Field(ge=32, le=8192)] | None = Field(
+        None,
+        description="Short side in pixels at which the loss network sees the paintings next to a "
+        "picture of full size; null for the picture's long side. A larger size gives larger "
+        "strokes.",
+    )
 
 
 class PictureLossSettings(LossSettings):
-    """What counts in one picture: more of the style, and its large forms, than a network learns.
+    """The loss of one picture, with more style and larger forms than a network can learn."""
 
-    Attributes:
-        content: things alone; edges may move.
-        style: with more of relu5_1, from which the swirls of a Starry Night come.
-        style_weight: of the style term.
-        variation_weight: of the smoothness term.
-        identity_weight: 0; only training has the face identity term.
-    """
-
-    content: LayerWeights = Field(default_factory=lambda: {"relu4_2": 1.0})
+    content: LayerWeights = Field(
+        default_factory=lambda: {"relu4_2": 1.0},
+        description="VGG19 layers of the content term, with their weights. relu4_2 keeps objects "
+        "and lets edges move.",
+    )
+    # More relu5_1 than in training: the swirls of The Starry Night come from this layer.
     style: LayerWeights = Field(
         default_factory=lambda: {
             "relu1_1": 0.5,
@@ -60,41 +56,52 @@ class PictureLossSettings(LossSettings):
             "relu3_1": 1.0,
             "relu4_1": 2.0,
             "relu5_1": 0.3,
-        }
+        },
+        description="VGG19 layers of the style term, with their weights. Later layers describe "
+        "larger forms of the painting.",
     )
-    style_weight: NotNegative = 16.0
-    variation_weight: NotNegative = 0.1
-    identity_weight: Annotated[float, Field(ge=0, le=0)] = 0.0
+    style_weight: NotNegative = Field(16.0, description="Weight of the style term.")
+    variation_weight: NotNegative = Field(0.1, description="Weight of the smoothness term.")
+    identity_weight: Annotated[float, Field(ge=0, le=0)] = Field(
+        0.0, description="Always 0: only training has the face identity term."
+    )
 
 
 class OptimizeSettings(Section):
-    """How the pixels are changed.
+    """How the pixels are changed."""
 
-    Attributes:
-        size: long side of the result in pixels.
-        iterations: at each size, from coarse to fine.
-        coarsest: long side in pixels above which half the size comes before; what it gives,
-            enlarged, is where the next one starts.
-        start: ``photograph``, ``noise``, the path of a picture, or a model to paint one.
-        method: ``l-bfgs`` as in the paper, or ``adam``.
-        learning_rate: of Adam, in pixel values a step, at its height.
-        seed: of the noise.
-        save_every: iterations between two states from which a killed optimisation goes on;
-            L-BFGS begins its memory of steps anew there.
-    """
-
-    size: Annotated[int, Field(ge=32, le=8192)] = 512
-    iterations: Annotated[int, Field(ge=1)] = 300
-    coarsest: Annotated[int, Field(ge=32)] = 256
-    start: Annotated[str, Field(min_length=1)] = "photograph"
-    method: Literal["l-bfgs", "adam"] = "l-bfgs"
-    learning_rate: Positive = 10.0
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    save_every: Annotated[int, Field(ge=1)] = 100
+    size: Annotated[int, Field(ge=32, le=8192)] = Field(
+        512, description="Long side of the result in pixels."
+    )
+    iterations: Annotated[int, Field(ge=1)] = Field(
+        300, description="Iterations at each size, from coarse to fine."
+    )
+    coarsest: Annotated[int, Field(ge=32)] = Field(
+        256,
+        description="Largest long side in pixels of the first size. A larger picture is optimised "
+        "at half of its size first; the enlarged result is the start of the next size.",
+    )
+    start: Annotated[str, Field(min_length=1)] = Field(
+        "photograph",
+        description="Where the pixels start: photograph, noise, the path of a picture, or a model "
+        "of one style that paints the start.",
+    )
+    method: Literal["l-bfgs", "adam"] = Field(
+        "l-bfgs", description="Optimisation method: l-bfgs as in the paper, or adam."
+    )
+    learning_rate: Positive = Field(
+        10.0, description="Largest learning rate of adam, in pixel values per step."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Seed of the noise.")
+    save_every: Annotated[int, Field(ge=1)] = Field(
+        100,
+        description="Iterations between two saved states, from which an interrupted optimisation "
+        "is resumed. L-BFGS starts with an empty memory there.",
+    )
 
 
 class PictureSettings(Section):
-    """A whole optimisation."""
+    """All settings of one optimisation."""
 
     style: PictureStyle
     loss: PictureLossSettings = PictureLossSettings()
