@@ -210,7 +210,9 @@ def test_settings_of_an_optimisation(tmp_path):
     with pytest.raises(SettingsError, match=r"--style a:0: the weight must be above 0"):
         read_picture_settings(None, ["a:0"], [])
     recipe.write_text("style: wave.jpg\n")
-    with pytest.raises(SettingsError, match=r"section 'style' to hold keys; got 'wave\.jpg'"):
+    with pytest.raises(
+        SettingsError, match=r"section 'style' must contain keys; it contains 'wave\.jpg'"
+    ):
         read_picture_settings(recipe, ["a.jpg"], [])
     with pytest.raises(SettingsError, match="name it with --style PATH"):
         read_picture_settings(None, [], [])
