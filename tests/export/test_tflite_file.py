@@ -151,6 +151,23 @@ def test_several_styles_are_an_input(style_file: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(result, np.asarray(network(inputs))[0], atol=0.05)
 
 
+@pytest.mark.parametrize("size", [None, (33, 47)])
+def test_openvino_paints_like_the_network(
+    style_file: Path, tmp_path: Path, size: tuple[int, int] | None
+) -> None:
+    import openvino
+
+    network = load_network(style_file)
+    path = tmp_path / "two.tflite"
+    card = export_card(network, ExportOptions("tflite", size=size))
+    path.write_bytes(write_card(convert_to_tflite(network, size=size), card))
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    photograph = picture(33, 47)[None].astype(np.float32)
+    inputs = {"image": photograph, "style": np.float32([[0.25, 0.75]])}
+    painted = compiled(inputs)["styled"][:, :33, :47]
+    np.testing.assert_allclose(painted, np.asarray(network(inputs)), atol=0.05)
+
+
 @pytest.mark.parametrize(
     ("quantization", "smaller", "near"),
     [("float16", 1.5, 0.5), ("weights", 2, 6), ("dynamic", 2, 20)],
