@@ -2,6 +2,7 @@
 
 import errno
 import io
+import logging
 import os
 import sys
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from onestroke.cli.styles_command import styles
 from onestroke.cli.stylize_command import stylize
 from onestroke.cli.train_command import train
 from onestroke.errors import OnestrokeError, SettingsError, is_out_of_memory
+from onestroke.extras import find_extra
 
 app = typer.Typer(
     help="Train a painting into a network that repaints any picture in one forward pass.",
@@ -67,6 +69,13 @@ def main() -> None:
         else:
             raise
         _end(OnestrokeError.status, mistake)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        extra = find_extra(package)
+        if extra is None:
+            raise
+        remedy = f"pip install 'onestroke[{extra}]'"
+        _end(OnestrokeError.status, f"this command needs {package}, not installed; {remedy}")
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -131,6 +140,7 @@ def common(
         raise typer.Exit
     _check_backend(context.invoked_subcommand)
     terminal.verbose = show_everything
+    logging.getLogger("onestroke.stylize").handlers = [terminal.LogLines()]
     # Else TensorFlow takes the whole memory of a GPU, and a second process finds none.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if not show_everything:

@@ -19,7 +19,9 @@ def export(
         list[str],
         typer.Option("--model", help="A style file or a finished run; a page accepts several."),
     ],
-    kind: Annotated[str, typer.Option("--format", help="saved_model, tflite, onnx or web.")],
+    kind: Annotated[
+        str, typer.Option("--format", help="saved_model, tflite, onnx, web or runtime.")
+    ],
     output: Annotated[Path, typer.Option(help="The .tflite or .onnx file or folder to write.")],
     style: Annotated[
         list[str] | None,

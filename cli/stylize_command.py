@@ -1,7 +1,7 @@
 """``onestroke stylize``: paint pictures with a trained style."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from onestroke.errors import OnestrokeError
 from onestroke.weighted_names import parse_weighted_names
 
 if TYPE_CHECKING:
+    from onestroke.stylize.model import Runtime
     from onestroke.stylize.paint_files import FileResult
 
 
@@ -32,6 +33,16 @@ def stylize(
             help="Paint at this long side and enlarge: larger strokes, same picture size."
         ),
     ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            metavar="litert|keras",
+            help="For a style file: litert (default), or keras on NVIDIA GPUs.",
+        ),
+    ] = None,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Resume: skip pictures already painted.")
+    ] = False,
     device: Annotated[
         str | None,
         typer.Option(help="For an ONNX file: cpu, cuda, directml, coreml or openvino."),
@@ -41,11 +52,21 @@ def stylize(
     from onestroke.stylize.paint_files import PaintOptions, stylize_files
 
     weights = parse_weighted_names(style) if style else None
-    options = PaintOptions(strength, preserve_color, weights, max_size, paint_size)
+    options = PaintOptions(
+        strength, preserve_color, weights, max_size, paint_size, skip_existing=skip_existing
+    )
     with quiet_tensorflow():
         results = stylize_files(
-            inputs, model, output=output, options=options, device=device, report=_Counter()
+            inputs,
+            model,
+            output=output,
+            options=options,
+            runtime=cast("Runtime | None", runtime),
+            device=device,
+            report=_Counter(),
         )
+    if skipped := sum(result.skipped for result in results):
+        out.print(f"Skipped {skipped} of {len(results)} pictures, which exist in {output}.")
     failed = [result for result in results if result.error]
     if failed:
         raise OnestrokeError(

@@ -1,6 +1,7 @@
 """What all commands say on the terminal, and when they keep silent there."""
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -17,6 +18,14 @@ WIDTH = None if sys.stdout.isatty() else 200
 INTERRUPTED = 128 + signal.SIGINT  # what shells and make expect of a command ended by Ctrl-C
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=WIDTH)
 verbose = False
+
+
+class LogLines(logging.Handler):
+    """Prints the library's warnings as lines of the command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one warning."""
+        out.print(f"onestroke: {record.getMessage()}")
 
 
 def end_in_silence() -> None:

@@ -8,7 +8,7 @@ from onestroke.errors import SettingsError
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.stylize.stylizer import EXPORTED_PIXELS
 
-Format = Literal["saved_model", "tflite", "onnx", "web"]
+Format = Literal["saved_model", "tflite", "onnx", "web", "runtime"]
 Size = tuple[int, int]  # height and width, in pixels
 Quantization = Literal["none", "float16", "weights", "dynamic", "int8"]
 Layout = Literal["nhwc", "nchw"]  # of an ONNX file's pictures
@@ -24,7 +24,8 @@ class ExportOptions:
 
     Attributes:
         format: ``saved_model`` for servers, ``tflite`` for phones, ``onnx`` for game engines and
-            desktop programs, ``web`` for a page with TFLite files.
+            desktop programs, ``web`` for a page with TFLite files, ``runtime`` for
+            ``onestroke stylize`` without TensorFlow (a finished training writes this one).
         quantize: how a TFLite file stores its kernels: ``none`` (float32), ``float16``,
             ``weights`` (8 bits, computed in float32), ``dynamic`` (computed in 8 bits), ``int8``
             (computed in 8 bits with ranges measured beforehand, as NPUs require).
@@ -66,6 +67,13 @@ class ExportOptions:
             raise SettingsError(
                 "a SavedModel holds float32, accepts any size, and has signatures for uint8 and "
                 "float32; leave out --quantize, --size and --uint8"
+            )
+        if self.format == "runtime" and (
+            self.quantize not in ("none", "float16") or self.size or self.uint8
+        ):
+            raise SettingsError(
+                "a runtime file holds float32 or float16 kernels and accepts any size; leave out "
+                "--size, --uint8 and any other --quantize"
             )
         if self.quantize == "int8" and self.format == "tflite" and not self.size:
             raise SettingsError(

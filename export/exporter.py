@@ -21,17 +21,19 @@ from onestroke.files import check_writable, expand_path, write_whole
 from onestroke.models.card import IDENTITY, ExportEntry, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import find_style_file, load_network, read_card
-from onestroke.stylize.litert_painter import read_tflite_card
 from onestroke.stylize.onnx_painter import read_onnx_card
+from onestroke.stylize.runtime_file import convert_network, hash_style_file, runtime_card
 from onestroke.stylize.saved_model_painter import read_saved_model_card
 from onestroke.stylize.stylizer import StyleChoice, weigh_styles
+from onestroke.stylize.tflite_metadata import read_tflite_card, write_card
 
 if TYPE_CHECKING:
     from onestroke.export.verification import Report
     from onestroke.models.transform_network import TransformNetwork
 
 PAGE_MARK = "styles.json"
-SUFFIXES: Mapping[Format, str] = {"tflite": ".tflite", "onnx": ".onnx"}  # of single files
+# Of formats that are a single file.
+SUFFIXES: Mapping[Format, str] = {"tflite": ".tflite", "runtime": ".tflite", "onnx": ".onnx"}
 RANGES_SIDE = 256  # pixels: at 1280 x 720, all features of johnson at once take 24 GB
 
 
@@ -73,8 +75,8 @@ def write_export(
     style_file = find_style_file(model)
     report_file = report_path(path)
     check_target(path, options, overwrite)
-    if options.format == "tflite":
-        check_tflite()
+    if options.format in ("tflite", "runtime"):
+        check_tflite(write=(options.format, options.quantize) != ("runtime", "none"))
     if options.format == "onnx":
         check_onnx()
     blend = _resolve_blend(style_file, style) if style is not None else None
@@ -86,6 +88,9 @@ def write_export(
 
         network = extract_blend(network, blend)
     card = export_card(network, options)
+    if options.format == "runtime":
+        source = None if blend else hash_style_file(style_file)
+        card = runtime_card(network, source, quantize=options.quantize)
     reports = []
 
     def write(temporary: Path) -> None:
@@ -172,9 +177,12 @@ def _write(
 
         write_onnx(network, path, options, card)
         return
-    from onestroke.export.tflite_file import convert_to_tflite, quantize, write_card
+    from onestroke.export.tflite_file import convert_to_tflite, quantize
 
-    content = convert_to_tflite(network, size=options.size, uint8=options.uint8)
+    if options.format == "runtime":
+        content = convert_network(network)
+    else:
+        content = convert_to_tflite(network, size=options.size, uint8=options.uint8)
     ranges = _ranges(network, options, representative) if options.quantize == "int8" else None
     path.write_bytes(write_card(quantize(content, options.quantize, ranges), card))
 
@@ -275,6 +283,7 @@ def _has_card(read: Callable[[Path], object]) -> Callable[[Path], bool]:
 _IS_EXPORT: Mapping[Format, Callable[[Path], bool]] = {
     "saved_model": _has_card(read_saved_model_card),
     "tflite": _has_card(read_tflite_card),
+    "runtime": _has_card(read_tflite_card),
     "onnx": _has_card(read_onnx_card),
     "web": is_page,
 }

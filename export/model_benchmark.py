@@ -24,7 +24,7 @@ from onestroke.errors import OnestrokeError, SettingsError, is_out_of_memory
 from onestroke.export.export_options import Size, check_size, format_size
 from onestroke.extras import check_plots
 from onestroke.files import size_on_disk
-from onestroke.machine import describe_machine
+from onestroke.machine import available_cores, describe_machine
 from onestroke.stylize.litert_painter import LiteRtPainter
 from onestroke.stylize.model import load, open_model
 from onestroke.stylize.onnx_painter import OnnxPainter
@@ -108,7 +108,7 @@ def benchmark_models(
             )
     timings = []
     for size in sizes:
-        for count in dict.fromkeys(threads or [os.cpu_count() or 1]):
+        for count in dict.fromkeys(threads or [available_cores()]):
             able = [model for model in models if fixed[model] in (None, size)]
             show(f"{format_size(size)}, {count} threads: {len(able)} models")
             timings += _time_models(able, size, count, runs)

@@ -17,21 +17,17 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import flatbuffers
 import numpy as np
 import tensorflow as tf
 
 from onestroke.export.export_options import Quantization
 from onestroke.export.servable import Servable
-from onestroke.models.card import ModelCard
 from onestroke.models.transform_network import TransformNetwork
-from onestroke.stylize.litert_painter import FILE_IDENTIFIER, METADATA_NAME, SIGNATURE
+from onestroke.stylize.litert_runner import SIGNATURE
 
 # Convolutions, by the names of their outputs, that `dynamic` and `int8` compute in 8 bits: all but
 # the first and the last, which lose most accuracy, as their input or output are the pixels.
 IN_8_BITS = r"(^|;)(down[2-9]|residual\d|up\d)"
-
-BUFFER_ALIGNMENT = 16  # bytes, which TFLite's schema requires of every buffer (`force_align`)
 
 Ranges = Mapping[str, Mapping[str, Any]]
 
@@ -123,47 +119,3 @@ def _without_messages() -> Iterator[None]:
         warnings.catch_warnings(action="ignore"),
     ):
         yield
-
-
-def write_card(content: bytes, card: ModelCard) -> bytes:
-    """Returns the file with the card in its metadata, as JSON under the name ``onestroke``.
-
-    Tensors of a signature get the names that they have in it, others their index: converted names
-    take 12 kB together, and OpenVINO does not read a file without names.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    for stored in model.buffers:
-        if stored.offset > 1:  # the quantiser stores large buffers behind the tables
-            stored.data = np.frombuffer(content, np.uint8, stored.size, stored.offset)
-            stored.offset = stored.size = 0
-    for subgraph in model.subgraphs:
-        for index, tensor in enumerate(subgraph.tensors):
-            tensor.name = str(index).encode()
-    for signature in model.signatureDefs:
-        tensors = model.subgraphs[signature.subgraphIndex].tensors
-        for entry in (*signature.inputs, *signature.outputs):
-            tensors[entry.tensorIndex].name = entry.name
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(card.model_dump_json().encode(), np.uint8)
-    model.buffers.append(buffer)
-    entry = schema.MetadataT()
-    entry.name = METADATA_NAME.encode()
-    entry.buffer = len(model.buffers) - 1
-    model.metadata = [*(model.metadata or []), entry]
-    builder = AlignedBuilder(len(content))
-    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
-    return bytes(builder.Output())
-
-
-class AlignedBuilder(flatbuffers.Builder):
-    """Writes every array to a multiple of ``BUFFER_ALIGNMENT`` in the file.
-
-    The code that flatbuffers generates for Python ignores the schema's ``force_align``.
-    """
-
-    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802  # flatbuffers calls it
-        """Pads the file, then writes the array."""
-        self.Prep(BUFFER_ALIGNMENT, x.nbytes)
-        return super().CreateNumpyVector(x)

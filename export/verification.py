@@ -122,7 +122,7 @@ def verify(
             difference(name + kind, paint(painter, photograph, style), expected, rounded=rounded)
             for kind, painter, rounded in painters
         ]
-    tflite = options.format == "tflite"
+    tflite = options.format in ("tflite", "runtime")
     report = Report(
         path=str(path),
         bytes=size_on_disk(path),

@@ -206,6 +206,12 @@ class TransformNetwork(keras.Model):
         self.paint(image, flow)
         return [self.down[0].norm.moments(x) for x in flow.normalised]
 
+    @property
+    def normalised_channels(self) -> int:
+        """The channels of all normalisations together, in the order of ``moments``."""
+        layers = [*self.down, *(layer for block in self.residual for layer in block), *self.up]
+        return sum(int(layer.norm.scale.shape[-1]) for layer in layers)
+
     def get_config(self) -> dict:
         """Returns what rebuilds the network."""
         return {

@@ -5,11 +5,34 @@ from importlib.util import find_spec
 
 from onestroke.errors import SettingsError
 
+TRAIN = ("tensorflow", "keras")
 PLOT = ("matplotlib",)
 RUN_TFLITE = ("ai_edge_litert",)
 WRITE_TFLITE = (*RUN_TFLITE, "ai_edge_quantizer")
 RUN_ONNX = ("onnxruntime",)
 WRITE_ONNX = (*RUN_ONNX, "onnx", "tf2onnx")
+
+# By the names under which the packages are imported.
+EXTRAS = {
+    "train": (*TRAIN, "tensorflow_datasets", "tensorboard", "scipy", "h5py"),
+    "export": ("ai_edge_quantizer",),
+    "onnx": WRITE_ONNX,
+    "plot": PLOT,
+}
+
+
+def check_tensorflow(purpose: str) -> None:
+    """Raises a SettingsError unless TensorFlow and Keras are installed.
+
+    Args:
+        purpose: what needs them, in the plural, for the message.
+    """
+    _check(purpose, TRAIN, "train")
+
+
+def has_tensorflow() -> bool:
+    """Returns whether TensorFlow and Keras are installed."""
+    return all(find_spec(name) for name in TRAIN)
 
 
 def check_plots() -> None:
@@ -25,6 +48,11 @@ def check_tflite(*, write: bool = True) -> None:
 def check_onnx(*, write: bool = True) -> None:
     """Raises a SettingsError unless ONNX files can be run and, if ``write``, written."""
     _check("ONNX files", WRITE_ONNX if write else RUN_ONNX, "onnx")
+
+
+def find_extra(package: str) -> str | None:
+    """Returns the extra that installs a package, None for a package of another kind."""
+    return next((extra for extra, names in EXTRAS.items() if package in names), None)
 
 
 def _check(purpose: str, packages: Sequence[str], extra: str) -> None:

@@ -1,6 +1,7 @@
 """What a figure was measured on: processor, system, versions."""
 
 import contextlib
+import math
 import os
 import platform
 import re
@@ -21,7 +22,7 @@ def describe_machine(packages: Sequence[str]) -> dict[str, Any]:
             versions[name] = version(name)
     return {
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "system": platform.platform(),
         "versions": versions,
     }
@@ -42,6 +43,53 @@ def gpu_generation() -> tuple[int, int] | None:
     gpus = tf.config.list_physical_devices("GPU")
     details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
     return details.get("compute_capability")
+
+
+def available_cores() -> int:
+    """Returns how many cores this process may use: its affinity, and the quota of its container."""
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    quota = _container_quota(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def _container_quota(membership: Path, root: Path) -> float | None:
+    """Returns how many cores the process' control groups allow; None where there is no limit.
+
+    Args:
+        membership: the file that lists the groups of the process.
+        root: where the file system of the groups is mounted.
+    """
+    try:
+        lines = membership.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    quotas = []
+    for line in lines:
+        _, controllers, name = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        # Version 2 has one hierarchy, version 1 one for each controller. Inside a container, the
+        # group's own folder is often mounted as the root.
+        mount = root if not controllers else root / "cpu"
+        folder = mount / name.strip("/")
+        while folder.is_relative_to(mount):
+            quotas.append(_quota_of(folder))
+            folder = folder.parent
+    return min((quota for quota in quotas if quota), default=None)
+
+
+def _quota_of(group: Path) -> float | None:
+    """Returns the cores that one control group allows, None without a limit."""
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (group / "cpu.max").read_text().split()
+        return float(quota) / float(period)  # "max" is no number
+    with contextlib.suppress(OSError, ValueError):
+        quota = (group / "cpu.cfs_quota_us").read_text()
+        period = (group / "cpu.cfs_period_us").read_text()
+        return float(quota) / float(period) if float(quota) > 0 else None
+    return None
 
 
 def _processor() -> str:

@@ -5,7 +5,7 @@ instance normalisations take their moments from a copy of the picture that is sm
 seen whole: Chen et al. 2022, "Towards Ultra-Resolution Neural Style Transfer via Thumbnail
 Instance Normalization". With the moments fixed, a pixel depends on its surroundings only as far as
 the network reaches, so tiles that overlap by that much meet without a seam. Departure: where they
-cut tiles of one size and pad them, ours read as much of the picture as their inner part needs.
+pad the tiles at the border, ours read more of the picture instead.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from onestroke.models.card import ModelCard
 from onestroke.models.presets import PRESETS
 from onestroke.models.transform_network import Flow, TransformNetwork
 from onestroke.stylize.stylizer import Piece
-from onestroke.stylize.tiles import TILE_SIDE, WHOLE_PIXELS, split_length, thumbnail
+from onestroke.stylize.tiles import TILE_SIDE, WHOLE_PIXELS, plan_tiles, thumbnail
 
 
 class KerasPainter:
@@ -83,11 +83,10 @@ class KerasPainter:
         """
         preset = PRESETS[self.network.preset]
         grid = {"side": self.tile_side, "margin": preset.reach, "stride": preset.stride}
-        for rows in split_length(picture.shape[0], **grid):
-            for columns in split_length(picture.shape[1], **grid):
-                tile = _as_batch(picture[rows.read, columns.read])
-                painted = self._paint_tile(tile, style[None], moments).numpy()[0]
-                yield (rows.kept, columns.kept), painted[rows.kept_of_read, columns.kept_of_read]
+        for rows, columns in plan_tiles(picture.shape[:2], **grid):
+            tile = _as_batch(picture[rows.read, columns.read])
+            painted = self._paint_tile(tile, style[None], moments).numpy()[0]
+            yield (rows.kept, columns.kept), painted[rows.kept_of_read, columns.kept_of_read]
 
     @cached_property
     def _paint_whole(self) -> Any:

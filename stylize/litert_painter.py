@@ -1,150 +1,149 @@
-"""Painting with a TFLite file, as a phone would."""
+"""Painting with a TFLite file on the processor, without TensorFlow.
 
-import json
-import math
-import os
-from collections.abc import Iterator
+A runtime file (``style.tflite`` of a run, ``base.tflite``) paints pictures of any size, large ones
+in tiles; see ``keras_painter`` for the method. An export for phones sees pictures whole.
+"""
+
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from onestroke.errors import ModelError
 from onestroke.extras import check_tflite
-from onestroke.models.card import ModelCard, parse_card
-from onestroke.stylize.stylizer import Piece, check_fixed_size, check_whole
+from onestroke.machine import available_cores
+from onestroke.models.card import ModelCard
+from onestroke.models.presets import PRESETS
+from onestroke.stylize.litert_runner import FrugalRunner, PlainRunner, Runner
+from onestroke.stylize.stylizer import EXPORTED_PIXELS, Piece, check_fixed_size, check_whole
+from onestroke.stylize.tflite_metadata import read_tflite_card
+from onestroke.stylize.tiles import kept_side, plan_tiles, thumbnail
 
-SIGNATURE = "style"
-METADATA_NAME = "onestroke"
-FILE_IDENTIFIER = b"TFL3"
+STYLE, MOMENTS, OWN_SHARE = "style", "moments", "own_share"  # inputs, besides the image
+STYLED, OWN_MOMENTS = "styled", "own_moments"  # outputs
 
-# XNNPACK's flags, as its delegate for TFLite numbers them; whoever gives some gives all. Kernels of
-# 8 bits, signed, unsigned and dynamic, are its defaults. With the last, addresses do not outlive a
-# convolution, which otherwise keeps one for every tap of its kernel at every pixel.
-SIGNED_8_BITS, UNSIGNED_8_BITS, DYNAMIC_8_BITS, SHORT_LIVED_ADDRESSES = 0x1, 0x2, 0x8, 0x20
-DEFAULT_FLAGS = SIGNED_8_BITS | UNSIGNED_8_BITS | DYNAMIC_8_BITS
-FRUGAL_FLAGS = DEFAULT_FLAGS | SHORT_LIVED_ADDRESSES
-FRUGAL_FROM = 2**18  # pixels: up to 512 x 512 memory is no trouble, and keeping them 5 % faster
+# Bytes for each pixel that a network sees at once, measured with ai-edge-litert 2.3 at 512x768 and
+# 1024x1024 pixels, by preset: with the plain runner and with the frugal one.
+PLAIN_BYTES = {"johnson": 1400, "half": 780, "mobile": 340}
+FRUGAL_BYTES = {"johnson": 900, "half": 520, "mobile": 160}
+PLAIN_UP_TO = 400 * 10**6  # bytes; above, memory is worth a slower run
+WHOLE_UP_TO = 950 * 10**6  # bytes; above, a picture is painted in tiles
 
 
 class LiteRtPainter:
-    """Runs a TFLite file that ``onestroke export`` wrote, on the processor.
+    """Runs a TFLite file that onestroke wrote.
 
     Args:
         path: the file.
         card: its card, if it was read already.
-        threads: how many compute; one for each core unless said otherwise.
+        threads: how many compute; by default one for each core that the process may use.
+        whole_pixels: the area up to which a runtime file sees the whole picture.
 
     Raises:
-        ModelError: the file is broken or not of ours.
+        ModelError: the file is damaged, or another program wrote it.
         SettingsError: ai-edge-litert is not installed.
     """
 
     def __init__(
-        self, path: Path, card: ModelCard | None = None, *, threads: int | None = None
+        self,
+        path: Path,
+        card: ModelCard | None = None,
+        *,
+        threads: int | None = None,
+        whole_pixels: int | None = None,
     ) -> None:
         self.card = card or read_tflite_card(path)
+        check_tflite(write=False)
         self._path = path
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or available_cores()
         self.size = self.card.export.size if self.card.export else None
-        self._flags: int | None = None
-        self._prepared: tuple[int, int] | None = None
-        self._load(DEFAULT_FLAGS if self.size is None else _flags(*self.size))
-
-    def _load(self, flags: int) -> None:
-        """Loads the file, unless it is loaded with these flags of XNNPACK."""
-        if flags == self._flags:
-            return
-        from ai_edge_litert.compiled_model import CompiledModel
-        from ai_edge_litert.options import CpuOptions, Options
-
-        cpu = CpuOptions(num_threads=self._threads, xnnpack_flags=flags)
-        try:
-            self._model = CompiledModel.from_file(str(self._path), options=Options(cpu_options=cpu))
-            image = self._model.get_input_tensor_details(SIGNATURE)["image"]
-        except (ValueError, RuntimeError, KeyError) as error:
-            raise ModelError(f"{self._path} is broken; export it again") from error
-        self._dtype = np.dtype(image["dtype"])
-        self._flags = flags
+        self._preset = self.card.preset
+        self._runner: Runner | None = None
+        shapes = self._start(self._kind(self.size or (1, 1))).input_shapes()
+        self._several_styles = STYLE in shapes
+        self._moments = np.zeros(shapes[MOMENTS], np.float32) if MOMENTS in shapes else None
+        self.whole_pixels = whole_pixels or min(
+            EXPORTED_PIXELS, WHOLE_UP_TO // FRUGAL_BYTES[self._preset]
+        )
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
-        """Paints the picture as one piece; see ``stylizer.Painter``.
+        """Paints the picture, in tiles if it is large; see ``stylizer.Painter``.
 
         Raises:
-            PictureError: the file was exported for pictures of one other size, or the picture is
-                too large to be seen whole.
+            PictureError: the file was exported for pictures of one other size, or it is an export
+                and the picture is too large to be seen whole.
         """
         height, width = picture.shape[:2]
         check_fixed_size(picture, self.size)
-        check_whole(picture)
-        self._prepare(height, width)
-        self._inputs["image"].write(picture.astype(self._dtype).ravel())
-        if len(style) > 1:
-            self._inputs["style"].write(style)
-        self._model.run_by_name(SIGNATURE, self._inputs, self._outputs)
-        painted = self._outputs["styled"].read(math.prod(self._painted), self._dtype)
-        painted = painted.reshape(self._painted)[0, :height, :width].astype(np.float32)
-        yield (slice(0, height), slice(0, width)), painted
-
-    def _prepare(self, height: int, width: int) -> None:
-        """Lays out the memory for pictures of one size; kept until another one comes."""
-        if self._prepared == (height, width):
+        if self._moments is None:
+            check_whole(picture)
+        elif height * width > self.whole_pixels:
+            moments = self.moments(thumbnail(picture, self.whole_pixels), style)
+            yield from self.tiles(picture, style, moments)
             return
-        self._prepared = None  # until all of it is laid out
-        self._load(_flags(height, width))
-        model = self._model
-        if self.size is None:
-            model.resize_input_tensor_by_name(SIGNATURE, "image", [1, height, width, 3])
-        self._inputs = {
-            name: model.create_input_buffer_by_name(SIGNATURE, name)
-            for name in model.get_input_tensor_details(SIGNATURE)
-        }
-        self._outputs = {"styled": model.create_output_buffer_by_name(SIGNATURE, "styled")}
-        self._painted = model.get_output_tensor_details(SIGNATURE)["styled"]["shape"]
-        self._prepared = height, width
+        yield (slice(0, height), slice(0, width)), self._run(picture, style)[STYLED]
 
+    def moments(self, picture: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Returns mean and variance of every normalisation, of a picture seen whole.
 
-def _flags(height: int, width: int) -> int:
-    return DEFAULT_FLAGS if height * width <= FRUGAL_FROM else FRUGAL_FLAGS
+        Args:
+            picture: (height, width, 3) uint8 RGB.
+            style: (styles,) float32, the weight of each.
 
+        Returns:
+            (2, 1, 1, channels) float32, the channels of all normalisations in turn.
+        """
+        return self._run(picture, style)[OWN_MOMENTS]
 
-def is_tflite(path: Path) -> bool:
-    """Returns whether a file is a TFLite file, of any program; known by its content."""
-    try:
-        with path.open("rb") as file:
-            return file.read(8)[4:] == FILE_IDENTIFIER
-    except OSError:
-        return False
+    def tiles(self, picture: np.ndarray, style: np.ndarray, moments: np.ndarray) -> Iterator[Piece]:
+        """Paints the picture tile by tile, every normalisation with the moments given.
 
+        Args:
+            picture: (height, width, 3) uint8 RGB.
+            style: (styles,) float32, the weight of each.
+            moments: from ``moments``, of the whole picture.
+        """
+        preset = PRESETS[self._preset]
+        grid = {"margin": preset.reach, "stride": preset.stride}
+        side = kept_side(self.whole_pixels, **grid)
+        for rows, columns in plan_tiles(picture.shape[:2], side=max(side, preset.stride), **grid):
+            painted = self._run(picture[rows.read, columns.read], style, moments)[STYLED]
+            yield (rows.kept, columns.kept), painted[rows.kept_of_read, columns.kept_of_read]
 
-def read_tflite_card(path: Path) -> ModelCard:
-    """Returns the card that ``onestroke export`` wrote into a TFLite file.
+    def _run(
+        self, picture: np.ndarray, style: np.ndarray, moments: np.ndarray | None = None
+    ) -> Mapping[str, np.ndarray]:
+        """Returns the outputs of the file for one picture; the paint has its size, in float32.
 
-    Raises:
-        ModelError: the file is missing or broken, or another program wrote it.
-        SettingsError: ai-edge-litert is not installed.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot open {path}: {error.strerror}") from error
-    check_tflite(write=False)
-    from ai_edge_litert import schema_py_generated as schema
+        Args:
+            picture: (height, width, 3) uint8 RGB.
+            style: (styles,) float32, the weight of each.
+            moments: those that replace the picture's own, of a runtime file.
+        """
+        height, width = picture.shape[:2]
+        runner = self._start(self._kind((height, width)))
+        inputs = {"image": picture[None].astype(runner.input_type())}
+        if self._several_styles:
+            inputs[STYLE] = style[None].astype(np.float32)
+        if self._moments is not None:
+            inputs[MOMENTS] = self._moments if moments is None else moments
+            inputs[OWN_SHARE] = np.full((1, 1, 1, 1), float(moments is None), np.float32)
+        runner.resize(height, width)
+        outputs = dict(runner.run(inputs))
+        outputs[STYLED] = outputs[STYLED][0, :height, :width].astype(np.float32)
+        return outputs
 
-    broken = f"{path} is not a TFLite file that `onestroke export` wrote, or is broken"
-    if content[4:8] != FILE_IDENTIFIER:
-        raise ModelError(f"{broken}; export it again")
-    try:
-        # All of the file is parsed: the interpreter would read beyond the end of a truncated one.
-        model = schema.ModelT.InitFromPackedBuf(content, 0)
-        (ours,) = [entry for entry in model.metadata if entry.name == METADATA_NAME.encode()]
-        values = json.loads(model.buffers[ours.buffer].data.tobytes())
-    # A truncated file raises struct.error, IndexError, TypeError, ValueError and others.
-    except Exception as error:
-        raise ModelError(f"{broken}; export it again") from error
-    return _check_export(parse_card(values, str(path)), path)
+    def _kind(self, size: tuple[int, int]) -> type[PlainRunner] | type[FrugalRunner]:
+        """Returns what runs pictures of one size."""
+        needed = size[0] * size[1] * PLAIN_BYTES[self._preset]
+        return PlainRunner if needed <= PLAIN_UP_TO else FrugalRunner
 
-
-def _check_export(card: ModelCard, path: Path) -> ModelCard:
-    if card.export is None:
-        raise ModelError(f"{path} does not record how it was exported; export it again")
-    return card
+    def _start(self, kind: type[PlainRunner] | type[FrugalRunner]) -> Runner:
+        """Returns the runner of a kind, in the place of one of the other kind."""
+        if not isinstance(self._runner, kind):
+            self._runner = None  # its memory first
+            try:
+                self._runner = kind(self._path, self._threads)
+            except (ValueError, RuntimeError, KeyError) as error:
+                raise ModelError(f"LiteRT cannot load {self._path}; export it again") from error
+        return self._runner

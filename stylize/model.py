@@ -1,22 +1,31 @@
 """From the name of a model to its file, its card, and the stylizer that paints with it."""
 
+import logging
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from onestroke.errors import ModelError, SettingsError
+from onestroke.extras import check_tensorflow, has_tensorflow
 from onestroke.files import expand_path
 from onestroke.models.card import ModelCard
 from onestroke.models.style_file import BUNDLED, find_style_file, load_network, read_card
-from onestroke.stylize.litert_painter import LiteRtPainter, is_tflite, read_tflite_card
+from onestroke.stylize.litert_painter import LiteRtPainter
 from onestroke.stylize.onnx_painter import OnnxPainter, read_onnx_card
+from onestroke.stylize.runtime_file import find_runtime_file, runtime_file_of
 from onestroke.stylize.saved_model_painter import (
     SavedModelPainter,
     is_saved_model,
     read_saved_model_card,
 )
 from onestroke.stylize.stylizer import Stylizer
+from onestroke.stylize.tflite_metadata import is_tflite, read_tflite_card
 
+logger = logging.getLogger("onestroke.stylize")
+
+Runtime = Literal["litert", "keras"]
+RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 Kind = Literal["keras", "saved_model", "tflite", "onnx"]
 
 
@@ -60,22 +69,34 @@ def open_model(name: Path | str) -> Model:
     return Model(str(name), path, "keras", read_card(path))
 
 
-def load(model: Path | str | Model, *, device: str | None = None) -> Stylizer:
+def load(
+    model: Path | str | Model, *, runtime: Runtime | None = None, device: str | None = None
+) -> Stylizer:
     """Loads a trained style, or an export of one.
 
     Args:
         model: see ``open_model``; or a model that is open already.
+        runtime: what runs a style file or a run: ``"litert"``, which needs no TensorFlow and paints
+            with the runtime file beside the style file, or ``"keras"``, for NVIDIA GPUs. By
+            default LiteRT; without a runtime file, Keras where TensorFlow is installed.
         device: where an ONNX file runs, of ``onnx_painter.DEVICES``; by default the processor.
 
     Raises:
         ModelError: the model is missing, unfinished, broken or of another kind.
-        SettingsError: the device is not supported, or the model is not an ONNX file.
+        SettingsError: the device or the runtime is not supported for this model.
 
     Example:
         >>> stylizer = onestroke.load("base")
         >>> painted = stylizer(photograph, style="the_kiss", strength=0.8)
     """
+    if runtime not in (None, *RUNTIMES):
+        raise SettingsError(f"unknown runtime {runtime!r}; choose {' or '.join(RUNTIMES)}")
     opened = model if isinstance(model, Model) else open_model(model)
+    if runtime and opened.kind != "keras" and (runtime, opened.kind) != ("litert", "tflite"):
+        raise SettingsError(
+            f"{opened.name} is an export, which has a runtime of its own; omit the runtime "
+            f"{runtime}"
+        )
     if opened.kind == "onnx":
         return Stylizer(OnnxPainter(opened.path, opened.card, device=device or "cpu"))
     if device:
@@ -85,10 +106,41 @@ def load(model: Path | str | Model, *, device: str | None = None) -> Stylizer:
     if opened.kind == "tflite":
         return Stylizer(LiteRtPainter(opened.path, opened.card))
     if opened.kind == "saved_model":
+        check_tensorflow("SavedModels")
         return Stylizer(SavedModelPainter(opened.path, opened.card))
+    if runtime != "keras" and (found := _choose_runtime_file(opened.path, runtime)):
+        return Stylizer(LiteRtPainter(found))
+    check_tensorflow("paintings with Keras")
     from onestroke.stylize.keras_painter import KerasPainter
 
     return Stylizer(KerasPainter(load_network(opened.path)))
+
+
+def _choose_runtime_file(style_file: Path, runtime: Runtime | None) -> Path | None:
+    """Returns the runtime file of a style file, None if Keras can do without.
+
+    Raises:
+        ModelError: there is none, and LiteRT was chosen or TensorFlow is not installed.
+    """
+    found = find_runtime_file(style_file)
+    if found:
+        return found
+    path = runtime_file_of(style_file)
+    state = "is of another version of" if path.is_file() else "is missing beside"
+    problem = f"{path.name} {state} {style_file}"
+    remedy = (
+        f"write it with `onestroke export --format runtime --model {shlex.quote(str(style_file))} "
+        f"--output {shlex.quote(str(path))}{' --overwrite' if path.is_file() else ''}`"
+    )
+    if runtime == "litert":
+        raise ModelError(f"{problem}; {remedy}")
+    if not has_tensorflow():
+        raise ModelError(
+            f"{problem}, and painting without it needs TensorFlow; pip install 'onestroke[train]', "
+            f"or where TensorFlow is installed, {remedy}"
+        )
+    logger.warning("%s; painting with TensorFlow, which starts more slowly; %s", problem, remedy)
+    return None
 
 
 def training_settings(model: Model) -> dict:

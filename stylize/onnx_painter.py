@@ -1,7 +1,6 @@
 """Paints with an ONNX file in onnxruntime, on a processor or on an accelerator."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.extras import check_onnx
+from onestroke.machine import available_cores
 from onestroke.models.card import ModelCard, parse_card
 from onestroke.stylize.stylizer import Piece, check_fixed_size, check_whole
 
@@ -77,7 +77,7 @@ class OnnxPainter:
         export = self.card.export
         self.size = export.size if export else None
         self._channels_first = export is not None and export.options.get("layout") == "nchw"
-        self._session = _open_session(path, content, threads or os.cpu_count() or 1, device)
+        self._session = _open_session(path, content, threads or available_cores(), device)
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture as one piece; see ``stylizer.Painter``.

@@ -1,10 +1,14 @@
 """Painting files: single pictures, several, and folders of them."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +16,12 @@ from onestroke.errors import is_out_of_memory
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.pictures import Picture, PictureError, read_picture, shrink, write_picture
 from onestroke.stylize.jobs import Job, plan_jobs
-from onestroke.stylize.model import load, open_model
+from onestroke.stylize.model import Runtime, load, open_model
 from onestroke.stylize.strength import check_strength
 from onestroke.stylize.stylizer import StyleChoice, check_side, weigh_styles
+
+WORKERS = 2  # threads that decode and encode; Pillow lets others run meanwhile
+AHEAD = 2  # pictures decoded, and as many painted, that wait in memory
 
 Paint = Callable[[np.ndarray], np.ndarray]
 
@@ -28,12 +35,14 @@ class FileResult:
         target: the picture that was written, if there was no error.
         seconds: reading, painting and writing together.
         error: one line that says what is wrong with the picture, or None.
+        skipped: the target existed, and nothing was done.
     """
 
     source: Path
     target: Path
     seconds: float
     error: str | None = None
+    skipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,9 +53,10 @@ class PaintOptions:
         strength: from 0, the photograph, to 1, the full style.
         preserve_color: keep the photograph's colours under the painting's strokes.
         style: of a network that holds several, the name of one or weights by name; None takes the
-            default.
+            first.
         max_size: shrink pictures whose long side is longer than this.
         paint_size: paint at this long side, and enlarge the paint to the picture's size.
+        skip_existing: do not paint pictures whose target exists, as after an interruption.
     """
 
     strength: float = 1.0
@@ -54,6 +64,7 @@ class PaintOptions:
     style: StyleChoice | None = None
     max_size: int | None = None
     paint_size: int | None = None
+    skip_existing: bool = False
 
     def check(self) -> None:
         """Raises a SettingsError for a value out of its range."""
@@ -68,6 +79,7 @@ def stylize_files(
     *,
     output: Path | str,
     options: PaintOptions | None = None,
+    runtime: Runtime | None = None,
     device: str | None = None,
     report: Callable[[FileResult, int], None] | None = None,
 ) -> list[FileResult]:
@@ -82,11 +94,13 @@ def stylize_files(
         output: a file, if the one input is a picture and the name ends in a picture's suffix;
             else a folder, in which those of the inputs are rebuilt.
         options: how they are painted.
+        runtime: what runs a style file; see ``onestroke.load``.
         device: what an ONNX file is run on; see ``onestroke.load``.
-        report: called after every picture with what became of it and how many there are in all.
+        report: called after every painted picture with what became of it and how many there are
+            to paint.
 
     Returns:
-        What became of each picture, in the order they were painted.
+        What became of each picture, first the skipped ones, then those painted in turn.
 
     Raises:
         OnestrokeError: an input, the model or an option is wrong as a whole; nothing is written
@@ -97,35 +111,99 @@ def stylize_files(
     jobs = plan_jobs(inputs, output)
     opened = open_model(model)
     weigh_styles(options.style, opened.card.style_names)
+    existing = [job for job in jobs if options.skip_existing and job.target.exists()]
+    results = [FileResult(job.source, job.target, 0.0, skipped=True) for job in existing]
+    jobs = [job for job in jobs if job not in existing] if existing else jobs
+    if not jobs:
+        return results
     paint = partial(
-        load(opened, device=device),
+        load(opened, runtime=runtime, device=device),
         strength=options.strength,
         preserve_color=options.preserve_color,
         style=options.style,
         paint_size=options.paint_size,
     )
-    results = []
-    for job in jobs:
-        results.append(_paint_file(job, paint, options.max_size))
+    for result in _paint_all(jobs, paint, options.max_size):
+        results.append(result)
         if report:
-            report(results[-1], len(jobs))
+            report(result, len(jobs))
     return results
 
 
-def _paint_file(job: Job, paint: Paint, max_size: int | None) -> FileResult:
-    start, error = time.perf_counter(), None
+@dataclass(frozen=True)
+class _Work:
+    """One picture on its way: read, painted, written.
+
+    Attributes:
+        job: the files.
+        picture: what the last step returned.
+        seconds: of the steps so far, without the time spent waiting for another picture.
+        error: what went wrong in one of them, or None.
+    """
+
+    job: Job
+    picture: Picture | None = None
+    seconds: float = 0.0
+    error: str | None = None
+
+
+def _paint_all(jobs: Sequence[Job], paint: Paint, max_size: int | None) -> Iterator[FileResult]:
+    """Paints pictures one after the other, while others are decoded and encoded."""
+    pool = ThreadPoolExecutor(WORKERS)
+    waiting = iter(jobs)
+    written: deque[Future[_Work]] = deque()
     try:
-        picture = _read(job.source, max_size)
-        write_picture(job.target, replace(picture, pixels=paint(picture.pixels)))
+        read = deque(pool.submit(_read_job, job, max_size) for job in islice(waiting, AHEAD))
+        while read:
+            work = read.popleft().result()
+            read.extend(pool.submit(_read_job, job, max_size) for job in islice(waiting, 1))
+            work = _step(work, lambda picture: replace(picture, pixels=paint(picture.pixels)))
+            written.append(pool.submit(_write_job, work))
+            while len(written) > AHEAD or (written and written[0].done()):
+                yield _result(written.popleft().result())
+        for future in written:
+            yield _result(future.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_job(job: Job, max_size: int | None) -> _Work:
+    return _step(_Work(job), lambda _: _read(job.source, max_size))
+
+
+def _write_job(work: _Work) -> _Work:
+    def write(picture: Picture) -> None:
+        write_picture(work.job.target, picture)
+
+    return _step(work, write)
+
+
+def _step(work: _Work, action: Callable[[Any], Picture | None]) -> _Work:
+    """Does one step of a picture, unless a step before it failed.
+
+    Args:
+        work: the picture so far.
+        action: receives the picture of the step before and returns that of this one.
+    """
+    if work.error:
+        return work
+    start, picture, error = time.perf_counter(), None, None
+    source = work.job.source
+    try:
+        picture = action(work.picture)
     except PictureError as mistake:
         error = str(mistake)
-        if str(job.source) not in error and str(job.target) not in error:
-            error = f"{job.source}: {error}"  # an array does not know its name
+        if str(source) not in error and str(work.job.target) not in error:
+            error = f"{source}: {error}"  # an array does not know its name
     except Exception as failure:
         if not is_out_of_memory(failure):
             raise
-        error = f"{job.source}: too little memory for a picture of its size; try --max-size"
-    return FileResult(job.source, job.target, time.perf_counter() - start, error)
+        error = f"{source}: too little memory for a picture of its size; try --max-size"
+    return _Work(work.job, picture, work.seconds + time.perf_counter() - start, error)
+
+
+def _result(work: _Work) -> FileResult:
+    return FileResult(work.job.source, work.job.target, work.seconds, work.error)
 
 
 def _read(source: Path, max_size: int | None) -> Picture:

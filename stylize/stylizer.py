@@ -1,6 +1,7 @@
 """A trained style, ready to be called with pictures."""
 
 import difflib
+import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
@@ -55,8 +56,9 @@ class Painter(Protocol):
 class Stylizer:
     """Repaints pictures in the style of a trained network.
 
-    Pictures come out in the size they came in. From a style file, large ones are painted in tiles
-    without seams; exported files refuse them.
+    Pictures come out in the size they came in. Style files and runs paint large ones in tiles
+    without seams; exports for other runtimes refuse them. Several threads may call one stylizer:
+    a picture is painted after the other.
 
     Args:
         painter: what runs the network; ``onestroke.load`` makes the one that a file needs.
@@ -68,6 +70,7 @@ class Stylizer:
 
     def __init__(self, painter: Painter) -> None:
         self.painter = painter
+        self._lock = threading.Lock()  # a painter has one memory, prepared for one size
 
     @property
     def style_names(self) -> tuple[str, ...]:
@@ -117,11 +120,12 @@ class Stylizer:
             weights = back + np.float32(strength) * (weights - back)
             strength = min(1.0, strength / CROSS_FADE_BELOW)
         result = np.empty_like(picture)
-        for region, painted in self._pieces(picture, weights, paint_size):
-            photograph = picture[region]
-            if preserve_color:
-                painted = keep_colours(photograph, painted)
-            result[region] = fade(photograph, painted, strength)
+        with self._lock:
+            for region, painted in self._pieces(picture, weights, paint_size):
+                photograph = picture[region]
+                if preserve_color:
+                    painted = keep_colours(photograph, painted)
+                result[region] = fade(photograph, painted, strength)
         return result
 
     def _pieces(

@@ -29,7 +29,7 @@ from onestroke.export.page_server import PageServer
 from onestroke.models.presets import PRESETS, Preset, Step
 from onestroke.models.style_file import BUNDLED, read_card
 from onestroke.optimize.picture_settings import PictureSettings
-from onestroke.stylize.litert_painter import FRUGAL_FLAGS
+from onestroke.stylize.litert_runner import FRUGAL_FLAGS
 from onestroke.train.settings import Settings
 
 ROOT = Path(__file__).parents[1]

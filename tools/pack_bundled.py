@@ -3,7 +3,9 @@
     python tools/pack_bundled.py runs/base base report_512  # or base_mobile
 
 writes ``models/base.keras`` and adds to its card a notice and the figures that ``onestroke
-evaluate`` left in the folder ``report_512``. Keras reads the file into float32 as any other.
+evaluate`` left in the folder ``report_512``. Keras reads the file into float32 as any other. Then
+writes ``models/base.tflite``, the same weights for painting without TensorFlow. Without a run,
+``python tools/pack_bundled.py base`` writes the second file only.
 """
 
 import io
@@ -11,13 +13,16 @@ import json
 import sys
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from onestroke.export.tflite_file import quantize
 from onestroke.models.card import Figures, ModelCard
 from onestroke.models.style_file import BUNDLED, find_style_file, read_card
+from onestroke.stylize.runtime_file import write_runtime_file
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
@@ -120,5 +125,8 @@ def _halve(content: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    run, name, *evaluated = sys.argv[1:]
-    pack(find_style_file(run), BUNDLED[name], [Path(folder) for folder in evaluated])
+    *source, name = sys.argv[1:3]
+    if source:
+        pack(find_style_file(source[0]), BUNDLED[name], [Path(folder) for folder in sys.argv[3:]])
+    compress = partial(quantize, quantization="float16")
+    print(f"{write_runtime_file(BUNDLED[name], compress=compress):.1f} dB")

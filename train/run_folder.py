@@ -6,6 +6,7 @@
     runs/NAME/samples/           validation photographs, painted at intervals
     runs/NAME/checkpoints/       what resumes the run
     runs/NAME/style.keras        the trained network
+    runs/NAME/style.tflite       the same for painting without TensorFlow
 
 Whole files are written to a temporary name and renamed, so that a kill at any moment leaves the
 last good one.
@@ -24,6 +25,7 @@ import filelock
 from onestroke.errors import ModelError, SettingsError
 from onestroke.files import expand_path, is_unfinished, remove_leftovers, write_whole
 from onestroke.models.style_file import BUNDLED, RUN_SETTINGS, RUN_STYLE
+from onestroke.stylize.runtime_file import runtime_file_of
 from onestroke.train.settings import Settings, read_recipe
 
 CHECKPOINTS_KEPT = 2  # the newest, and the one before it
@@ -46,6 +48,7 @@ class RunFolder:
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
         self.style_file = path / RUN_STYLE
+        self.runtime_file = runtime_file_of(self.style_file)
 
     @property
     def exists(self) -> bool:
@@ -124,7 +127,8 @@ class RunFolder:
 
     def forget_unfinished_files(self) -> None:
         """Deletes the temporary files that a killed training left of the run's own files."""
-        own = (self.settings_file.name, self.metrics_file.name, self.style_file.name)
+        written = (self.settings_file, self.metrics_file, self.style_file, self.runtime_file)
+        own = tuple(file.name for file in written)
         remove_leftovers(self.path, own)
         for folder in (self.samples, self.checkpoints):
             remove_leftovers(folder)

@@ -23,6 +23,7 @@ from onestroke.models.style_rows import copy_network, freeze_shared_layers, join
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.progress import Progress
+from onestroke.stylize.runtime_file import write_runtime_file
 from onestroke.train.batches import StyledBatches
 from onestroke.train.callbacks import Announcements, Checkpoints, Journal, Samples, StopWhenDiverged
 from onestroke.train.checkpoint import restore_checkpoint
@@ -151,6 +152,7 @@ def _train(
         if known is not None and settings.network.joins:
             network = join_networks(known, network)
         write_whole(run.style_file, network.save)
+        _write_runtime_file(run)
     return Trained(
         step,
         run.style_file if finished else None,
@@ -158,6 +160,17 @@ def _train(
         pictures,
         skipped=len(batches.broken) if batches else 0,
     )
+
+
+def _write_runtime_file(run: RunFolder) -> None:
+    if keras.backend.backend() != "tensorflow":
+        logger.warning(
+            "no %s: only TensorFlow converts networks; write it with `onestroke export --format "
+            "runtime`",
+            run.runtime_file,
+        )
+        return
+    write_runtime_file(run.style_file)
 
 
 def _callbacks(

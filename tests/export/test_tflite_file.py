@@ -1,5 +1,7 @@
 """TFLite files contain only built-in operators, run in XNNPACK, and paint like the network."""
 
+import contextlib
+import struct
 from collections import Counter
 from pathlib import Path
 
@@ -17,7 +19,6 @@ from onestroke.export.tflite_file import (
     convert_to_tflite,
     measure_ranges,
     quantize,
-    write_card,
 )
 from onestroke.models.card import ModelCard
 from onestroke.models.presets import PRESETS
@@ -25,10 +26,12 @@ from onestroke.models.style_file import load_network
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.pictures import PictureError
 from onestroke.stylize import litert_painter
-from onestroke.stylize.litert_painter import LiteRtPainter, read_tflite_card
+from onestroke.stylize.litert_painter import LiteRtPainter
+from onestroke.stylize.litert_runner import FrugalRunner, PlainRunner
+from onestroke.stylize.tflite_metadata import find_metadata, read_tflite_card, write_card
 
 ONE_STYLE = np.ones(1, np.float32)
-FOREIGN = "is not a TFLite file that `onestroke export` wrote"
+FOREIGN = "is damaged, or not a TFLite file written by onestroke"
 PRESETS_TO_QUANTIZE = ("mobile", "half")  # the kernels of half are stored behind the tables
 
 
@@ -115,10 +118,10 @@ def test_large_pictures_use_the_flags_that_save_memory(
     path.write_bytes(write_card(resizable, card_of()))
     painter = LiteRtPainter(path)
     ((_, plain),) = painter.pieces(picture(48, 64), ONE_STYLE)
-    assert painter._flags == litert_painter.DEFAULT_FLAGS
-    monkeypatch.setattr(litert_painter, "FRUGAL_FROM", 40 * 64)
+    assert isinstance(painter._runner, PlainRunner)
+    monkeypatch.setattr(litert_painter, "PLAIN_UP_TO", 40 * 64)
     ((_, larger),) = painter.pieces(picture(50, 64), ONE_STYLE)
-    assert painter._flags == litert_painter.FRUGAL_FLAGS
+    assert isinstance(painter._runner, FrugalRunner)
     ((_, frugal),) = painter.pieces(picture(48, 64), ONE_STYLE)
     assert larger.shape == (50, 64, 3)
     np.testing.assert_allclose(frugal, plain, atol=1e-3)
@@ -250,7 +253,7 @@ def test_buffers_are_aligned(preset: str, quantization: Quantization) -> None:
     assert len(filled) > 30
     start = np.frombuffer(content, np.uint8).ctypes.data
     assert {(data.ctypes.data - start) % 16 for data in filled} == {0}
-    assert filled[-1].tobytes() == card_of().model_dump_json().encode()
+    assert filled[-2].tobytes() == card_of().model_dump_json().encode()
 
 
 def test_truncated_files(resizable: bytes, tmp_path: Path) -> None:
@@ -263,6 +266,29 @@ def test_truncated_files(resizable: bytes, tmp_path: Path) -> None:
             match=FOREIGN,
         ):
             LiteRtPainter(path)
+
+
+def test_every_damaged_byte_is_found(resizable: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.tflite"
+    whole = write_card(resizable, card_of())
+    for position in np.random.default_rng(0).integers(0, len(whole), 300):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0x10
+        path.write_bytes(damaged)
+        with pytest.raises(ModelError, match=FOREIGN):
+            read_tflite_card(path)
+
+
+def test_offsets_that_lead_nowhere_are_errors(resizable: bytes) -> None:
+    whole = write_card(resizable, card_of())
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for position in random.integers(0, 200, 4):
+            damaged[position] = random.integers(256)
+        with contextlib.suppress(ValueError, IndexError, struct.error):
+            for place in find_metadata(bytes(damaged)).values():
+                assert 0 <= place.start <= place.stop <= len(whole)
 
 
 def test_too_large_picture(

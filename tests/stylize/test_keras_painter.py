@@ -1,5 +1,6 @@
 """Tiles: how a picture is cut, and that no seam and no size limit shows."""
 
+import itertools
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from onestroke.models.presets import PRESETS
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.pictures import resize
 from onestroke.stylize.keras_painter import TILE_SIDE, WHOLE_PIXELS, KerasPainter
-from onestroke.stylize.tiles import TileSpan, split_length
+from onestroke.stylize.tiles import TileSpan, kept_side, plan_tiles, split_length
 
 ONE_STYLE = np.ones(1, np.float32)
 
@@ -32,12 +33,13 @@ def joined(pieces, like: np.ndarray) -> np.ndarray:
 
 
 def test_split_by_hand():
-    assert split_length(20, side=8, margin=3, stride=4) == [
-        TileSpan(read=slice(0, 12), kept=slice(0, 8)),
+    assert split_length(30, side=8, margin=3, stride=4) == [
+        TileSpan(read=slice(0, 16), kept=slice(0, 8)),
         TileSpan(read=slice(4, 20), kept=slice(8, 16)),
-        TileSpan(read=slice(12, 20), kept=slice(16, 20)),
+        TileSpan(read=slice(12, 28), kept=slice(16, 24)),
+        TileSpan(read=slice(16, 30), kept=slice(24, 30)),
     ]
-    assert split_length(20, side=8, margin=3, stride=4)[1].kept_of_read == slice(4, 12)
+    assert split_length(30, side=8, margin=3, stride=4)[1].kept_of_read == slice(4, 12)
 
 
 def test_tiles_are_of_nearly_the_same_size():
@@ -52,8 +54,28 @@ def test_split_covers_every_length_once(length):
     for span in spans:
         assert span.read.start % 4 == 0
         assert span.kept.stop - span.kept.start <= 12
-        assert span.read.start in (0, span.kept.start - 12)
-        assert span.read.stop in (length, span.kept.stop + 12)
+        assert span.read.start <= max(0, span.kept.start - 12)
+        assert span.read.stop >= min(length, span.kept.stop + 12)
+    sizes = [span.read.stop - span.read.start for span in spans]
+    assert len(set(sizes)) <= 2  # each costs a runtime the preparation of its memory
+    assert max(sizes) <= min(length, 12 + 2 * 12)
+
+
+def test_tiles_of_one_size_follow_each_other():
+    tiles = plan_tiles((1001, 1003), side=100, margin=9, stride=4)
+    assert len(tiles) == 11 * 11
+    sizes = [
+        (rows.read.stop - rows.read.start, columns.read.stop - columns.read.start)
+        for rows, columns in tiles
+    ]
+    changes = sum(a != b for a, b in itertools.pairwise(sizes))
+    assert changes == len(set(sizes)) - 1 == 3
+
+
+def test_the_side_of_a_tile_by_hand():
+    # 1,024 x 1,024 pixels read, 68 of them margin on either side.
+    assert kept_side(2**20, margin=66, stride=4) == 1024 - 2 * 68
+    assert kept_side(2**20 - 1, margin=66, stride=4) == 1020 - 2 * 68
 
 
 def test_a_tile_with_its_margins_is_no_larger_than_a_whole_picture():
@@ -86,7 +108,7 @@ def test_a_narrower_margin_would_show(monkeypatch):
     painter = KerasPainter(TransformNetwork("mobile"), tile_side=36)
     whole = picture(32, 150)
     moments = painter.moments(whole, ONE_STYLE)
-    monkeypatch.setattr("onestroke.models.transform_network.Preset.reach", 40)  # where 82 are seen
+    monkeypatch.setattr("onestroke.models.presets.Preset.reach", 40)  # where 82 are seen
     tiled = joined(painter.tiles(whole, ONE_STYLE, moments), whole)
     assert np.abs(tiled - joined(painter.pieces(whole, ONE_STYLE), whole)).max() > 0.01
 
