@@ -79,3 +79,13 @@ def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("style") / "style.keras"
     network.save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def runtime_file(style_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runtime file of ``style_file``, in another folder."""
+    from onestroke.stylize.runtime_file import write_runtime_file
+
+    path = tmp_path_factory.mktemp("runtime") / "style.tflite"
+    write_runtime_file(style_file, path)
+    return path

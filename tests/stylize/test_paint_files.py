@@ -1,6 +1,7 @@
 """Files: real tiny pictures through a real tiny style file."""
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.pictures import read_picture
+from onestroke.stylize import paint_files
 from onestroke.stylize.paint_files import FileResult, PaintOptions, stylize_files
 from onestroke.stylize.stylizer import Stylizer
 
@@ -183,3 +185,83 @@ def test_mistakes_in_paths_stop_everything(photos, style_file):
     with pytest.raises(SettingsError, match="expected an output folder other than the input"):
         stylize_files([photos], style_file, output=photos)
     assert not Path("out").exists()
+
+
+def test_existing_pictures_are_skipped(photos, style_file, monkeypatch):
+    options = PaintOptions(skip_existing=True)
+    (photos / "broken.png").unlink()
+    Path("out/more").mkdir(parents=True)
+    Path("out/more/wide.bmp").write_bytes(b"painted before")
+    reports: list[tuple[FileResult, int]] = []
+    results = stylize_files(
+        [photos],
+        style_file,
+        output="out",
+        options=options,
+        report=lambda *result: reports.append(result),
+    )
+    assert [result.skipped for result in results] == [True, False, False]
+    assert results[0].target == Path("out/more/wide.bmp")
+    assert Path("out/more/wide.bmp").read_bytes() == b"painted before"
+    assert reports == [(result, 2) for result in results[1:]]
+    # Nothing is left to paint, and no network is loaded.
+    monkeypatch.setattr("onestroke.stylize.paint_files.load", None)
+    again = stylize_files([photos], style_file, output="out", options=options)
+    assert [result.skipped for result in again] == [True] * 3
+
+
+def test_pictures_are_decoded_and_encoded_while_others_are_painted(photos, style_file, monkeypatch):
+    """The second picture is read before the first is painted, which is written before the third."""
+    for index in range(6):
+        Image.new("RGB", (20 + index, 20)).save(photos / f"a{index}.png")
+    events, decoded = [], threading.Event()
+    read, write = paint_files.read_picture, paint_files.write_picture
+
+    def note_reading(source, **options):
+        events.append(("read", Path(source).name))
+        if Path(source).name == "a1.png":
+            decoded.set()
+        return read(source, **options)
+
+    def note_writing(target, picture):
+        write(target, picture)
+        events.append(("written", target.name))
+
+    def paint(self, picture, **_):
+        assert decoded.wait(10)
+        events.append(("painted", f"a{picture.shape[1] - 20}.png"))
+        return picture
+
+    monkeypatch.setattr(paint_files, "read_picture", note_reading)
+    monkeypatch.setattr(paint_files, "write_picture", note_writing)
+    monkeypatch.setattr(Stylizer, "__call__", paint)
+    results = stylize_files([str(photos / "a?.png")], style_file, output="out")
+    assert [result.source.name for result in results] == [f"a{index}.png" for index in range(6)]
+    place = {event: index for index, event in enumerate(events)}
+    assert place["read", "a1.png"] < place["painted", "a0.png"]
+    for index in range(6):
+        name = f"a{index}.png"
+        assert place["read", name] < place["painted", name] < place["written", name]
+    # At most two pictures wait decoded, so a folder of any length fits into memory.
+    assert place["read", "a4.png"] > place["painted", "a0.png"]
+
+
+def test_an_interruption_leaves_whole_pictures_only(photos, style_file, monkeypatch):
+    for index in range(6):
+        Image.new("RGB", (20 + index, 20)).save(photos / f"a{index}.png")
+
+    def paint(self, picture, **_):
+        if picture.shape[1] == 23:
+            raise KeyboardInterrupt
+        return picture
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stylizer, "__call__", paint)
+        with pytest.raises(KeyboardInterrupt):
+            stylize_files([str(photos / "a?.png")], style_file, output="out")
+    done = sorted(path.name for path in Path("out").iterdir())
+    assert {*done} <= {"a0.png", "a1.png", "a2.png"}
+    options = PaintOptions(skip_existing=True)
+    results = stylize_files([str(photos / "a?.png")], style_file, output="out", options=options)
+    assert sum(result.skipped for result in results) == len(done)
+    assert sorted(path.name for path in Path("out").iterdir()) == [f"a{i}.png" for i in range(6)]

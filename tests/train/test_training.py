@@ -19,6 +19,7 @@ from onestroke.data.paintings import Style, read_styles
 from onestroke.errors import ModelError, OnestrokeError, SettingsError
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
+from onestroke.stylize.litert_painter import LiteRtPainter
 from onestroke.stylize.model import open_model, training_settings
 from onestroke.train.callbacks import StopWhenDiverged
 from onestroke.train.checkpoint import DivergedError, save_checkpoint
@@ -550,3 +551,16 @@ def test_without_face_weights_nothing_is_written(settings, tmp_path, monkeypatch
     said = message(train, changed(settings, loss__identity_weight=0.5), tmp_path / "run")
     assert "onestroke faces install" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_paints_with_its_runtime_file(settings, tmp_path, runtime_files):
+    trained = train(settings, tmp_path / "run")
+    stylizer = onestroke.load(tmp_path / "run")
+    assert isinstance(stylizer.painter, LiteRtPainter)
+    assert stylizer.card == open_model(trained.style_file).card.model_copy(
+        update={"export": stylizer.card.export}
+    )
+    # A run whose runtime file was deleted gets it back when it is resumed.
+    RunFolder(tmp_path / "run").runtime_file.unlink()
+    train(settings, tmp_path / "run")
+    assert isinstance(onestroke.load(tmp_path / "run").painter, LiteRtPainter)
