@@ -1,5 +1,6 @@
 """Trains a style: settings in, a run folder with a style file out."""
 
+import contextlib
 import logging
 import shlex
 import threading
@@ -23,7 +24,7 @@ from onestroke.models.style_rows import copy_network, freeze_shared_layers, join
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.progress import Progress
-from onestroke.stylize.runtime_file import write_runtime_file
+from onestroke.stylize.runtime_file import find_runtime_file, write_runtime_file
 from onestroke.train.batches import StyledBatches
 from onestroke.train.callbacks import Announcements, Checkpoints, Journal, Samples, StopWhenDiverged
 from onestroke.train.checkpoint import restore_checkpoint
@@ -113,6 +114,7 @@ def _train(
     done = run.checkpoint_steps()
     if run.style_file.is_file() and (not done or done[-1] == settings.train.steps):
         # Saving again would change the file's hash, by which other runs refer to it.
+        _write_runtime_file(run)
         return Trained(settings.train.steps, run.style_file, *validation_losses(run))
     known = load_network(inputs.init) if inputs.init else None
     begun = bool(run.checkpoint_steps())
@@ -163,6 +165,10 @@ def _train(
 
 
 def _write_runtime_file(run: RunFolder) -> None:
+    """Writes the runtime file of a finished run, unless it is there."""
+    with contextlib.suppress(ModelError):  # a damaged one is replaced
+        if find_runtime_file(run.style_file):
+            return
     if keras.backend.backend() != "tensorflow":
         logger.warning(
             "no %s: only TensorFlow converts networks; write it with `onestroke export --format "
