@@ -9,7 +9,8 @@ import numpy as np
 
 from onestroke.data.photograph_sources import DataError
 from onestroke.files import expand_path
-from onestroke.pictures import find_pictures, read_picture
+from onestroke.picture_search import find_pictures
+from onestroke.pictures import read_pixels
 
 LEAST_PICTURES = 2  # of a person, so that there is a pair
 BRIGHTNESS = (0.7, 1.3)  # factors of the pictures of a batch
@@ -80,7 +81,7 @@ def read_people(
     without: list[Path] = []
     for place in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = find_pictures(place) if any(place.iterdir()) else []
-        found = [(file, cut(read_picture(file).pixels)) for file in files]
+        found = [(file, cut(read_pixels(file))) for file in files]
         without += [file for file, face in found if face is None]
         own = [face for _, face in found if face is not None]
         if len(own) >= LEAST_PICTURES:

@@ -13,7 +13,7 @@ from onestroke.data.face_database import (
 )
 from onestroke.models.face_detector import Square
 from onestroke.models.face_reader import EncodedFace, FaceReader
-from onestroke.pictures import PictureError, read_picture
+from onestroke.pictures import PictureError, read_pixels
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def read_faces(photograph: Path, reader: FaceReader) -> list[EncodedFace]:
     Raises:
         PictureError: no face was found, or the photograph cannot be read.
     """
-    faces = reader.read(read_picture(photograph).pixels)
+    faces = reader.read(read_pixels(photograph))
     if not faces:
         raise PictureError(
             f"no face found in {photograph}; use a larger or frontal one, or --cropped for a "

@@ -11,13 +11,8 @@ from pydantic import BeforeValidator, Field
 
 from onestroke.errors import SettingsError
 from onestroke.files import expand_path
-from onestroke.pictures import (
-    PictureError,
-    find_pictures,
-    read_picture,
-    resize,
-    size_of_short_side,
-)
+from onestroke.picture_search import find_pictures
+from onestroke.pictures import PictureError, read_pixels, resize, size_of_short_side
 from onestroke.settings_schema import Positive
 from onestroke.weighted_names import parse_weighted_names
 
@@ -119,7 +114,7 @@ def read_painting(name: str) -> np.ndarray:
     Raises:
         PictureError: the painting is missing, broken, of one colour, or too long and narrow.
     """
-    pixels = read_picture(BUNDLED_PAINTING if name == "bundled" else Path(name)).pixels
+    pixels = read_pixels(BUNDLED_PAINTING if name == "bundled" else name)
     if max(pixels.shape[:2]) > MAX_ASPECT * min(pixels.shape[:2]):
         raise PictureError(
             f"the painting {name} is {pixels.shape[1]} x {pixels.shape[0]} pixels; its long side "

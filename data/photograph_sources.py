@@ -15,7 +15,8 @@ import numpy as np
 
 from onestroke.errors import OnestrokeError
 from onestroke.files import expand_path
-from onestroke.pictures import PictureError, find_pictures, read_picture
+from onestroke.picture_search import find_pictures
+from onestroke.pictures import Picture, PictureError, log_notes, read_picture
 
 Split = Literal["train", "validation"]
 
@@ -109,6 +110,7 @@ class _Files(Photographs):
             raise DataError(f"{error}; {_SOURCES_IN_WORDS}") from error
         # Text, at a fifth of the memory of Path: this list is all that grows with a collection.
         self._paths = [str(path) for path in found]
+        self._noted: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -117,7 +119,11 @@ class _Files(Photographs):
         return self._paths[index]
 
     def read(self, index: int, shrink_to: int | None = None) -> np.ndarray:
-        return read_picture(self._paths[index], shrink_to=shrink_to).pixels
+        picture = read_picture(self._paths[index], shrink_to=shrink_to)
+        if picture.notes and index not in self._noted:
+            self._noted.add(index)
+            log_notes(picture)
+        return picture.over_white()
 
 
 class _Examples(Photographs):
@@ -136,14 +142,16 @@ class _Examples(Photographs):
     def read(self, index: int, shrink_to: int | None = None) -> np.ndarray:
         image = self._examples[index]["image"]
         if isinstance(image, bytes):
-            return read_picture(image, shrink_to=shrink_to, name=self.name(index)).pixels
+            return read_picture(image, shrink_to=shrink_to, name=self.name(index)).over_white()
         pixels = np.asarray(image)
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
             raise PictureError(
                 f"{self.name(index)}: expected (height, width, 1, 3 or 4) uint8; "
                 f"received {pixels.shape} {pixels.dtype}"
             )
-        return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[:, :, :3]
+        if pixels.shape[2] == 4:
+            return Picture(pixels[:, :, :3], pixels[:, :, 3]).over_white()
+        return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
 class _Several(Photographs):

@@ -1,42 +1,55 @@
-"""Pictures at the doors: files of any common kind to uint8 RGB arrays, and back.
+"""Picture files to uint8 RGB arrays and back.
 
-Everything between the rooms is RGB in [0, 255]; what cameras, phones and editors put into files
-(orientation, colour profiles, ink, palettes, 16 bits, transparency) is dealt with here and nowhere
-else. Pillow alone does the work: importing this module starts no TensorFlow.
+Pictures are RGB in [0, 255] everywhere else. What cameras, phones and editors put into files
+(orientation, colour profiles, CMYK, palettes, 16 bits, transparency) is handled here.
 """
 
-import glob
+import errno
 import io
-import os
+import logging
+import math
 import re
-import warnings
-from collections.abc import Iterator
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from onestroke.errors import OnestrokeError
-from onestroke.files import write_whole
+from onestroke.files import expand_path, write_whole
+from onestroke.picture_kinds import (
+    RAW,
+    TIFF_REMEDY,
+    count_frames,
+    describe_tiff,
+    drop_large_metadata,
+    explain_unreadable,
+    identify_kind,
+    is_raw,
+    open_image,
+)
+from onestroke.picture_metadata import read_metadata
+
+logger = logging.getLogger("onestroke.pictures")
 
 MAX_PIXELS = 200_000_000
-"""The largest cameras and phones write 16320x12240; a file that unpacks to more is either a mosaic
-or a decompression bomb, and would need over a gigabyte to open."""
+"""The largest cameras and phones write 16320x12240. A file that unpacks to more is a mosaic or a
+decompression bomb, and would need over a gigabyte."""
+
+MAX_SIDE = 2**17
+"""Pixels. Longer lines are damaged headers, for which Pillow finds no memory."""
+
+SMALL_PIXELS, PIXELS_PER_BYTE = 2**25, 100
+"""A file may unpack to so many pixels, and to so many more per byte of the file. Photographs have
+below 20 pixels per byte; a few kilobytes that claim hundreds of megapixels are an attack."""
 
 BT601_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """How much red, green and blue add to the luma of a pixel (ITU-R BT.601)."""
 
-SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff")
-"""What a folder is searched for; a file's kind is then known by its content, not its name."""
-
-# Pillow's own guard is one number for the whole process, and at its default refuses photographs
-# that phones take today. This is the same guard, at our limit.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-
-# Only these decoders run: others call outside programs (EPS) or fetch what a file points at.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-_FORMATS_IN_WORDS = "JPEG, PNG, WebP, BMP or TIFF"
+STANDARD_STREAM = "-"
+"""The name of standard input and output."""
 
 _WRITERS: dict[str, str] = {
     ".jpg": "JPEG",
@@ -48,26 +61,25 @@ _WRITERS: dict[str, str] = {
     ".tiff": "TIFF",
 }
 WRITABLE_SUFFIXES = tuple(_WRITERS)
-"""What the name of a written picture may end in."""
+"""How the name of a written picture may end."""
 
 _HOLDS_ALPHA = frozenset({"PNG", "WEBP", "TIFF"})
 
-_PILLOW = re.compile(r"PIL\.")
+# These are the same at the second try. Others, such as a network drive's, may pass.
+_LASTING = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
+RETRY_SECONDS = 0.5
 
-# EXIF 2.3, tag 0x0112: what has to be done to the stored picture to see it upright.
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_STRIP = 2**22  # pixels that are converted at once, so that large pictures are in memory once
+_UNDECODED = 128  # the grey that a JPEG decoder leaves where data is missing
+_BLOCK = 16  # pixels: the largest unit in which a JPEG stores its picture
 
 
 class PictureError(OnestrokeError):
     """A picture cannot be found, read or written."""
+
+
+class PictureAccessError(PictureError):
+    """The drive failed to deliver a picture, which may be sound."""
 
 
 @dataclass(frozen=True, eq=False)  # comparing arrays gives an array, no truth value
@@ -75,12 +87,17 @@ class Picture:
     """One picture in memory, upright and in sRGB.
 
     Args:
-        pixels: (height, width, 3) uint8 RGB, not premultiplied by the alpha.
+        pixels: (height, width, 3) uint8 RGB, not premultiplied by the alpha; white where the
+            picture is fully transparent.
         alpha: (height, width) uint8, 0 transparent and 255 opaque, or None where the file had none.
+        metadata: an EXIF block that is written with the picture, or None.
+        notes: lines about what of the file was not used.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
+    metadata: bytes | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape, kind = self.pixels.shape, self.pixels.dtype
@@ -96,83 +113,126 @@ class Picture:
                 f"received {self.alpha.shape} {self.alpha.dtype}"
             )
 
+    def over_white(self) -> np.ndarray:
+        """Returns the picture as it looks on white paper, (height, width, 3) uint8 RGB."""
+        if self.alpha is None:
+            return self.pixels
+        result = np.empty_like(self.pixels)
+        for rows in _strips(result.shape):
+            alpha = self.alpha[rows, :, None].astype(np.uint16)
+            # At most 65152, and rounded.
+            result[rows] = (self.pixels[rows] * alpha + 255 * (255 - alpha) + 127) // 255
+        return result
+
 
 def read_picture(
-    source: Path | str | bytes, *, shrink_to: int | None = None, name: str | None = None
+    source: Path | str | bytes,
+    *,
+    shrink_to: int | None = None,
+    name: str | None = None,
+    with_metadata: bool = False,
 ) -> Picture:
-    """Read a picture upright, in sRGB, with 8 bits per channel.
+    """Reads a picture upright, in sRGB, with 8 bits per channel.
 
     Args:
-        source: a path, or the bytes of a file.
+        source: a path, ``-`` for standard input, or the bytes of a file.
         shrink_to: the caller needs a short side of this many pixels at most. A JPEG is then
-            unpacked at a half, a quarter or an eighth of its size, several times faster. The short
-            side that comes back is never below this number, unless the file's own is.
-        name: what errors call the picture; its path by default.
+            decoded at a half, a quarter or an eighth of its size, several times faster. The short
+            side of the result is never below this number, unless the file's own is.
+        name: the name of the picture in messages; its path by default.
+        with_metadata: whether the date, place and camera are read, to be written again.
 
     Returns:
         The picture. Its alpha is None where the file says nothing about transparency.
 
     Raises:
-        PictureError: it is missing, broken, no picture or of too many pixels.
-        MemoryError: there is too little for its size.
+        PictureError: the file is missing, broken, no picture or too large.
+
+    Example:
+        >>> photograph = onestroke.read_picture("cat.jpg").pixels
+        >>> painted = onestroke.load("base")(photograph)
     """
     name = name or ("the picture" if isinstance(source, bytes) else str(source))
     data = source if isinstance(source, bytes) else _read_bytes(source, name)
     if not data:
         raise PictureError(f"{name} is empty (0 bytes); copy or download it again")
-    _silence_pillow()
+    kind = identify_kind(data)
+    if kind is None:
+        raise PictureError(f"{name} is {explain_unreadable(data)}")
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            _check_size(image, name)
-            if shrink_to is not None:
-                image.draft(None, (shrink_to, shrink_to))
-            image.load()
-            _check_depth(image, name)
-            return _to_picture(_turn_upright(image), image.info.get("icc_profile"))
-    except (PictureError, MemoryError):
+        return _decode(data, kind, name, shrink_to, with_metadata)
+    except PictureError:
         raise
-    except Image.UnidentifiedImageError as error:
-        raise PictureError(
-            f"{name} is not a picture we can read; expected {_FORMATS_IN_WORDS}"
-        ) from error
+    except MemoryError as error:
+        raise PictureError(f"{name} does not fit into memory; make it smaller first") from error
     except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"{name} is too large; expected at most {MAX_PIXELS // 10**6} million pixels; "
-            "shrink it first"
-        ) from error
-    # Decoders meet broken files with whatever breaks first: OSError, SyntaxError, struct.error, …
+        raise PictureError(_too_large(name)) from error
+    # Broken files make decoders raise OSError, SyntaxError, struct.error, …
     except Exception as error:
+        if kind == "HEIF" and "not installed" in str(error):
+            raise PictureError(f"{name} is {explain_unreadable(data)}") from error
+        of_pillow = re.search("unknown|samples per pixel", str(error))
+        if kind == "TIFF" and of_pillow and (found := describe_tiff(data)):
+            raise PictureError(
+                f"{name} is a TIFF of {found}, which is not supported; {TIFF_REMEDY}"
+            ) from error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PictureError(
             f"{name} is broken or cut short ({reason}); copy or export it again"
         ) from error
 
 
-def write_picture(path: Path | str, picture: Picture, *, quality: int = 95) -> None:
-    """Write a picture in the format that the suffix names; the whole file appears, or nothing.
-
-    PNG, WebP and TIFF keep the alpha; JPEG and BMP cannot, and get the picture over white.
+def read_pixels(source: Path | str, *, shrink_to: int | None = None) -> np.ndarray:
+    """Reads a picture as it looks on white paper; what was not used of the file is logged.
 
     Args:
-        path: where to write; folders that are missing are made.
-        picture: what to write.
+        source: see ``read_picture``.
+        shrink_to: see ``read_picture``.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+
+    Raises:
+        PictureError: see ``read_picture``.
+    """
+    picture = read_picture(source, shrink_to=shrink_to)
+    log_notes(picture)
+    return picture.over_white()
+
+
+def log_notes(picture: Picture) -> None:
+    """Logs a line for each part of the file that was not used."""
+    for note in picture.notes:
+        logger.warning("%s", note)
+
+
+def write_picture(path: Path | str, picture: Picture | np.ndarray, *, quality: int = 95) -> None:
+    """Writes a picture in the format that the suffix names; the whole file appears, or nothing.
+
+    PNG, WebP and TIFF keep the alpha; JPEG and BMP get the picture over white. All but BMP keep
+    the metadata.
+
+    Args:
+        path: where to write; missing folders are created. ``-`` writes a PNG to standard output.
+        picture: what to write; or its pixels, (height, width, 3) uint8 RGB.
         quality: 1 to 100, of a JPEG (whose colour is kept at full resolution) or a WebP.
 
     Raises:
         PictureError: the suffix is of no such format, or the file cannot be written.
     """
-    path = Path(path)
+    picture = picture if isinstance(picture, Picture) else Picture(picture)
+    if str(path) == STANDARD_STREAM:
+        stream = io.BytesIO()
+        _to_image(picture, with_alpha=True).save(stream, "PNG", **_options("PNG", picture, quality))
+        sys.stdout.buffer.write(stream.getvalue())
+        sys.stdout.buffer.flush()
+        return
+    path = expand_path(path)
     check_suffix(path)
     kind = _WRITERS[path.suffix.lower()]
-    options: dict[str, object] = {}
-    if kind == "JPEG":
-        options = {"quality": quality, "subsampling": "4:4:4"}
-    elif kind == "WEBP":
-        options = {"quality": quality, "exact": True}  # keeps the colour of transparent pixels
-    elif kind == "TIFF":
-        options = {"compression": "tiff_lzw"}
     try:
         image = _to_image(picture, with_alpha=kind in _HOLDS_ALPHA)
+        options = _options(kind, picture, quality)
         write_whole(path, lambda temporary: image.save(temporary, kind, **options))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
@@ -182,7 +242,7 @@ def write_picture(path: Path | str, picture: Picture, *, quality: int = 95) -> N
 
 
 def check_suffix(path: Path) -> None:
-    """Raise a PictureError unless the name ends as one of a picture that can be written."""
+    """Raises a PictureError unless the name ends as one of a picture that can be written."""
     if path.suffix.lower() not in _WRITERS:
         raise PictureError(
             f"cannot write {path}: expected a name that ends in one of {' '.join(_WRITERS)}; "
@@ -190,45 +250,13 @@ def check_suffix(path: Path) -> None:
         )
 
 
-def find_pictures(source: Path | str) -> list[Path]:
-    """List the pictures that a user means by a folder (with all its subfolders), a file or a glob.
-
-    In folders and globs, files count by their suffix (`SUFFIXES`), and hidden ones do not count:
-    macOS leaves a `._name.jpg` beside each photograph on a memory card. A file named outright is
-    taken as it is.
-
-    Returns:
-        Paths in the order of their names, at least one.
-
-    Raises:
-        PictureError: there is none.
-    """
-    if source == "":  # to a path, the current folder; to a user, a variable without a value
-        raise PictureError("expected a picture, a folder or a glob; received an empty name")
-    place = Path(source).expanduser()
-    if place.is_file():
-        return [place]
-    if place.is_dir():
-        found = [Path(folder, name) for folder, name in _walk(place)]
-        missing = f"no pictures in {source} or its subfolders; expected {' '.join(SUFFIXES)}"
-    elif glob.has_magic(str(source)):
-        matches = glob.iglob(str(place), recursive=True)
-        found = [Path(match) for match in matches if _is_picture(match) and os.path.isfile(match)]
-        missing = f"no picture matches {source}; expected names that end in {' '.join(SUFFIXES)}"
-    else:
-        raise PictureError(f"no file or folder {source}; check the path")
-    if not found:
-        raise PictureError(missing)
-    return sorted(found, key=os.fspath)
-
-
 def to_uint8(pixels: np.ndarray) -> np.ndarray:
-    """Round an array of floats in [0, 255], of any shape, to uint8; what lies outside is cut."""
+    """Rounds an array of floats in [0, 255], of any shape, to uint8; others are clipped."""
     return np.clip(np.round(pixels), 0, 255).astype(np.uint8)
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize with Lanczos' filter, antialiased.
+    """Resizes with Lanczos' filter, antialiased.
 
     Args:
         pixels: (height, width, 3) or (height, width) uint8.
@@ -242,7 +270,7 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def shrink(pixels: np.ndarray, long_side: int) -> np.ndarray:
-    """Scale a picture down to a long side; a smaller one stays as it is.
+    """Scales a picture down to a long side; a smaller one stays as it is.
 
     Args:
         pixels: (height, width, 3) or (height, width) uint8.
@@ -254,12 +282,12 @@ def shrink(pixels: np.ndarray, long_side: int) -> np.ndarray:
 
 
 def size_of_short_side(size: tuple[int, int], short_side: int) -> tuple[int, int]:
-    """Scale a (height, width) so that its short side becomes `short_side`, its aspect kept."""
+    """Scales a (height, width) so that its short side becomes `short_side`, its aspect kept."""
     return _scale(size, short_side / min(size))
 
 
 def size_of_long_side(size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """Scale a (height, width) so that its long side becomes `long_side`, its aspect kept."""
+    """Scales a (height, width) so that its long side becomes `long_side`, its aspect kept."""
     return _scale(size, long_side / max(size))
 
 
@@ -268,77 +296,173 @@ def _scale(size: tuple[int, int], factor: float) -> tuple[int, int]:
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 
-def _silence_pillow() -> None:
-    """Keep Pillow's remarks on damaged metadata, which no user can act on, off the terminal.
-
-    `warnings.catch_warnings` would be the tidy way, but it is not safe in threads, and pictures are
-    read in several: two overlapping blocks can leave each other's filters behind for good.
-    """
-    if not any(entry[3] == _PILLOW for entry in warnings.filters):
-        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
-
-
 def _read_bytes(path: Path | str, name: str) -> bytes:
-    try:
-        return Path(path).expanduser().read_bytes()
-    except FileNotFoundError as error:
-        raise PictureError(f"no picture {name}; check the path") from error
-    except IsADirectoryError as error:
-        raise PictureError(f"{name} is a folder; expected one picture") from error
-    except OSError as error:
-        raise PictureError(f"cannot open {name}: {error.strerror}") from error
+    if str(path) == STANDARD_STREAM:
+        return sys.stdin.buffer.read()
+    path = expand_path(path)
+    for last in (False, True):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise PictureError(f"no picture {name}; check the path") from error
+        except IsADirectoryError as error:
+            raise PictureError(f"{name} is a folder; give one picture") from error
+        except OSError as error:
+            if error.errno in _LASTING:
+                raise PictureError(f"cannot open {name}: {error.strerror}") from error
+            if last:
+                raise PictureAccessError(
+                    f"cannot read {name}: {error.strerror}; check the drive or the network"
+                ) from error
+            time.sleep(RETRY_SECONDS)
+    raise AssertionError("unreachable")
 
 
-def _check_size(image: Image.Image, name: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
+def _decode(
+    data: bytes, kind: str, name: str, shrink_to: int | None, with_metadata: bool
+) -> Picture:
+    data = drop_large_metadata(data) if kind == "PNG" else data
+    notes = []
+    with _open(data, kind, name, shrink_to) as image:
+        try:
+            image.load()
+        except OSError as error:
+            if kind != "JPEG":
+                raise
+            # Two bytes that end the picture; the decoder leaves grey what is missing before them.
+            image = _open(data + b"\xff\xd9", kind, name, shrink_to)
+            image.load()
+            if not _is_nearly_whole(image, image.height / open_image(data, kind).height):
+                raise
+            notes.append(f"{name} is cut short ({error}); its last rows are grey")
+        _check_depth(image, name)
+        metadata = read_metadata(image) if with_metadata else None
+        _turn_upright(image)
+        frames = count_frames(data, kind)
+        if frames > 1:
+            notes.append(f"{name} has {frames} pictures; only the first one is used")
+        pixels, alpha = _to_arrays(image, image.info.get("icc_profile"))
+    return Picture(pixels, alpha, metadata, tuple(notes))
+
+
+def _open(data: bytes, kind: str, name: str, shrink_to: int | None) -> Image.Image:
+    """Reads the header and checks it, before any memory is needed for pixels."""
+    image = open_image(data, kind, MAX_PIXELS)
+    if kind == "TIFF" and is_raw(image):
+        raise PictureError(f"{name} is {RAW}")
+    _check_size(image, len(data), name)
+    if shrink_to is not None:
+        image.draft(None, (shrink_to, shrink_to))
+    return image
+
+
+def _too_large(name: str) -> str:
+    return f"{name} is too large; at most {MAX_PIXELS // 10**6} million pixels are read; shrink it"
+
+
+def _check_size(image: Image.Image, size: int, name: str) -> None:
+    """Raises a PictureError for a picture of too many pixels, for us or for its file."""
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS:
         raise PictureError(
-            f"{name} is too large, {image.height}x{image.width}; "
-            f"expected at most {MAX_PIXELS // 10**6} million pixels; shrink it first"
+            f"{name} is too large, {image.height}x{image.width} (height x width); at most "
+            f"{MAX_PIXELS // 10**6} million pixels are read; shrink it first"
         )
+    if max(image.size) > MAX_SIDE:
+        raise PictureError(
+            f"{name} is too large, {image.height}x{image.width} (height x width); a side has at "
+            f"most {MAX_SIDE} pixels; crop it first"
+        )
+    if pixels > SMALL_PIXELS + PIXELS_PER_BYTE * size:
+        raise PictureError(
+            f"{name} claims {image.height}x{image.width} pixels in a file of {size} bytes; it is "
+            "broken, or empty and too large; crop it or copy it again"
+        )
+
+
+def _is_nearly_whole(image: Image.Image, scale: float) -> bool:
+    """Returns whether a JPEG that ends early lacks no more than its last row of blocks.
+
+    In a progressive JPEG, details are missing everywhere, and the grey does not show how many.
+
+    Args:
+        image: as it was decoded, grey where data is missing.
+        scale: of the decoded picture.
+    """
+    if image.mode not in ("L", "RGB") or image.info.get("progressive"):
+        return False
+    rows = math.ceil(_BLOCK * scale) + 1
+    corner = image.crop((image.width - 4, max(0, image.height - rows), *image.size))
+    grey = np.abs(np.asarray(corner).astype(int) - _UNDECODED) <= 1
+    return not bool(grey.all())
 
 
 def _check_depth(image: Image.Image, name: str) -> None:
     deep = image.mode == "F"
     if image.mode == "I":  # of 16 bits, unless their values say otherwise
-        values = np.array(image)
-        deep = bool(values.min() < 0 or values.max() > 65535)
+        low, high = image.getextrema()
+        deep = bool(low < 0 or high > 65535)  # type: ignore[operator]
     if deep:
-        raise PictureError(f"{name} has 32 bits a channel; expected 8 or 16; save it so")
+        raise PictureError(f"{name} has 32 bits per channel, which is not supported; {TIFF_REMEDY}")
 
 
-def _turn_upright(image: Image.Image) -> Image.Image:
+def _turn_upright(image: Image.Image) -> None:
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        ImageOps.exif_transpose(image, in_place=True)
     except Exception:  # damaged metadata does not make a damaged photograph
-        return image
-    method = _UPRIGHT.get(orientation)
-    return image if method is None else image.transpose(method)
+        return
 
 
-def _to_picture(image: Image.Image, profile: bytes | None) -> Picture:
+def _to_arrays(image: Image.Image, profile: bytes | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns (height, width, 3) uint8 RGB and (height, width) uint8 alpha, if there is any."""
     if image.mode.startswith("I"):
-        base, alpha = _from_deep_gray(image)
+        base, alpha = _from_deep_grey(image)
     else:
         alpha = None
         if image.has_transparency_data:
             image = image.convert("RGBA") if image.mode in ("P", "PA", "RGB", "L", "1") else image
             alpha = np.array(image.getchannel("A"))
-        gray = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}
-        base = image.convert(gray.get(image.mode, "RGB"))
-    return Picture(np.array(_to_srgb(base, profile)), alpha)
+        kept = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}
+        base = _convert(image, kept.get(image.mode, "RGB"))
+    pixels = _to_array(_to_srgb(base, profile))
+    if alpha is not None:
+        pixels[alpha == 0] = 255  # the colour under full transparency is never seen
+    return pixels, alpha
 
 
-def _from_deep_gray(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
-    """16 bits of gray to 8. Pillow's own `convert("L")` would clip all above 255 to white."""
-    values = np.array(image).astype(np.int64)
-    gray = ((values + 128) // 257).astype(np.uint8)  # 65535 = 255 * 257, rounded to the nearest
+def _convert(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _to_array(image: Image.Image) -> np.ndarray:
+    """Copies an RGB image in strips: a whole large one would be in memory three times."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for rows in _strips(pixels.shape):
+        pixels[rows] = np.asarray(image.crop((0, rows.start, image.width, rows.stop)))
+    return pixels
+
+
+def _strips(shape: tuple[int, ...]) -> list[slice]:
+    """Returns the rows of a picture in parts of about `_STRIP` pixels."""
+    height, width = shape[:2]
+    step = max(1, _STRIP // width)
+    return [slice(top, min(top + step, height)) for top in range(0, height, step)]
+
+
+def _from_deep_grey(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
+    """Converts 16 bits to 8. Pillow's `convert("L")` would clip all values above 255 to white."""
+    values = np.asarray(image)
+    grey = np.empty(values.shape, np.uint8)
+    for rows in _strips(values.shape):
+        # 65535 = 255 * 257, rounded to the nearest
+        grey[rows] = (values[rows].astype(np.int64) + 128) // 257
     clear = image.info.get("transparency")
     alpha = None if clear is None else np.where(values == clear, 0, 255).astype(np.uint8)
-    return Image.fromarray(gray), alpha
+    return Image.fromarray(grey), alpha
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """A picture in mode L, RGB or CMYK to RGB, through its colour profile if that is sound."""
+    """Converts mode L, RGB or CMYK to RGB, through the colour profile if that is sound."""
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -347,26 +471,24 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             if converted is not None:
                 return converted
         except (ImageCms.PyCMSError, OSError):
-            pass  # a profile that is damaged, or of another kind of pixels, is worth ignoring
-    return image.convert("RGB")
+            pass  # damaged, or of another kind of pixels
+    return _convert(image, "RGB")
 
 
 def _to_image(picture: Picture, *, with_alpha: bool) -> Image.Image:
-    if picture.alpha is None:
-        return Image.fromarray(np.ascontiguousarray(picture.pixels))
-    if with_alpha:
+    if picture.alpha is not None and with_alpha:
         return Image.fromarray(np.dstack([picture.pixels, picture.alpha]))
-    alpha = picture.alpha[:, :, None].astype(np.uint16)
-    over_white = (picture.pixels * alpha + 255 * (255 - alpha) + 127) // 255  # at most 65152
-    return Image.fromarray(over_white.astype(np.uint8))
+    return Image.fromarray(np.ascontiguousarray(picture.over_white()))
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, str]]:
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from ((place, name) for name in names if _is_picture(name))
-
-
-def _is_picture(path: str) -> bool:
-    name = os.path.basename(path)
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+def _options(kind: str, picture: Picture, quality: int) -> dict[str, object]:
+    options: dict[str, dict[str, object]] = {
+        "JPEG": {"quality": quality, "subsampling": "4:4:4"},
+        "WEBP": {"quality": quality, "exact": True},  # keeps the colour of transparent pixels
+        "TIFF": {"compression": "tiff_lzw"},
+    }
+    if picture.metadata is None or kind == "BMP":
+        return options.get(kind, {})
+    if kind == "TIFF":  # Pillow cannot write date and place into a compressed one
+        return {"exif": picture.metadata}
+    return {**options.get(kind, {}), "exif": picture.metadata}

@@ -11,7 +11,14 @@ from onestroke.files import check_file, check_writable, expand_path, find_overwr
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.optimize.picture_settings import OptimizeSettings, PictureSettings
-from onestroke.pictures import Picture, PictureError, check_suffix, read_picture, size_of_long_side
+from onestroke.pictures import (
+    Picture,
+    PictureError,
+    check_suffix,
+    log_notes,
+    read_picture,
+    size_of_long_side,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,8 @@ def read_picture_inputs(content: Path, settings: PictureSettings) -> PictureInpu
     Raises:
         OnestrokeError: a file is missing, broken, too small or of the wrong kind.
     """
-    photograph = read_picture(content)
+    photograph = read_picture(content, with_metadata=True)
+    log_notes(photograph)
     height, width = level_sizes(photograph.pixels.shape[:2], settings.optimize)[0]
     if min(height, width) < MINIMUM_SIDE:
         raise PictureError(

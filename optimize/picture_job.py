@@ -12,14 +12,8 @@ from onestroke.optimize.picture_inputs import read_picture_inputs
 from onestroke.optimize.picture_optimization import Optimization, Optimized
 from onestroke.optimize.picture_settings import STARTS, PictureSettings
 from onestroke.optimize.progress_pictures import ProgressPictures
-from onestroke.pictures import (
-    SUFFIXES,
-    Picture,
-    read_picture,
-    resize,
-    to_uint8,
-    write_picture,
-)
+from onestroke.picture_search import is_picture_name
+from onestroke.pictures import Picture, read_pixels, resize, to_uint8, write_picture
 from onestroke.progress import Progress
 from onestroke.stylize.colour import keep_colours
 from onestroke.stylize.model import load, open_model
@@ -93,7 +87,7 @@ class PictureJob:
         if self.preserve_color:
             picture = to_uint8(keep_colours(resize(self.photograph.pixels, size), picture))
         alpha = None if self.photograph.alpha is None else resize(self.photograph.alpha, size)
-        write_picture(self.output, Picture(picture, alpha))
+        write_picture(self.output, Picture(picture, alpha, self.photograph.metadata))
 
 
 def open_start(start: str) -> PaintStart | None:
@@ -104,8 +98,8 @@ def open_start(start: str) -> PaintStart | None:
     """
     if start in STARTS:
         return None
-    if start.lower().endswith(SUFFIXES):
-        picture = read_picture(start).pixels
+    if is_picture_name(start):
+        picture = read_pixels(start)
         return lambda photograph: picture
     model = open_model(start)
     if len(model.card.painted_names) > 1:

@@ -15,7 +15,8 @@ from onestroke.errors import SettingsError
 from onestroke.files import check_file, expand_path, find_overwritten, write_whole
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import RUN_STYLE, unique_titles
-from onestroke.pictures import PictureError, find_pictures, read_picture, resize, shrink
+from onestroke.picture_search import find_pictures
+from onestroke.pictures import PictureError, read_pixels, resize, shrink
 from onestroke.stylize.model import load, open_model
 from onestroke.stylize.stylizer import check_side
 
@@ -124,7 +125,7 @@ def _name(model: Path | str) -> str:
 
 
 def _read(path: Path, size: int) -> np.ndarray:
-    whole = read_picture(path, shrink_to=size).pixels
+    whole = read_pixels(path, shrink_to=size)
     pixels = shrink(whole, size)
     if min(pixels.shape[:2]) < MINIMUM_SIDE:
         height, width = pixels.shape[:2]

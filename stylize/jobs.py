@@ -11,7 +11,8 @@ from pathlib import Path
 
 from onestroke.errors import SettingsError
 from onestroke.files import check_writable, expand_path, find_overwritten
-from onestroke.pictures import WRITABLE_SUFFIXES, PictureError, find_pictures
+from onestroke.picture_search import find_pictures
+from onestroke.pictures import WRITABLE_SUFFIXES, PictureError
 
 CASE_BLIND = sys.platform in ("darwin", "win32")  # where Cat.jpg and cat.jpg are one file
 

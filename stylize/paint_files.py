@@ -14,7 +14,14 @@ import numpy as np
 
 from onestroke.errors import is_out_of_memory
 from onestroke.models.presets import MINIMUM_SIDE
-from onestroke.pictures import Picture, PictureError, read_picture, shrink, write_picture
+from onestroke.pictures import (
+    Picture,
+    PictureError,
+    log_notes,
+    read_picture,
+    shrink,
+    write_picture,
+)
 from onestroke.stylize.jobs import Job, plan_jobs
 from onestroke.stylize.model import Runtime, load, open_model
 from onestroke.stylize.strength import check_strength
@@ -207,7 +214,8 @@ def _result(work: _Work) -> FileResult:
 
 
 def _read(source: Path, max_size: int | None) -> Picture:
-    picture = read_picture(source, shrink_to=max_size)
+    picture = read_picture(source, shrink_to=max_size, with_metadata=True)
+    log_notes(picture)
     if max_size is None:
         return picture
     alpha = None if picture.alpha is None else shrink(picture.alpha, max_size)
@@ -217,4 +225,4 @@ def _read(source: Path, max_size: int | None) -> Picture:
             f"expected {MINIMUM_SIDE} pixels a side or more; {source} would be {pixels.shape[0]}x"
             f"{pixels.shape[1]} (height x width); choose a larger --max-size or leave it out"
         )
-    return Picture(pixels, alpha)
+    return replace(picture, pixels=pixels, alpha=alpha)

@@ -19,12 +19,15 @@ import numpy as np
 from PIL import Image
 
 from onestroke.data.photograph_sources import DataError, Photographs
-from onestroke.pictures import PictureError
+from onestroke.pictures import PictureAccessError, PictureError
 
 logger = logging.getLogger("onestroke.train.batches")
 
 MAX_BROKEN_SHARE = 0.1
 """More broken files than this and the collection itself is in doubt, so training stops."""
+
+MAX_UNREACHABLE = 10
+"""So many failures of the drive in a row end the training; the photographs may be sound."""
 
 MIN_SAMPLE = 50
 """The share of broken files is taken of at least so many, or the first bad one would stop a run."""
@@ -95,6 +98,7 @@ class PhotographBatches(keras.utils.PyDataset):
         self.flip = flip
         self.broken: dict[int, str] = {}
         self.failure: DataError | None = None
+        self._unreachable = 0
         self._seen = np.zeros(len(photographs), bool)
         self._lock = threading.Lock()
 
@@ -142,11 +146,24 @@ class PhotographBatches(keras.utils.PyDataset):
             return None
         try:
             pixels = self.photographs.read(index, shrink_to)
+        except PictureAccessError as error:  # not the photograph's fault: it is tried again later
+            self._note_unreachable(str(error))
+            return None
         except PictureError as error:
             self._note_broken(index, str(error))
             return None
+        self._unreachable = 0
         self._seen[index] = True
         return pixels
+
+    def _note_unreachable(self, message: str) -> None:
+        with self._lock:
+            self._unreachable += 1
+            logger.warning("skipped a photograph for now: %s", message)
+            if self._unreachable >= MAX_UNREACHABLE and self.failure is None:
+                self.failure = DataError(
+                    f"{self._unreachable} photographs in a row could not be read; {message}"
+                )
 
     def _note_broken(self, index: int, message: str) -> None:
         with self._lock:

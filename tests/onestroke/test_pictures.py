@@ -1,7 +1,9 @@
-"""Pictures at the doors: what files hold, what arrays come out, and what errors say."""
+"""Picture files to arrays and back, and the messages for files that cannot be read."""
 
+import errno
 import io
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -12,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from onestroke.pictures import (
     MAX_PIXELS,
     Picture,
+    PictureAccessError,
     PictureError,
-    find_pictures,
     read_picture,
     resize,
     size_of_long_side,
@@ -147,7 +149,7 @@ class TestReading:
         chunk = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
         place = png.index(b"IDAT") - 4
         picture = read_picture(png[:place] + chunk + png[place:])
-        assert picture.pixels[0, :, 0].tolist() == [4, 8]
+        assert picture.pixels[0, :, 0].tolist() == [4, 255]
         assert picture.alpha is not None
         assert picture.alpha.tolist() == [[255, 0]]
 
@@ -160,7 +162,7 @@ class TestReading:
 
     def test_gray_with_alpha(self) -> None:
         picture = read_picture(encode(flat("LA", (90, 0)), "PNG"))
-        assert (picture.pixels == 90).all()
+        assert (picture.pixels == 255).all()  # what is transparent has no colour
         assert picture.alpha is not None
         assert (picture.alpha == 0).all()
 
@@ -180,7 +182,7 @@ class TestReading:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             picture = read_picture(encode(image, "PNG", transparency=transparency))
-        assert picture.pixels.tolist() == [[list(RED), list(GREEN)]]
+        assert picture.pixels.tolist() == [[[255, 255, 255], list(GREEN)]]
         assert picture.alpha is not None
         assert picture.alpha.tolist() == [[0, 255]]
 
@@ -247,6 +249,120 @@ class TestReading:
         shrunk = read_picture(data, shrink_to=100).pixels
         assert np.abs(small.astype(int) - shrunk)[2:-2, 2:-2].max() <= 8
 
+    def test_large_metadata_of_png_is_dropped(self) -> None:
+        # Pillow refuses a whole file for a text or a profile of more than 1 MB.
+        profile, pixels = swapped_profile(), waves()
+        for kind in ("zTXt", "iTXt", "tEXt"):
+            text = PngImagePlugin.PngInfo()
+            if kind == "iTXt":
+                text.add_itxt("w", "x" * 2_000_000, zip=True)
+            else:
+                text.add_text("w", "x" * 2_000_000, zip=kind == "zTXt")
+            data = encode(Image.fromarray(pixels), "PNG", pnginfo=text, icc_profile=profile)
+            red = read_picture(encode(Image.fromarray(pixels), "PNG", icc_profile=profile))
+            assert (read_picture(data).pixels == red.pixels).all()
+        data = encode(Image.fromarray(pixels), "PNG", icc_profile=b"\0" * 1_500_000)
+        assert (read_picture(data).pixels == pixels).all()
+        text = PngImagePlugin.PngInfo()
+        for number in range(100):
+            text.add_text(str(number), "x" * 1_000_000, zip=True)
+        data = encode(Image.fromarray(pixels), "PNG", pnginfo=text)
+        assert (read_picture(data).pixels == pixels).all()
+
+    def test_hidden_colours_do_not_count(self) -> None:
+        pictures = []
+        for hidden in ((255, 0, 0, 0), (0, 0, 255, 0)):
+            image = flat("RGBA", (10, 20, 30, 255))
+            image.paste(hidden, (0, 0, 8, 16))
+            pictures.append(read_picture(encode(image, "PNG")))
+        assert (pictures[0].pixels == pictures[1].pixels).all()
+        assert (pictures[0].pixels[:, :8] == 255).all()
+
+    def test_over_white(self) -> None:
+        # 100 * 51/255 + 255 * 204/255 = 20 + 204
+        picture = Picture(np.full((3, 4, 3), 100, np.uint8), np.full((3, 4), 51, np.uint8))
+        assert (picture.over_white() == 224).all()
+        opaque = Picture(waves())
+        assert opaque.over_white() is opaque.pixels
+
+    @pytest.mark.parametrize("missing", [2, 3, 10, 300])
+    def test_jpeg_that_lacks_a_few_bytes_is_read(self, missing: int) -> None:
+        # As viewers do: phones and memory cards cut files at a block of the drive.
+        noise = np.random.default_rng(0).integers(0, 256, (200, 160, 3), np.uint8)
+        data = encode(Image.fromarray(noise), "JPEG", quality=95)
+        picture, whole = read_picture(data[:-missing], name="x.jpg"), read_picture(data)
+        assert (picture.pixels[:-16] == whole.pixels[:-16]).all()
+        assert not whole.notes
+        small = read_picture(data[:-missing], shrink_to=40)
+        assert small.pixels.shape == (50, 40, 3)
+        (note,) = picture.notes
+        assert note.startswith("x.jpg is cut short (")
+        assert note.endswith("); its last rows are grey")
+
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {}), ("AVIF", {})],
+    )
+    def test_further_pictures_are_noted(self, kind: str, options: dict[str, Any]) -> None:
+        first, second = flat("RGB", RED, (32, 32)), flat("RGB", GREEN, (32, 32))
+        data = encode(first, kind, save_all=True, append_images=[second], **options)
+        picture = read_picture(data, name="x")
+        assert picture.notes == ("x has 2 pictures; only the first one is used",)
+        assert np.abs(picture.pixels.astype(int) - RED).max() <= 4
+        assert not read_picture(encode(first, kind)).notes
+
+    def test_thumbnails_of_tiff_are_not_further_pictures(self) -> None:
+        thumbnail = flat("RGB", RED, (8, 8))
+        thumbnail.encoderinfo = {"tiffinfo": {254: 1}}
+        data = encode(flat("RGB", RED), "TIFF", save_all=True, append_images=[thumbnail])
+        assert not read_picture(data).notes
+
+    def test_avif(self) -> None:
+        picture = read_picture(encode(Image.fromarray(waves(64, 64)), "AVIF", quality=95))
+        assert np.abs(picture.pixels.astype(int) - waves(64, 64)).mean() < 4
+
+    def test_heic_upright(self) -> None:
+        heif = pytest.importorskip("pillow_heif")
+        stored = np.rot90(waves(64, 96))  # the camera was turned
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        stream = io.BytesIO()
+        heif.from_pillow(Image.fromarray(np.ascontiguousarray(stored))).save(
+            stream, quality=95, exif=exif.tobytes()
+        )
+        picture = read_picture(stream.getvalue())
+        assert picture.pixels.shape == (64, 96, 3)
+        assert np.abs(picture.pixels.astype(int) - waves(64, 96)).mean() < 4
+
+    def test_standard_input(self) -> None:
+        code = (
+            "from onestroke.pictures import read_picture, write_picture\n"
+            "write_picture('-', read_picture('-'))"
+        )
+        data = encode(Image.fromarray(waves()), "PNG")
+        done = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True)
+        assert (read_picture(done.stdout).pixels == waves()).all()
+
+    def test_a_drive_that_fails_once_is_tried_again(self, tmp_path: Path, monkeypatch) -> None:
+        path = tmp_path / "a.png"
+        path.write_bytes(encode(flat("RGB", RED), "PNG"))
+        monkeypatch.setattr("onestroke.pictures.RETRY_SECONDS", 0)
+        read, failures = Path.read_bytes, [OSError(errno.EIO, "Input/output error")]
+
+        def read_bytes(self: Path) -> bytes:
+            if failures:
+                raise failures.pop()
+            return read(self)
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        assert (read_picture(path).pixels == RED).all()
+        failures += [OSError(errno.EIO, "Input/output error") for _ in range(2)]
+        with pytest.raises(PictureAccessError) as caught:
+            read_picture(path)
+        assert str(caught.value) == (
+            f"cannot read {path}: Input/output error; check the drive or the network"
+        )
+
 
 class TestReadingErrors:
     def message(self, source: Path | bytes, **options: str) -> str:
@@ -262,7 +378,7 @@ class TestReadingErrors:
         assert self.message(path) == f"no picture {path}; check the path"
 
     def test_folder(self, tmp_path: Path) -> None:
-        assert self.message(tmp_path) == f"{tmp_path} is a folder; expected one picture"
+        assert self.message(tmp_path) == f"{tmp_path} is a folder; give one picture"
 
     def test_unreachable(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
@@ -275,9 +391,13 @@ class TestReadingErrors:
         assert self.message(path) == f"{path} is empty (0 bytes); copy or download it again"
 
     def test_other_files(self) -> None:
-        expected = "is not a picture we can read; expected JPEG, PNG, WebP, BMP or TIFF"
-        assert self.message(b"<html>404</html>", name="cat.jpg") == f"cat.jpg {expected}"
-        assert self.message(encode(flat("P", 0), "GIF")) == f"the picture {expected}"
+        page = b"<html>404</html>"
+        assert self.message(page, name="cat.jpg") == (
+            "cat.jpg is a web page, not a picture; download the picture again"
+        )
+        assert self.message(encode(flat("P", 0), "GIF")) == (
+            "the picture is a GIF, which is not supported; save the picture you need as PNG"
+        )
 
     @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
     def test_cut_short(self, kind: str) -> None:
@@ -310,13 +430,88 @@ class TestReadingErrors:
         png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
         message = self.message(bytes(png), name="bomb.png")
         assert message.startswith("bomb.png is too large")
-        assert message.endswith("expected at most 200 million pixels; shrink it first")
+        assert message.endswith("at most 200 million pixels are read; shrink it first")
+
+    def test_headers_that_claim_too_much(self) -> None:
+        png = bytearray(encode(flat("L", 0), "PNG"))
+        for width, height, expected in [
+            (199_999_999, 1, r"^x is too large, 1x199999999 .* a side has at most 131072 pixels"),
+            (14_000, 14_000, r"^x claims 14000x14000 pixels in a file of \d+ bytes; "),
+        ]:
+            png[16:24] = struct.pack(">II", width, height)
+            png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
+            assert re.search(expected, self.message(bytes(png), name="x"))
+        bmp = bytearray(encode(flat("L", 0), "BMP"))
+        bmp[18:26] = struct.pack("<ii", 199_999_999, 1)
+        assert "x is too large, 1x199999999" in self.message(bytes(bmp), name="x")
+
+    def test_progressive_jpeg_cut_short(self) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+        data = encode(Image.fromarray(noise), "JPEG", progressive=True)
+        assert "is broken or cut short" in self.message(data[: len(data) // 2])
+
+    def test_without_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def load(self: Image.Image) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load)
+        data = encode(flat("L", 0), "PNG")
+        assert self.message(data, name="x") == "x does not fit into memory; make it smaller first"
 
     def test_pixels_of_another_kind(self) -> None:
+        expected = "has 32 bits per channel, which is not supported; save it as RGB or grey"
         data = encode(Image.fromarray(np.full((2, 2), 0.5, np.float32)), "TIFF")
-        assert "has 32 bits a channel; expected 8 or 16; save it so" in self.message(data)
+        assert expected in self.message(data)
         data = encode(Image.fromarray(np.full((2, 2), 70_000, np.int32)), "TIFF")
-        assert "has 32 bits a channel; expected 8 or 16; save it so" in self.message(data)
+        assert expected in self.message(data)
+
+
+class TestMetadata:
+    @pytest.fixture
+    def photograph(self) -> bytes:
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        exif[ExifTags.Base.Make] = "Camera maker"
+        exif[ExifTags.Base.DateTime] = "2024:05:06 07:08:09"
+        exif[ExifTags.IFD.Exif] = {
+            ExifTags.Base.DateTimeOriginal: "2024:05:06 07:08:09",
+            ExifTags.Base.ExifImageWidth: 40,
+            ExifTags.Base.MakerNote: b"serial number",
+        }
+        exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitude: (48.0, 51.0, 24.0)}
+        return encode(Image.fromarray(waves()), "JPEG", exif=exif)
+
+    @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
+    def test_date_place_and_camera_are_kept(
+        self, tmp_path: Path, photograph: bytes, name: str
+    ) -> None:
+        picture = read_picture(photograph, with_metadata=True)
+        write_picture(tmp_path / name, picture)
+        with Image.open(tmp_path / name) as image:
+            exif = image.getexif()
+            assert image.size == (24, 40)  # upright
+            details = exif.get_ifd(ExifTags.IFD.Exif)
+            place = exif.get_ifd(ExifTags.IFD.GPSInfo)
+        assert exif[ExifTags.Base.Make] == "Camera maker"
+        assert exif[ExifTags.Base.DateTime] == "2024:05:06 07:08:09"
+        assert exif.get(ExifTags.Base.Orientation, 1) == 1
+        assert details[ExifTags.Base.DateTimeOriginal] == "2024:05:06 07:08:09"
+        assert ExifTags.Base.ExifImageWidth not in details
+        assert ExifTags.Base.MakerNote not in details
+        assert tuple(map(float, place[ExifTags.GPS.GPSLatitude])) == (48.0, 51.0, 24.0)
+        again = read_picture(tmp_path / name, with_metadata=True)
+        assert again.metadata is not None
+        assert b"2024:05:06 07:08:09" in again.metadata
+
+    def test_metadata_can_be_left_out(self, tmp_path: Path, photograph: bytes) -> None:
+        write_picture(tmp_path / "a.jpg", read_picture(photograph))
+        with Image.open(tmp_path / "a.jpg") as image:
+            assert not image.getexif()
+
+    def test_damaged_metadata_is_left_out(self) -> None:
+        for exif in (b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"):
+            data = encode(flat("RGB", RED), "PNG", exif=exif)
+            assert read_picture(data, with_metadata=True).metadata is None
 
 
 class TestPicture:
@@ -421,56 +616,6 @@ class TestWriting:
         assert (tmp_path / "a.jpg").read_bytes() == b"the old one"
 
 
-class TestFinding:
-    @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
-        for name in ["b.PNG", "a.jpg", "notes.txt", "._a.jpg", "sub/deep/c.webp", ".git/d.jpg"]:
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        (tmp_path / "folder.jpg").mkdir()
-        return tmp_path
-
-    def test_folder(self, folder: Path) -> None:
-        names = ["a.jpg", "b.PNG", "sub/deep/c.webp"]
-        assert find_pictures(folder) == [folder / name for name in names]
-        assert find_pictures(str(folder)) == [folder / name for name in names]
-
-    def test_file(self, folder: Path) -> None:
-        assert find_pictures(folder / "notes.txt") == [folder / "notes.txt"]
-
-    def test_glob(self, folder: Path) -> None:
-        assert find_pictures(f"{folder}/*.jpg") == [folder / "a.jpg"]
-        assert find_pictures(f"{folder}/**/*.webp") == [folder / "sub/deep/c.webp"]
-
-    def test_a_real_name_that_looks_like_a_glob(self, tmp_path: Path) -> None:
-        (tmp_path / "photos [2024]").mkdir()
-        (tmp_path / "photos [2024]" / "a.jpg").touch()
-        assert find_pictures(tmp_path / "photos [2024]") == [tmp_path / "photos [2024]" / "a.jpg"]
-
-    def test_missing(self, tmp_path: Path) -> None:
-        with pytest.raises(PictureError) as caught:
-            find_pictures(tmp_path / "none")
-        assert str(caught.value) == f"no file or folder {tmp_path / 'none'}; check the path"
-
-    def test_an_empty_name(self) -> None:
-        with pytest.raises(PictureError, match="or a glob; received an empty name"):
-            find_pictures("")
-
-    def test_nothing_inside(self, tmp_path: Path) -> None:
-        suffixes = ".jpg .jpeg .jfif .png .webp .bmp .tif .tiff"
-        with pytest.raises(PictureError) as caught:
-            find_pictures(tmp_path)
-        assert str(caught.value) == (
-            f"no pictures in {tmp_path} or its subfolders; expected {suffixes}"
-        )
-        with pytest.raises(PictureError) as caught:
-            find_pictures(f"{tmp_path}/*.jpg")
-        assert str(caught.value) == (
-            f"no picture matches {tmp_path}/*.jpg; expected names that end in {suffixes}"
-        )
-
-
 class TestSizes:
     def test_resize(self) -> None:
         assert resize(waves(), (10, 20)).shape == (10, 20, 3)
@@ -482,6 +627,22 @@ class TestSizes:
         assert size_of_short_side((300, 400), 150) == (150, 200)
         assert size_of_long_side((300, 400), 100) == (75, 100)
         assert size_of_long_side((1, 1000), 10) == (1, 10)
+
+
+def test_import_and_reading_leave_the_process_alone() -> None:
+    code = """if True:
+        import io, warnings
+        from PIL import Image
+        limit = Image.MAX_IMAGE_PIXELS
+        from onestroke.pictures import read_picture
+        filters = list(warnings.filters)  # NumPy adds one when it is imported
+        stream = io.BytesIO()
+        Image.new("RGB", (9, 9)).save(stream, "PNG")
+        read_picture(stream.getvalue())
+        assert Image.MAX_IMAGE_PIXELS == limit
+        assert list(warnings.filters) == filters
+    """
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_import_starts_no_tensorflow() -> None:
