@@ -55,7 +55,7 @@ def enroll(
     for face in enrolled:
         others = f", largest of {face.faces}" if face.faces > 1 else ""
         out.print(f"{face.photograph}: {_place(face.square)}{others}")
-    out.print(f"Enrolled {name} with {len(enrolled)} faces in {database}.")
+    out.print(f"Enrolled {name} with {_count(len(enrolled))} in {database}.")
 
 
 @faces.command()
@@ -118,7 +118,7 @@ def list_people(database: Database = DATABASE) -> None:
     from onestroke.data.face_database import read_face_database
 
     for name, encodings in read_face_database(database).people.items():
-        out.print(f"{name}  {len(encodings)} faces")
+        out.print(f"{name}  {_count(len(encodings))}")
 
 
 @faces.command()
@@ -190,3 +190,7 @@ def _open_reader(encoder: Path | None, cropped: bool) -> "FaceReader":
 
 def _place(square: "Square") -> str:
     return f"face of {square.side} px at ({square.left}, {square.top})"
+
+
+def _count(faces: int) -> str:
+    return "1 face" if faces == 1 else f"{faces} faces"

@@ -74,7 +74,7 @@ def test_enroll_verify_identify_list_and_remove(run, people, encoder, tmp_path):
     assert status == 0
     assert said.endswith(f"Enrolled Ann with 2 faces in {tmp_path / 'faces.json'}.\n")
     assert run("enroll", "Ben", people / "p6" / "0.png", *where)[0] == 0
-    assert run("list", *place)[:2] == (0, "Ann  2 faces\nBen  1 faces\n")
+    assert run("list", *place)[:2] == (0, "Ann  2 faces\nBen  1 face\n")
 
     status, said, _ = run("verify", people / "p1" / "2.png", "Ann", *where)
     assert status == 0
