@@ -1,12 +1,13 @@
 """``onestroke benchmark``: time models side by side, or the parts of a training step."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from onestroke.cli.options import Overrides
+from onestroke.cli.options import Overrides, Runtime
 from onestroke.cli.terminal import out, quiet_tensorflow
 from onestroke.errors import SettingsError
 
@@ -35,19 +36,21 @@ def benchmark(
         list[str] | None,
         typer.Option("--precision", help="Of a recipe: float32, mixed_bfloat16 or mixed_float16."),
     ] = None,
+    runtime: Runtime = None,
     overrides: Overrides = None,
 ) -> None:
     """Time models side by side, or the parts of a training step."""
     if (models is None) == (config is None):
         raise SettingsError("give either --model MODEL to time painting or --config RECIPE")
     if config:
-        if threads or json_file or plot_file:
-            raise SettingsError("--threads, --json and --plot need --model")
+        if threads or json_file or plot_file or runtime:
+            raise SettingsError("--threads, --json, --plot and --runtime need --model")
         _benchmark_training(config, sizes or [], precisions or [], runs, overrides or [])
         return
     if precisions or overrides:
         raise SettingsError("--precision and --set need --config")
-    _benchmark_models(models or [], sizes or [], threads or [], runs, json_file, plot_file)
+    settings = {"threads": threads or [], "runs": runs, "runtime": runtime}
+    _benchmark_models(models or [], sizes or [], settings, json_file, plot_file)
 
 
 def _benchmark_training(
@@ -71,8 +74,7 @@ def _benchmark_training(
 def _benchmark_models(
     models: list[str],
     sizes: list[str],
-    threads: list[int],
-    runs: int,
+    settings: Mapping[str, Any],
     json_file: Path | None,
     plot_file: Path | None,
 ) -> None:
@@ -88,9 +90,8 @@ def _benchmark_models(
     timings = model_benchmark.benchmark_models(
         models,
         sizes=[parse_size(size) for size in sizes],
-        threads=threads,
-        runs=runs,
         show=out.print,
+        **settings,
     )
     out.print(paint_timing_table(timings))
     if json_file:

@@ -20,6 +20,12 @@ Paintings = Annotated[
     list[str] | None,
     typer.Option(metavar="PATH[:WEIGHT]", help="A painting; several with weights are one blend."),
 ]
+Runtime = Annotated[
+    str | None,
+    typer.Option(
+        metavar="litert|keras", help="For a style file: litert (default), or keras on NVIDIA GPUs."
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting."),

@@ -1,17 +1,16 @@
 """``onestroke stylize``: paint pictures with a trained style."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from onestroke.cli.options import BASE, Inputs, Model, PreserveColor, StyleBlend
+from onestroke.cli.options import BASE, Inputs, Model, PreserveColor, Runtime, StyleBlend
 from onestroke.cli.terminal import out, quiet_tensorflow
 from onestroke.errors import OnestrokeError
 from onestroke.weighted_names import parse_weighted_names
 
 if TYPE_CHECKING:
-    from onestroke.stylize.model import Runtime
     from onestroke.stylize.paint_files import FileResult
 
 
@@ -33,13 +32,7 @@ def stylize(
             help="Paint at this long side and enlarge: larger strokes, same picture size."
         ),
     ] = None,
-    runtime: Annotated[
-        str | None,
-        typer.Option(
-            metavar="litert|keras",
-            help="For a style file: litert (default), or keras on NVIDIA GPUs.",
-        ),
-    ] = None,
+    runtime: Runtime = None,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Resume: skip pictures already painted.")
     ] = False,
@@ -61,7 +54,7 @@ def stylize(
             model,
             output=output,
             options=options,
-            runtime=cast("Runtime | None", runtime),
+            runtime=cast(Any, runtime),
             device=device,
             report=_Counter(),
         )

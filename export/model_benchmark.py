@@ -26,8 +26,9 @@ from onestroke.extras import check_plots
 from onestroke.files import size_on_disk
 from onestroke.machine import available_cores, describe_machine
 from onestroke.stylize.litert_painter import LiteRtPainter
-from onestroke.stylize.model import load, open_model
+from onestroke.stylize.model import Runtime, check_runtime, load, open_model
 from onestroke.stylize.onnx_painter import OnnxPainter
+from onestroke.stylize.runtime_file import find_runtime_file
 
 SIZES = ((256, 256), (512, 512))  # the default
 TIMED_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime")
@@ -75,6 +76,7 @@ def benchmark_models(
     sizes: Sequence[Size] = (),
     threads: Sequence[int] = (),
     runs: int = 9,
+    runtime: Runtime | None = None,
     show: Callable[[str], object] = lambda line: None,
 ) -> list[PaintTiming]:
     """Times every model at every size with every number of threads.
@@ -86,6 +88,7 @@ def benchmark_models(
             512 x 512.
         threads: numbers of threads; by default one per core.
         runs: number of timed runs, after two warm-up runs.
+        runtime: what runs style files and runs; see ``onestroke.load``.
         show: receives a line about each setting before its models are timed.
 
     A script that calls this function needs ``if __name__ == "__main__":``, since every process
@@ -96,6 +99,7 @@ def benchmark_models(
         SettingsError: a size is too small or too large, or a model supports none of them.
         OnestrokeError: a process ended early.
     """
+    check_runtime(runtime)
     models, sizes = list(dict.fromkeys(models)), list(dict.fromkeys(sizes))
     for size in sizes:
         check_size(size)
@@ -111,7 +115,7 @@ def benchmark_models(
         for count in dict.fromkeys(threads or [available_cores()]):
             able = [model for model in models if fixed[model] in (None, size)]
             show(f"{format_size(size)}, {count} threads: {len(able)} models")
-            timings += _time_models(able, size, count, runs)
+            timings += _time_models(able, size, count, runs, runtime)
     return timings
 
 
@@ -121,9 +125,13 @@ def _only_size(model: str) -> Size | None:
     return export.size if export else None
 
 
-def _time_models(models: Sequence[str], size: Size, threads: int, runs: int) -> list[PaintTiming]:
+def _time_models(
+    models: Sequence[str], size: Size, threads: int, runs: int, runtime: Runtime | None
+) -> list[PaintTiming]:
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(ModelProcess(model, size, threads)) for model in models]
+        processes = [
+            stack.enter_context(ModelProcess(model, size, threads, runtime)) for model in models
+        ]
         seconds: list[list[float]] = [[] for _ in models]
         for run in range(WARMUP_RUNS + runs):
             for process, timed in zip(processes, seconds, strict=True):
@@ -144,16 +152,19 @@ class ModelProcess:
         model: a style file, a run folder or an export.
         size: height and width of the picture to paint.
         threads: number of threads.
+        runtime: what runs a style file or a run.
 
     Raises:
         OnestrokeError: the model cannot be loaded, or the process ended.
     """
 
-    def __init__(self, model: str, size: Size, threads: int) -> None:
+    def __init__(
+        self, model: str, size: Size, threads: int, runtime: Runtime | None = None
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, there = context.Pipe()
         self.process = context.Process(
-            target=_answer_requests, args=(there, model, size, threads), daemon=True
+            target=_answer_requests, args=(there, model, size, threads, runtime), daemon=True
         )
         self.process.start()
         there.close()  # otherwise the end of the process would not close the connection
@@ -205,12 +216,14 @@ class ModelProcess:
         return f"a process of the benchmark ended with status {status}"
 
 
-def _answer_requests(connection: Connection, model: str, size: Size, threads: int) -> None:
+def _answer_requests(
+    connection: Connection, model: str, size: Size, threads: int, runtime: Runtime | None
+) -> None:
     """Answers "paint" with seconds and "peak" with bytes, until the other end is closed."""
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # messages of runtimes; errors are sent instead
     try:
-        painter = _load(model, threads)
+        painter = _load(model, threads, runtime)
         picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
         style = np.eye(len(painter.card.styles), dtype=np.float32)[0]
         connection.send("ready")
@@ -233,8 +246,12 @@ def _answer_requests(connection: Connection, model: str, size: Size, threads: in
             connection.send(RuntimeError(traceback.format_exc()))  # not all errors can be pickled
 
 
-def _load(model: str, threads: int) -> Any:
+def _load(model: str, threads: int, runtime: Runtime | None) -> Any:
     opened = open_model(model)
+    if opened.kind == "keras" and runtime != "keras":
+        runtime_file = find_runtime_file(opened.path)
+        if runtime_file:
+            return LiteRtPainter(runtime_file, threads=threads)
     if opened.kind == "tflite":
         return LiteRtPainter(opened.path, opened.card, threads=threads)
     if opened.kind == "onnx":
@@ -243,7 +260,7 @@ def _load(model: str, threads: int) -> Any:
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    return load(opened).painter
+    return load(opened, runtime=runtime if opened.kind == "keras" else None).painter
 
 
 def _peak_memory() -> int | None:

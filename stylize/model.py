@@ -89,8 +89,7 @@ def load(
         >>> stylizer = onestroke.load("base")
         >>> painted = stylizer(photograph, style="the_kiss", strength=0.8)
     """
-    if runtime not in (None, *RUNTIMES):
-        raise SettingsError(f"unknown runtime {runtime!r}; choose {' or '.join(RUNTIMES)}")
+    check_runtime(runtime)
     opened = model if isinstance(model, Model) else open_model(model)
     if runtime and opened.kind != "keras" and (runtime, opened.kind) != ("litert", "tflite"):
         raise SettingsError(
@@ -114,6 +113,12 @@ def load(
     from onestroke.stylize.keras_painter import KerasPainter
 
     return Stylizer(KerasPainter(load_network(opened.path)))
+
+
+def check_runtime(runtime: str | None) -> None:
+    """Raises a SettingsError for a runtime that does not exist."""
+    if runtime not in (None, *RUNTIMES):
+        raise SettingsError(f"unknown runtime {runtime!r}; choose {' or '.join(RUNTIMES)}")
 
 
 def _choose_runtime_file(style_file: Path, runtime: Runtime | None) -> Path | None:
