@@ -24,7 +24,7 @@ from onestroke.cli.styles_command import styles
 from onestroke.cli.stylize_command import stylize
 from onestroke.cli.train_command import train
 from onestroke.errors import OnestrokeError, SettingsError, is_out_of_memory
-from onestroke.extras import find_extra
+from onestroke.extras import check_tensorflow, find_extra
 
 app = typer.Typer(
     help="Train a painting into a network that repaints any picture in one forward pass.",
@@ -110,7 +110,9 @@ def _check_backend(command: str | None) -> None:
         os.environ["KERAS_BACKEND"] = "tensorflow"
         return
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    if backend not in ("tensorflow", "jax") or find_spec(backend) is None:
+    if backend == "tensorflow":
+        check_tensorflow("trainings")
+    elif backend != "jax" or find_spec(backend) is None:
         raise SettingsError(
             f"expected KERAS_BACKEND to be tensorflow, or jax where that is installed; "
             f"got {backend}; unset it"

@@ -48,7 +48,9 @@ def main() -> None:
             measured.append(measure(command))
     print("seconds (smallest)  processor s  peak MB  command")
     for command, measured in results.items():
-        seconds, processor, peaks = (statistics.median(values) for values in zip(*measured))
+        seconds, processor, peaks = (
+            statistics.median(values) for values in zip(*measured, strict=True)
+        )
         smallest = min(measured)[0]
         print(
             f"{seconds:7.2f} ({smallest:8.2f})  {processor:11.2f}  {peaks / 1e6:7.0f}  {command}",
