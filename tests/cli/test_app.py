@@ -114,7 +114,8 @@ def test_stylize_paints_a_picture_at_its_size(run, trained, tmp_path):
     )
     assert status == 0
     assert "1/1" in said
-    assert Image.open(tmp_path / "out.png").size == (37, 21)
+    with Image.open(tmp_path / "out.png") as painted:
+        assert painted.size == (37, 21)
 
 
 def test_styles_are_listed_and_chosen(run, style_file, tmp_path):
@@ -152,7 +153,8 @@ def test_the_styles_of_the_package_need_no_model(run, tmp_path):
     assert (status, is_one_line(error)) == (2, True)
     assert "received 'the_kis'; did you mean the_kiss?" in error
     assert run("stylize", photo, "--style", "the_kiss", "--output", output)[0] == 0
-    assert Image.open(output).size == (37, 21)
+    with Image.open(output) as painted:
+        assert painted.size == (37, 21)
     status, said, _ = run("info", "base")
     assert (status, "Café Terrace at Night" in said) == (0, True)
 
@@ -591,14 +593,14 @@ def test_an_interrupted_optimisation_goes_on(photograph, tmp_path):
         sys.executable, "-m", "onestroke", "optimize", photograph, "--style", "bundled",
         "--output", goal, "--size", "32", "--set", "optimize.iterations=400", *TINY_LOSS,
     ]  # fmt: skip
-    first = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
-    assert first.stdout is not None
-    for line in first.stdout:
-        if line.startswith("iteration 20/"):
-            break
-    first.send_signal(signal.SIGINT)
-    rest = first.stdout.read()
-    assert first.wait() == 130
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if line.startswith("iteration 20/"):
+                break
+        first.send_signal(signal.SIGINT)
+        rest = first.stdout.read()
+    assert first.returncode == 130
     assert "The same command goes on." in rest
     assert not goal.exists()
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)

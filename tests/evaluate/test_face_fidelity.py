@@ -66,4 +66,5 @@ def test_no_faces():
 def test_sheet_has_a_row_for_each_network(tmp_path):
     same = subject("same", lambda picture: picture)
     write_face_sheet(tmp_path / "faces.jpg", measure_faces([same], PHOTOGRAPHS, Reader(), 640))
-    assert Image.open(tmp_path / "faces.jpg").height == 2 * (120 + 20)
+    with Image.open(tmp_path / "faces.jpg") as sheet:
+        assert sheet.height == 2 * (120 + 20)

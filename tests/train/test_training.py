@@ -83,10 +83,10 @@ def test_a_run_leaves_all_that_the_design_names(settings, tmp_path):
         "step_0000004.png",
         "step_0000008.png",
     ]
-    sheet = Image.open(run.samples / "step_0000008.png")
     shown = read_validation(settings.data)
-    assert sheet.width == sum(photograph.shape[1] for photograph in shown)
-    assert sheet.height == 2 * max(photograph.shape[0] for photograph in shown)
+    with Image.open(run.samples / "step_0000008.png") as sheet:
+        assert sheet.width == sum(photograph.shape[1] for photograph in shown)
+        assert sheet.height == 2 * max(photograph.shape[0] for photograph in shown)
     assert list(run.events.glob("events.out.tfevents.*"))
     assert not list(run.path.rglob(".unfinished*"))
 
