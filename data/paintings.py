@@ -1,6 +1,7 @@
-"""Paintings: found, read and resized as the loss network sees them."""
+"""Reading paintings at the size that the loss network sees."""
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,19 @@ from pydantic import BeforeValidator, Field
 from onestroke.errors import SettingsError
 from onestroke.files import expand_path
 from onestroke.picture_search import find_pictures
-from onestroke.pictures import PictureError, read_pixels, resize, size_of_short_side
+from onestroke.pictures import PictureError, read_pixels, resize, shrink, size_of_short_side
 from onestroke.settings_schema import Positive
 from onestroke.weighted_names import parse_weighted_names
 
+logger = logging.getLogger("onestroke.data")
+
 BUNDLED_PAINTING = Path(__file__).parent / "paintings" / "strokes.jpg"
+MINIMUM_DEVIATION = 1.0
+"""Standard deviation of a painting's channels at 256 pixels, at least: that of one black pixel on
+a white sheet of 256 x 256. Below it, the losses divide by almost nothing."""
+
+ENLARGED = 1.5  # a painting that is enlarged by more than this is named
+
 MAX_ASPECT = 8  # a longer painting would have millions of pixels at the usual short side
 
 
@@ -98,6 +107,14 @@ def read_styles(blends: Sequence[Mapping[str, float]], short_side: int) -> list[
 
 def _read_style(blend: Mapping[str, float], short_side: int) -> Style:
     paintings = [read_painting(name) for name in blend]
+    for name, painting in zip(blend, paintings, strict=True):
+        height, width = painting.shape[:2]
+        if short_side > ENLARGED * min(height, width):
+            logger.warning(
+                "the painting %s has only %d x %d pixels and is enlarged to a short side of %d; "
+                "a larger file gives finer strokes",
+                *(name, width, height, short_side),
+            )
     return Style(
         [resize(p, size_of_short_side(p.shape[:2], short_side)) for p in paintings],
         list(blend.values()),
@@ -120,6 +137,22 @@ def read_painting(name: str) -> np.ndarray:
             f"the painting {name} is {pixels.shape[1]} x {pixels.shape[0]} pixels; its long side "
             f"may be at most {MAX_ASPECT} times its short side; crop it"
         )
-    if np.ptp(pixels, axis=(0, 1)).max() == 0:
-        raise PictureError(f"the painting {name} has only one colour; choose another picture")
+    check_variation(pixels, name)
     return pixels
+
+
+def check_variation(pixels: np.ndarray, name: str) -> None:
+    """Raises a PictureError for a painting of nearly one colour, which has no style.
+
+    Args:
+        pixels: (height, width, 3) uint8 RGB.
+        name: of the painting.
+    """
+    # Seen from far, so that a few specks on a blank sheet do not count.
+    small = shrink(pixels, 256).astype(np.float32)
+    deviation = float(small.std(axis=(0, 1)).max())
+    if deviation < MINIMUM_DEVIATION:
+        raise PictureError(
+            f"the painting {name} has nearly one colour (standard deviation {deviation:.2g} of "
+            f"255); choose another picture"
+        )

@@ -1,7 +1,7 @@
-"""Where photographs come from: folders, TensorFlow Datasets, or the package itself.
+"""Photographs of folders, of TensorFlow Datasets and of the package.
 
-Nothing here starts TensorFlow, so that a mistyped path is found at once; only a `tfds:` source
-brings TensorFlow Datasets in.
+This module does not import TensorFlow, so that a mistake in a path is reported at once. Only a
+`tfds:` source imports TensorFlow Datasets.
 """
 
 import itertools
@@ -15,6 +15,7 @@ import numpy as np
 
 from onestroke.errors import OnestrokeError
 from onestroke.files import expand_path
+from onestroke.picture_kinds import HEADER_BYTES, explain_unreadable, identify_kind
 from onestroke.picture_search import find_pictures
 from onestroke.pictures import Picture, PictureError, log_notes, read_picture
 
@@ -22,14 +23,16 @@ Split = Literal["train", "validation"]
 
 _BUNDLED = Path(__file__).parent / "photographs"
 _BUNDLED_FOLDERS: dict[Split, str] = {"train": "training", "validation": "validation"}
-_SOURCES_IN_WORDS = "a data source is a folder, a glob, tfds:NAME[:SPLIT] or bundled"
+_SOURCES = "a data source is a folder, a glob, tfds:NAME[:SPLIT] or bundled"
 
-# NAME may carry TFDS' own version (coco/2017:1.1.0), SPLIT a slice with a colon (train[:10%]).
+_CHECKED = 16  # files whose headers are read when a source is opened
+
+# NAME may contain a version (coco/2017:1.1.0), SPLIT a slice with a colon (train[:10%]).
 _TFDS_SOURCE = re.compile(r"tfds:(?P<name>[^:]+(:[\d.*]+)?)(:(?P<split>[A-Za-z].*))?")
 
 
 class DataError(OnestrokeError):
-    """Photographs to train on cannot be found, or too many of them cannot be read."""
+    """Photographs cannot be found, or too many of them cannot be read."""
 
 
 class Photographs(ABC):
@@ -40,39 +43,39 @@ class Photographs(ABC):
 
     @abstractmethod
     def name(self, index: int) -> str:
-        """What messages call a photograph."""
+        """Returns the name of a photograph for messages."""
 
     @abstractmethod
     def read(self, index: int, shrink_to: int | None = None) -> np.ndarray:
-        """Decode one photograph.
+        """Decodes one photograph.
 
         Args:
             index: 0 to `len(self) - 1`.
             shrink_to: see `onestroke.pictures.read_picture`.
 
         Returns:
-            (height, width, 3) uint8 RGB, upright.
+            (height, width, 3) uint8 RGB, upright, over white.
 
         Raises:
-            PictureError: it is missing, broken or too large.
+            PictureError: the photograph is missing, broken or too large.
         """
 
 
 def open_source(source: str | Sequence[str], *, split: Split = "train") -> Photographs:
-    """Open a collection of photographs.
+    """Opens a collection of photographs.
 
     Args:
         source: a folder (with its subfolders), a glob, `tfds:NAME[:SPLIT]` (TensorFlow Datasets,
             downloaded on first use), `bundled` (the few photographs of this package), or several
             of these, which are read as one collection.
-        split: which part of `bundled`, and of a `tfds` source that names none.
+        split: the part of `bundled`, and of a `tfds` source that names none.
 
     Raises:
-        DataError: there is no such source, or no photograph in it.
+        DataError: there is no such source, or it has no photographs.
     """
     if not isinstance(source, str):
         if not source:
-            raise DataError(f"no data source given; {_SOURCES_IN_WORDS}")
+            raise DataError(f"no data source given; {_SOURCES}")
         return _Several([open_source(part, split=split) for part in source])
     if source == "bundled":
         return _Files(_BUNDLED / _BUNDLED_FOLDERS[split])
@@ -82,10 +85,10 @@ def open_source(source: str | Sequence[str], *, split: Split = "train") -> Photo
 
 
 def read_some(source: str | Sequence[str], count: int, short_side: int) -> dict[str, np.ndarray]:
-    """Reads a few photographs from all over a source.
+    """Reads a few photographs that are spread evenly over a source.
 
     Args:
-        source: see ``open_source``; its validation photographs where it has a choice.
+        source: see ``open_source``; validation photographs if it has several splits.
         count: how many at most.
         short_side: pixels that the caller needs; see ``onestroke.pictures.read_picture``.
 
@@ -93,7 +96,7 @@ def read_some(source: str | Sequence[str], count: int, short_side: int) -> dict[
         By name, ``(height, width, 3)`` uint8 RGB.
 
     Raises:
-        DataError: there is no such source, or no photograph in it.
+        DataError: there is no such source, or it has no photographs.
         PictureError: a photograph is broken.
     """
     photographs = open_source(source, split="validation")
@@ -103,12 +106,15 @@ def read_some(source: str | Sequence[str], count: int, short_side: int) -> dict[
 
 
 class _Files(Photographs):
+    """Files of a folder, a glob or one path."""
+
     def __init__(self, source: Path | str) -> None:
         try:
             found = find_pictures(source)
         except PictureError as error:
-            raise DataError(f"{error}; {_SOURCES_IN_WORDS}") from error
-        # Text, at a fifth of the memory of Path: this list is all that grows with a collection.
+            raise DataError(f"{error}; {_SOURCES}") from error
+        _check_headers(found)
+        # Text takes a fifth of the memory of Path, and only this list grows with a collection.
         self._paths = [str(path) for path in found]
         self._noted: set[int] = set()
 
@@ -155,6 +161,8 @@ class _Examples(Photographs):
 
 
 class _Several(Photographs):
+    """Several collections as one."""
+
     def __init__(self, parts: Sequence[Photographs]) -> None:
         self._parts = parts
         self._ends = list(itertools.accumulate(len(part) for part in parts))
@@ -176,6 +184,22 @@ class _Several(Photographs):
         return self._parts[number], index - start
 
 
+def _check_headers(paths: Sequence[Path]) -> None:
+    """Raises a DataError if none of a few files is a picture: an archive, a list, web pages."""
+    step = -(-len(paths) // _CHECKED)
+    starts = []
+    for path in paths[::step]:
+        try:
+            with path.open("rb") as file:
+                starts.append(file.read(HEADER_BYTES))
+        except OSError:
+            return  # the file is read again later, where a failing drive has its own message
+    if any(identify_kind(start) for start in starts):
+        return
+    reason = explain_unreadable(starts[0]) if starts[0] else "empty (0 bytes)"
+    raise DataError(f"{paths[0]} is {reason}; {_SOURCES}")
+
+
 def _open_tfds(source: str, default_split: Split) -> Photographs:
     match = _TFDS_SOURCE.fullmatch(source)
     if match is None:
@@ -184,7 +208,7 @@ def _open_tfds(source: str, default_split: Split) -> Photographs:
     tfds = _import_tfds(source)
     builder = _prepare(tfds, name)
     try:
-        # The files as they are: Pillow unpacks a JPEG at a fraction of its size, TFDS cannot.
+        # Without decoding: Pillow decodes a JPEG at a fraction of its size, TFDS cannot.
         decoders = {"image": tfds.decode.SkipDecoding()}
         examples = builder.as_data_source(split=split, decoders=decoders)
     except (ValueError, KeyError) as error:
@@ -193,7 +217,7 @@ def _open_tfds(source: str, default_split: Split) -> Photographs:
     except NotImplementedError as error:
         raise DataError(
             f"tfds:{name} is stored without random access in {builder.data_path}; "
-            "set TFDS_DATA_DIR to another folder, or move that one away, and it is made again"
+            "set TFDS_DATA_DIR to another folder, or move that one away to have it prepared again"
         ) from error
     if not len(examples):
         raise DataError(f"tfds:{name}:{split} is empty; choose another split")
@@ -211,23 +235,23 @@ def _import_tfds(source: str) -> Any:
 
 
 def _prepare(tfds: Any, name: str) -> Any:
-    """Find a data set and see that it is on the disk, which may take a download."""
+    """Finds a data set and downloads it if it is not on the disk."""
     try:
         builder = _find_builder(tfds, name)
-    except Exception as error:  # TFDS raises ValueError, its own errors, or what its parser met
+    except Exception as error:  # TFDS raises ValueError, its own errors and its parser's
         raise DataError(
-            f"tfds:{name} is no data set of TensorFlow Datasets ({_first_line(error)}); "
+            f"tfds:{name} is not a data set of TensorFlow Datasets ({_first_line(error)}); "
             "the names are at https://www.tensorflow.org/datasets/catalog"
         ) from error
     features = builder.info.features or {}
     if "image" not in features:
         raise DataError(
-            f"tfds:{name} holds no photographs: expected a feature image; "
-            f"it has {', '.join(sorted(features)) or 'none'}"
+            f"tfds:{name} has no photographs: it has no feature image but "
+            f"{', '.join(sorted(features)) or 'none'}; choose another data set"
         )
     try:
         builder.download_and_prepare()
-    except Exception as error:  # whatever the network, the disk and a hundred data sets can do
+    except Exception as error:  # of the network, the disk or the data set
         raise DataError(
             f"tfds:{name} is not on this machine and could not be downloaded "
             f"({_first_line(error)}); connect to the network, or copy it from a machine that has "
@@ -242,7 +266,7 @@ def _find_builder(tfds: Any, name: str) -> Any:
     except ValueError as error:
         if "file format" not in str(error).lower():
             raise
-        # It is on this disk, stored otherwise; reading tells whether that will do.
+        # The data set is on this disk in another file format; reading shows whether that works.
         return tfds.builder(name)
 
 

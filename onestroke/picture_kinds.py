@@ -41,6 +41,8 @@ SUPPORTED = "JPEG, PNG, WebP, BMP, TIFF, AVIF and, with pip install 'onestroke[h
 TIFF_REMEDY = "save it as RGB or grey with 8 or 16 bits per channel, without extra channels"
 RAW = "a camera's raw file, which is not supported; export it as JPEG or TIFF"
 
+HEADER_BYTES = 4096  # enough to recognise a kind
+
 MAX_METADATA = 2**20  # bytes of a PNG's text or colour profile; Pillow refuses files with more
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -128,7 +130,7 @@ def explain_unreadable(data: bytes) -> str:
         return "a web page, not a picture; download the picture again"
     if b"<svg" in start:
         return "an SVG drawing, which is not supported; save it as PNG"
-    if _is_text(data[:4096]):
+    if _is_text(data[:HEADER_BYTES]):
         return f"a text file, not a picture; supported are {SUPPORTED}"
     return f"not a picture of a known kind; supported are {SUPPORTED}"
 

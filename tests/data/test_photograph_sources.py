@@ -3,6 +3,7 @@
 import io
 import logging
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,44 @@ class TestSources:
         training = open_source("bundled")
         names = {training.name(index) for index in range(len(training))}
         assert (photographs.name(0) in names) == (split == "train")
+
+    def test_archives_and_lists_are_recognised_at_once(self, tmp_path: Path) -> None:
+        (tmp_path / "list.txt").write_text("a.jpg\nb.jpg\n")
+        with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+            archive.writestr("a.jpg", b"x")
+        for name, expected in [
+            ("photos.zip", "is an archive, not a picture; unpack it first; a data source is"),
+            ("list.txt", "is a text file, not a picture; supported are JPEG"),
+        ]:
+            with pytest.raises(DataError) as caught:
+                open_source(str(tmp_path / name))
+            assert str(caught.value).startswith(f"{tmp_path / name} {expected}")
+        with pytest.raises(DataError, match=r"photos\.zip is an archive"):
+            open_source([str(tmp_path / "photos.zip"), "bundled"])
+
+    def test_folders_without_a_single_picture_are_recognised_at_once(self, tmp_path: Path) -> None:
+        for number in range(40):
+            (tmp_path / f"{number:02}.jpg").write_text("<html>404</html>")
+        with pytest.raises(DataError, match=r"00\.jpg is a web page, not a picture; download"):
+            open_source(str(tmp_path))
+        (tmp_path / "00.jpg").write_bytes(jpeg(ramps(20, 20)))
+        assert len(open_source(str(tmp_path))) == 40
+
+    def test_transparent_photographs_are_seen_on_white(self, tmp_path: Path, caplog) -> None:
+        clear = np.full((20, 20, 4), (200, 0, 0, 0), np.uint8)
+        Image.fromarray(clear).save(tmp_path / "a.png")
+        assert (open_source(str(tmp_path)).read(0) == 255).all()
+
+    def test_further_pictures_of_a_file_are_named_once(self, tmp_path: Path, caplog) -> None:
+        frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+        frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
+        photographs = open_source(str(tmp_path))
+        with caplog.at_level(logging.WARNING, "onestroke.pictures"):
+            for _ in range(3):
+                photographs.read(0)
+        assert caplog.messages == [
+            f"{tmp_path / 'a.webp'} has 2 pictures; only the first one is used"
+        ]
 
     def test_missing(self, tmp_path: Path) -> None:
         for source, message in [
@@ -164,7 +203,7 @@ class TestTfds:
         assert str(caught.value) == (
             "tfds:records_for_tests is stored without random access in "
             f"{tmp_path}/records_for_tests/1.0.0; set TFDS_DATA_DIR to another folder, "
-            "or move that one away, and it is made again"
+            "or move that one away to have it prepared again"
         )
 
     def test_not_a_name(self) -> None:
@@ -178,7 +217,9 @@ class TestTfds:
     def test_unknown_name(self, name: str) -> None:
         with pytest.raises(DataError) as caught:
             open_source(f"tfds:{name}")
-        assert str(caught.value).startswith(f"tfds:{name} is no data set of TensorFlow Datasets (")
+        assert str(caught.value).startswith(
+            f"tfds:{name} is not a data set of TensorFlow Datasets ("
+        )
         assert str(caught.value).endswith(
             "); the names are at https://www.tensorflow.org/datasets/catalog"
         )
@@ -189,8 +230,8 @@ class TestTfds:
         with pytest.raises(DataError) as caught:
             open_source("tfds:ag_news_subset")
         assert str(caught.value) == (
-            "tfds:ag_news_subset holds no photographs: expected a feature image; "
-            "it has description, label, title"
+            "tfds:ag_news_subset has no photographs: it has no feature image but "
+            "description, label, title; choose another data set"
         )
 
     def test_no_network(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -430,17 +430,6 @@ def test_a_drive_that_knows_no_locks_goes_without(settings, tmp_path, monkeypatc
         pass
 
 
-def test_paintings_without_strokes_are_refused(settings, tmp_path):
-    Image.new("RGB", (60, 50), (9, 80, 200)).save(tmp_path / "flat.png")
-    Image.new("RGB", (900, 20)).save(tmp_path / "ribbon.png")
-    for name, expected in (
-        ("flat.png", "expected a painting with strokes; "),
-        ("ribbon.png", "expected a painting up to 8 times as long as wide; "),
-    ):
-        style = changed(settings, style__pictures={str(tmp_path / name): 1.0}).style
-        assert expected in message(read_styles, style)
-
-
 def test_validation_photographs_are_limited_and_large_enough(settings, tmp_path):
     data = changed(settings, data__validation_count=2).data
     assert len(read_validation(data)) == 2
