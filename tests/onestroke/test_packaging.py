@@ -31,7 +31,7 @@ MAY_IMPORT = {
 NEEDS_TENSORFLOW = re.compile(
     r"(models/(layers|transform_network|style_rows|vgg19)|losses/(terms|objective|style_targets)"
     r"|optimize/(descent|picture_optimization)|evaluate/evaluation|stylize/keras_painter"
-    r"|export/(servable|saved_model_file|tflite_file)"
+    r"|export/(onnx_file|servable|saved_model_file|tflite_file)"
     r"|train/(batches|callbacks|checkpoint|initial_rows|learning_rate|muon|step_benchmark"
     r"|style_means|style_trainer|training|validation))\.py"
 )
