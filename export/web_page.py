@@ -21,7 +21,7 @@ from onestroke.export.export_options import ExportOptions
 from onestroke.export.export_pictures import comparison_photographs
 from onestroke.export.exporter import PAGE_MARK, check_pictures, check_target, write_export
 from onestroke.export.litert_js import copy_runtime, find_runtime
-from onestroke.extras import check_tflite
+from onestroke.extras import check_tensorflow, check_tflite
 from onestroke.files import expand_path, number_duplicates, write_whole
 from onestroke.models.card import IDENTITY
 from onestroke.models.style_file import find_style_file, read_card, unique_titles
@@ -65,6 +65,7 @@ def export_page(
     options.check()
     photographs = comparison_photographs() if photographs is None else photographs
     check_pictures(options, photographs, representative)
+    check_tensorflow("exports")
     check_tflite()
     sizes = (options.size,) if options.size else SIZES
     style_files = [find_style_file(model) for model in models]

@@ -225,6 +225,18 @@ def test_invalid_arguments(style_file: Path, photographs: dict, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_missing_tensorflow_is_one_line(
+    style_file: Path, photographs: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onestroke.extras.TRAIN", ("tensorflaw", "keras"))
+    message = r"exports need tensorflaw; pip install 'onestroke\[train\]'"
+    for kind in ("tflite", "onnx", "saved_model"):
+        target = tmp_path / f"wave{SUFFIXES.get(kind, '')}"
+        with pytest.raises(SettingsError, match=message):
+            write_export(style_file, target, ExportOptions(kind), photographs=photographs)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_foreign_operators_are_refused(
     style_file: Path, photographs: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

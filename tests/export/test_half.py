@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def in_half(network: TransformNetwork, photograph: np.ndarray) -> np.ndarray:
-    """Paints with every number, weights included, rounded to 16 bits."""
+    """Paints with every number, including the weights, rounded to float16."""
     shape = (1, *photograph.shape[:2])
     signature = Servable(network).signature(tf.float32, shape).get_concrete_function()
     frozen = convert_variables_to_constants_v2(signature)
@@ -52,7 +52,7 @@ def run(operation: Any, inputs: list) -> list:
     names = [name for name in inspect.signature(function).parameters if name != "name"]
     given: dict[str, Any] = {name: operation.get_attr(name) for name in names if name in attributes}
     left = iter(inputs)
-    # Python's names of the inputs are sometimes others than the graph's; their order is one.
+    # Python's names of the inputs sometimes differ from the graph's; the order is the same.
     tensors = [name for name in names if name not in attributes]
     for name, argument in zip(tensors, operation.op_def.input_arg, strict=True):
         number = operation.get_attr(argument.number_attr) if argument.number_attr else None
@@ -73,7 +73,7 @@ def photograph() -> np.ndarray:
 
 @pytest.fixture
 def trained(tiny_recipe: Path, tmp_path: Path) -> TransformNetwork:
-    """A mobile network after a few steps; long enough for large deviations."""
+    """A mobile network after a few steps, enough for large deviations."""
     settings = resolve_settings(
         read_recipe(tiny_recipe, ["train.steps=40", "train.learning_rate=0.01"])
     )
@@ -86,11 +86,11 @@ def test_half_precision_paints_the_same_picture(
     assert psnr(trained, photograph) > 55
 
 
-def test_a_naive_variance_would_overflow(
+def test_unscaled_variance_overflows(
     trained: TransformNetwork, photograph: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernel = trained.down[0].convolution.kernel
-    kernel.assign(kernel * 1000)  # what the normalisation takes back
+    kernel.assign(kernel * 1000)  # the normalisation cancels the factor
     assert psnr(trained, photograph) > 55
     monkeypatch.setattr(layers, "DEVIATION_SCALE", 1)
     assert psnr(trained, photograph) < 30

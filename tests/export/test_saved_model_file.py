@@ -1,4 +1,4 @@
-"""A SavedModel is loaded by TensorFlow alone, and paints as the network does."""
+"""A SavedModel is loaded with TensorFlow only, and paints like the network."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from onestroke.models.style_file import load_network
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.stylize.saved_model_painter import CARD_FILE, read_saved_model_card
 
-# What a server does: TensorFlow, and nothing of ours.
+# Like a server: TensorFlow without onestroke.
 SERVER = """
 import sys
 import numpy as np
@@ -66,9 +66,7 @@ def test_several_styles_are_an_input(tmp_path: Path, batch: np.ndarray, style_fi
     np.testing.assert_allclose(painted["floats"], expected, atol=0.01)
 
 
-def test_without_a_style_the_first_one_is_painted(
-    tmp_path: Path, batch: np.ndarray, style_file: Path
-) -> None:
+def test_first_style_is_the_default(tmp_path: Path, batch: np.ndarray, style_file: Path) -> None:
     import tensorflow as tf
 
     network = load_network(style_file)
@@ -78,7 +76,7 @@ def test_without_a_style_the_first_one_is_painted(
     model = tf.saved_model.load(str(tmp_path / "model"))  # kept: it owns the variables
     painted = model.serving_default(tf.constant(batch))["styled"].numpy()
     assert np.abs(painted - expected).max() <= 0.51
-    # As TensorFlow Serving runs it: a session, fed with what the request brings.
+    # As in TensorFlow Serving: a session whose inputs are those of the request.
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         graph = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path / "model"))
         signature = graph.signature_def["serving_default"]
@@ -89,7 +87,7 @@ def test_without_a_style_the_first_one_is_painted(
     assert np.abs(served - expected).max() <= 0.51
 
 
-def test_a_broken_saved_model_is_named(tmp_path: Path, style_file: Path) -> None:
+def test_broken_saved_model(tmp_path: Path, style_file: Path) -> None:
     folder = tmp_path / "model"
     network = load_network(style_file)
     write_saved_model(network, folder, export_card(network, ExportOptions("saved_model")))
