@@ -16,7 +16,7 @@ from onestroke import __version__
 from onestroke.errors import ModelError, SettingsError
 from onestroke.export.export_options import ExportOptions, Format, Size
 from onestroke.export.export_pictures import comparison_photographs
-from onestroke.extras import check_onnx, check_tflite
+from onestroke.extras import check_onnx, check_tensorflow, check_tflite
 from onestroke.files import check_writable, expand_path, write_whole
 from onestroke.models.card import IDENTITY, ExportEntry, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
@@ -75,6 +75,7 @@ def write_export(
     style_file = find_style_file(model)
     report_file = report_path(path)
     check_target(path, options, overwrite)
+    check_tensorflow("exports")
     if options.format in ("tflite", "runtime"):
         check_tflite(write=(options.format, options.quantize) != ("runtime", "none"))
     if options.format == "onnx":

@@ -1,6 +1,6 @@
-"""16-bit numeric_libraries, as GPUs of phones compute, paints the same picture.
+"""Arithmetic in float16, as on GPUs of phones, paints the same picture.
 
-The exported graph runs operator by operator, every result rounded to 16 bits.
+The exported graph runs operator by operator, with every result rounded to float16.
 """
 
 import inspect
