@@ -1,16 +1,70 @@
 """Keras' global settings as this package needs them, whatever the user's are."""
 
 import contextlib
+import json
+import os
+import sys
+import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 from onestroke.errors import SettingsError
+from onestroke.machine import prepare_gpus
 
 BACKENDS = ("tensorflow", "jax")
+
+# Keras keeps floatx and the dtype policy for the whole process. Two threads that build networks
+# would restore each other's settings, so the block is entered by one thread at a time.
+_LOCK = threading.RLock()
+
+
+def check_backend(*supported: str) -> None:
+    """Raises a SettingsError unless Keras runs, or will run, on a supported backend.
+
+    Args:
+        supported: the backends; both of ``BACKENDS`` by default.
+    """
+    backend, origin = _find_backend()
+    names = supported or BACKENDS
+    if backend not in names:
+        raise SettingsError(
+            f"Keras runs on the backend {backend} ({origin}), which is not supported here; set "
+            f"KERAS_BACKEND={names[0]} before Keras is imported"
+        )
+    if find_spec(backend) is None:
+        remedy = (
+            "pip install 'onestroke[train]'"
+            if backend == "tensorflow"
+            else f"install it or set KERAS_BACKEND={names[0]}"
+        )
+        raise SettingsError(
+            f"Keras runs on the backend {backend} ({origin}), which is not installed; {remedy}"
+        )
+
+
+def _find_backend() -> tuple[str, str]:
+    """Returns Keras' backend and where it is set, without importing Keras."""
+    if "keras" in sys.modules:
+        import keras
+
+        return keras.backend.backend(), "imported already"
+    if backend := os.environ.get("KERAS_BACKEND"):
+        return backend, "KERAS_BACKEND"
+    file = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()) / "keras.json"
+    try:
+        values = json.loads(file.read_text())
+        return str(values.get("backend", "tensorflow")), str(file)
+    except (OSError, ValueError, AttributeError):  # as Keras, which takes its defaults then
+        return "tensorflow", "the default"
 
 
 @contextlib.contextmanager
 def keras_defaults(precision: str = "float32") -> Iterator[None]:
-    """Sets floatx and the dtype policy for a block, then restores the user's.
+    """Sets floatx, the picture format and the dtype policy for a block, then restores the user's.
+
+    One thread at a time is in such a block; others wait. A thread that builds other Keras layers
+    meanwhile, outside of this package, sees the settings of the block.
 
     Args:
         precision: the dtype policy of layers that are built in the block.
@@ -18,18 +72,20 @@ def keras_defaults(precision: str = "float32") -> Iterator[None]:
     Raises:
         SettingsError: Keras runs on a backend that this package does not support.
     """
+    check_backend()
     import keras
 
-    if keras.backend.backend() not in BACKENDS:
-        raise SettingsError(
-            f"Keras runs on the backend {keras.backend.backend()}, onestroke needs tensorflow; set "
-            "KERAS_BACKEND=tensorflow before Keras is imported"
-        )
-    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(floatx)
-        keras.config.set_dtype_policy(policy)
+    if keras.backend.backend() == "tensorflow":
+        prepare_gpus()
+    with _LOCK:
+        floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+        layout = keras.config.image_data_format()
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy(precision)
+        keras.config.set_image_data_format("channels_last")
+        try:
+            yield
+        finally:
+            keras.config.set_floatx(floatx)
+            keras.config.set_dtype_policy(policy)
+            keras.config.set_image_data_format(layout)

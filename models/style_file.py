@@ -73,7 +73,9 @@ def load_network(path: Path) -> "TransformNetwork":
         ModelError: the file is broken.
         SettingsError: Keras runs on a backend that cannot load networks here.
     """
-    from onestroke.models.keras_defaults import keras_defaults
+    from onestroke.models.keras_defaults import check_backend, keras_defaults
+
+    check_backend()
     from onestroke.models.transform_network import load_keras_network
 
     try:

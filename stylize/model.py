@@ -110,6 +110,9 @@ def load(
     if runtime != "keras" and (found := _choose_runtime_file(opened.path, runtime)):
         return Stylizer(LiteRtPainter(found))
     check_tensorflow("paintings with Keras")
+    from onestroke.models.keras_defaults import check_backend
+
+    check_backend("tensorflow")
     from onestroke.stylize.keras_painter import KerasPainter
 
     return Stylizer(KerasPainter(load_network(opened.path)))

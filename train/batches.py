@@ -8,7 +8,6 @@ reads the batches that an unbroken run would have read, with nothing to replay.
 import functools
 import itertools
 import logging
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from onestroke.data.photograph_sources import DataError, Photographs
+from onestroke.machine import available_cores
 from onestroke.pictures import PictureAccessError, PictureError
 
 logger = logging.getLogger("onestroke.train.batches")
@@ -74,7 +74,7 @@ class PhotographBatches(keras.utils.PyDataset):
         flip: bool = True,
         workers: int | None = None,
     ) -> None:
-        workers = workers or min(16, os.cpu_count() or 2)
+        workers = workers or min(16, available_cores())
         # Eight batches ahead ride out a slow file and hold little memory: 12 MB of 4 at 256x256.
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
         if not 0 < scale[0] <= scale[1] <= 1:
