@@ -102,9 +102,13 @@ def test_settings_of_the_process_change_no_picture(
 
 
 def test_settings_come_back_after_an_error() -> None:
-    with pytest.raises(RuntimeError), keras_defaults("mixed_bfloat16"):
-        assert keras.config.dtype_policy().name == "mixed_bfloat16"
-        raise RuntimeError
+    def fail() -> None:
+        with keras_defaults("mixed_bfloat16"):
+            assert keras.config.dtype_policy().name == "mixed_bfloat16"
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert keras.config.dtype_policy().name == "float32"
 
 
