@@ -2,9 +2,10 @@
 
 The graph takes ``image``, RGB float32 in [0, 255], ``(1, height, width, 3)`` or, with the layout
 ``nchw``, ``(1, 3, height, width)``. It returns ``styled`` in the same shape and range. A network
-of several styles also takes ``style``, ``(1, styles)`` float32, the weight of each. tf2onnx moves
-the transpositions through the graph until they cancel, so that no picture is transposed in
-either layout more than at its border.
+of several styles also takes ``style``, ``(1, styles)`` float32, the weight of each.
+
+ONNX convolves channels first. tf2onnx moves the transpositions of a graph with channels last until
+they cancel: with ``nchw`` none is left, with ``nhwc`` only the input and the output are transposed.
 """
 
 import contextlib

@@ -56,7 +56,7 @@ class OnnxPainter:
     Args:
         path: the file.
         card: its card, if it was read already.
-        threads: number of threads on the processor; by default one per core.
+        threads: number of threads; by default one per core that the process may use.
         device: a name in ``DEVICES``.
 
     Raises:
