@@ -96,7 +96,7 @@ class Baselines:
 def _read(path: Path) -> Curve | None:
     """Returns a remembered optimisation; None if there is none, or a broken one."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             terms = json.loads(str(arrays["curve"]))
             return Curve(terms, arrays["picture"], bool(arrays["stopped"]))
     except BROKEN_ARRAYS:

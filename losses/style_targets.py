@@ -172,7 +172,7 @@ def _fingerprint(style: Style, settings: LossSettings, vgg19: Vgg19Weights) -> s
 def _read(file: Path, names: Sequence[str]) -> dict[str, np.ndarray] | None:
     """Returns a remembered measure; None if there is none, or a broken one."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in names}
     except BROKEN_ARRAYS:
         return None

@@ -129,7 +129,9 @@ Reader = tuple[Callable[[int, int], Arrays], tuple[float, float, float]]
 
 
 def _read_npz(path: Path) -> Reader:
-    arrays = np.load(path, allow_pickle=False)
+    # NumPy leaves a file open that it opened itself and that is broken.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        arrays = dict(archive)
 
     def read(block: int, layer: int) -> Arrays:
         name = f"block{block}_conv{layer}"

@@ -52,7 +52,7 @@ def load_state(path: Path, fingerprint: str) -> State:
         ModelError: the file is broken.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             header = json.loads(str(arrays["header"]))
             memory = {
                 name.removeprefix("memory."): arrays[name]

@@ -44,7 +44,7 @@ def restore_checkpoint(path: Path, trainer: StyleTrainer) -> None:
     """
     variables = _variables(trainer)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in variables}
     except BROKEN_ARRAYS as error:
         raise ModelError(
