@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import sys
+import warnings
 from importlib.util import find_spec
 from typing import Annotated, NoReturn
 
@@ -25,6 +26,7 @@ from onestroke.cli.stylize_command import stylize
 from onestroke.cli.train_command import train
 from onestroke.errors import OnestrokeError, SettingsError, is_out_of_memory
 from onestroke.extras import check_tensorflow, find_extra
+from onestroke.printable import make_printable
 
 app = typer.Typer(
     help="Train a painting into a network that repaints any picture in one forward pass.",
@@ -85,7 +87,7 @@ def main() -> None:
 def _end(status: int | None, mistake: str = "") -> NoReturn:
     """Ends the process, after a line for the mistake if there is one."""
     if mistake:
-        print(f"onestroke: {mistake}", file=sys.stderr)
+        print(f"onestroke: {make_printable(mistake)}", file=sys.stderr)
     if not terminal.verbose:
         # Before the exception goes, and the LiteRT models that it holds say goodbye.
         terminal.end_in_silence()
@@ -142,7 +144,10 @@ def common(
         raise typer.Exit
     _check_backend(context.invoked_subcommand)
     terminal.verbose = show_everything
-    logging.getLogger("onestroke.stylize").handlers = [terminal.LogLines()]
+    logging.getLogger("onestroke").handlers = [terminal.LogLines()]
+    # What Pillow remarks about damaged metadata, no user can act on.
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     # Else TensorFlow takes the whole memory of a GPU, and a second process finds none.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if not show_everything:

@@ -7,6 +7,7 @@ import typer
 
 from onestroke.cli.terminal import out, quiet_tensorflow
 from onestroke.errors import SettingsError
+from onestroke.printable import make_printable
 from onestroke.weighted_names import parse_weighted_names
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def export(
     for report in reports:
         out.print(verification_table(report))
     if kind == "web":
-        out.print(f"Exported {output}. See it with:\n  onestroke serve {output}")
+        page = make_printable(str(output))
+        out.print(f"Exported {page}. See it with:\n  onestroke serve {page}")
     else:
         out.print(f"Exported {output}; the report is in {output}.json")
 

@@ -2,6 +2,7 @@
 
 from onestroke.cli.options import BASE, Model
 from onestroke.cli.terminal import out
+from onestroke.printable import make_printable
 
 
 def styles(model: Model = BASE) -> None:
@@ -9,8 +10,9 @@ def styles(model: Model = BASE) -> None:
     from onestroke.stylize.model import open_model
 
     card = open_model(model).card
-    width = max(map(len, card.painted_names), default=0)
-    for name in card.painted_names:
-        out.print(f"{name:{width}}  {card.style(name).caption}".rstrip())
+    names = {name: make_printable(name) for name in card.painted_names}
+    width = max(map(len, names.values()), default=0)
+    for name, shown in names.items():
+        out.print(f"{shown:{width}}  {make_printable(card.style(name).caption)}".rstrip())
     for notice in card.notices:
-        out.print(notice)
+        out.print(make_printable(notice))

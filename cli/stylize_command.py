@@ -8,6 +8,7 @@ import typer
 from onestroke.cli.options import BASE, Inputs, Model, PreserveColor, Runtime, StyleBlend
 from onestroke.cli.terminal import out, quiet_tensorflow
 from onestroke.errors import OnestrokeError
+from onestroke.printable import make_printable
 from onestroke.weighted_names import parse_weighted_names
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 def stylize(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option(help="A picture for one input, else a folder.")],
+    output: Annotated[
+        Path, typer.Option(help="A picture for one input, else a folder; - is standard output.")
+    ],
     model: Model = BASE,
     style: StyleBlend = None,
     strength: Annotated[
@@ -32,6 +35,9 @@ def stylize(
             help="Paint at this long side and enlarge: larger strokes, same picture size."
         ),
     ] = None,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="Leave out date, place and camera (EXIF).")
+    ] = False,
     runtime: Runtime = None,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Resume: skip pictures already painted.")
@@ -42,11 +48,20 @@ def stylize(
     ] = None,
 ) -> None:
     """Paint pictures with a trained style."""
+    from onestroke.pictures import STANDARD_STREAM
     from onestroke.stylize.paint_files import PaintOptions, stylize_files
 
+    if str(output) == STANDARD_STREAM:
+        out.stderr = True  # the picture goes to standard output
     weights = parse_weighted_names(style) if style else None
     options = PaintOptions(
-        strength, preserve_color, weights, max_size, paint_size, skip_existing=skip_existing
+        strength,
+        preserve_color,
+        weights,
+        max_size,
+        paint_size,
+        strip=strip,
+        skip_existing=skip_existing,
     )
     with quiet_tensorflow():
         results = stylize_files(
@@ -61,6 +76,8 @@ def stylize(
     if skipped := sum(result.skipped for result in results):
         out.print(f"Skipped {skipped} of {len(results)} pictures, which exist in {output}.")
     failed = [result for result in results if result.error]
+    if failed and out.stderr:
+        raise OnestrokeError(failed[0].error)
     if failed:
         raise OnestrokeError(
             f"{len(failed)} of {len(results)} pictures could not be painted, for the reasons "
@@ -76,5 +93,6 @@ class _Counter:
 
     def __call__(self, result: "FileResult", count: int) -> None:
         self.done += 1
-        outcome = f"onestroke: {result.error}" if result.error else f"{result.target}"
+        outcome = make_printable(result.error or str(result.target))
+        outcome = f"onestroke: {outcome}" if result.error else outcome
         out.print(f"{self.done}/{count}  {result.seconds:.1f} s  {outcome}")

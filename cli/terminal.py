@@ -8,15 +8,28 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from typing import IO, Any
 
 from rich.console import Console
+from rich.text import Text
 
 from onestroke.errors import OnestrokeError
+from onestroke.printable import make_printable
 
 # Into a file or a pipe, tables are as wide as they need to be.
 WIDTH = None if sys.stdout.isatty() else 200
 INTERRUPTED = 128 + signal.SIGINT  # what shells and make expect of a command ended by Ctrl-C
-out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=WIDTH)
+
+
+class Terminal(Console):
+    """Shows control characters in names and captions instead of obeying them."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Converts a text, or a cell of a table."""
+        return super().render_str(make_printable(text, lines=True), **options)
+
+
+out = Terminal(highlight=False, soft_wrap=True, markup=False, emoji=False, width=WIDTH)
 verbose = False
 
 
@@ -25,7 +38,7 @@ class LogLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints one warning."""
-        out.print(f"onestroke: {record.getMessage()}")
+        out.print(f"onestroke: {make_printable(record.getMessage())}")
 
 
 def end_in_silence() -> None:
@@ -51,6 +64,14 @@ def stop_at_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
+def _open_buffer() -> IO[bytes]:
+    """Opens a file for what is set aside; the null device where no folder can be written."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "w+b")
+
+
 @contextlib.contextmanager
 def quiet_tensorflow() -> Iterator[None]:
     """Silences what TensorFlow prints while it is imported, unless --verbose is given.
@@ -63,7 +84,7 @@ def quiet_tensorflow() -> Iterator[None]:
         return
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
+    with _open_buffer() as aside:
         os.dup2(aside.fileno(), 2)
         try:
             yield

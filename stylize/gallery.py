@@ -17,6 +17,7 @@ from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import RUN_STYLE, unique_titles
 from onestroke.picture_search import find_pictures
 from onestroke.pictures import PictureError, read_pixels, resize, shrink
+from onestroke.printable import make_printable
 from onestroke.stylize.model import load, open_model
 from onestroke.stylize.stylizer import check_side
 
@@ -48,7 +49,7 @@ class Row:
 
     Attributes:
         name: of the style; empty for the photographs themselves.
-        caption: what the model's file says of the style; may be empty.
+        caption: of the style, from the model card; may be empty.
         pictures: ``(height, width, 3)`` uint8 RGB, in the order of the photographs.
     """
 
@@ -65,14 +66,14 @@ def make_gallery(
     size: int = 512,
     report: Callable[[str], object] = lambda name: None,
 ) -> list[Path]:
-    """Paints photographs in every style; writes a page that holds everything, and a sheet.
+    """Paints photographs in every style; writes an HTML page with all pictures, and a sheet.
 
     Args:
         inputs: pictures, folders or globs.
         models: what ``onestroke.load`` takes.
-        output: the page, ``.html``; the sheet gets its name with ``.png``.
+        output: the page, ``.html``; the sheet has the same name with ``.png``.
         size: long side of the pictures, in pixels.
-        report: is told the name of every style when it is done.
+        report: called with the name of each style after it was painted.
 
     Returns:
         The two files.
@@ -83,7 +84,7 @@ def make_gallery(
     output = expand_path(output)
     check_side("a size", size)
     if output.suffix.lower() not in (".html", ".htm"):
-        raise SettingsError(f"expected an --output that ends in .html; received {output}")
+        raise SettingsError(f"the gallery {output} does not end in .html; choose a name that does")
     sheet = output.with_suffix(".png")
     paths = [path for place in inputs for path in find_pictures(place)]
     _check(paths, output, sheet)
@@ -104,22 +105,22 @@ def make_gallery(
 
 
 def _check(paths: Sequence[Path], output: Path, sheet: Path) -> None:
-    """Raises a SettingsError for photographs of a wrong number, or that would be overwritten."""
+    """Raises a SettingsError for too many photographs, or for one that would be overwritten."""
     if not 1 <= len(paths) <= MAX_PHOTOGRAPHS:
         raise SettingsError(
-            f"expected 1 to {MAX_PHOTOGRAPHS} photographs; received {len(paths)}; name a few"
+            f"a gallery has 1 to {MAX_PHOTOGRAPHS} photographs, not {len(paths)}; choose some"
         )
     for file in (output, sheet):
         check_file(file)
     lost = find_overwritten((output, sheet), paths)
     if sheet.exists() and not output.exists():
-        lost = sheet  # nobody named it
+        lost = sheet  # the user did not name this file
     if lost:
-        raise SettingsError(f"expected another --output; the gallery would overwrite {lost}")
+        raise SettingsError(f"the gallery would overwrite {lost}; choose another --output")
 
 
 def _name(model: Path | str) -> str:
-    """Returns how a model is called: all style files of runs have one name."""
+    """Returns the name of a model in titles; the style file of a run has the run's name."""
     path = Path(model)
     return (path.parent.name if path.name == RUN_STYLE else "") or path.name
 
@@ -131,8 +132,8 @@ def _read(path: Path, size: int) -> np.ndarray:
         height, width = pixels.shape[:2]
         remedy = "leave it out" if pixels is whole else "choose a larger --size or leave it out"
         raise PictureError(
-            f"expected photographs of {MINIMUM_SIDE} pixels a side or more; {path} is "
-            f"{height}x{width} (height x width) here; {remedy}"
+            f"{path} has {height}x{width} pixels (height x width) in the gallery; both sides need "
+            f"at least {MINIMUM_SIDE}; {remedy}"
         )
     return pixels
 
@@ -140,16 +141,20 @@ def _read(path: Path, size: int) -> np.ndarray:
 def _write_page(path: Path, rows: Sequence[Row]) -> None:
     sections = [
         SECTION.format(
-            name=html.escape(row.name or "photographs"),
-            caption=html.escape(row.caption),
+            name=_escape(row.name or "photographs"),
+            caption=_escape(row.caption),
             pictures="".join(
-                f'<img src="{_as_link(picture)}" alt="{html.escape(row.name or "photograph")}">'
+                f'<img src="{_as_link(picture)}" alt="{_escape(row.name or "photograph")}">'
                 for picture in row.pictures
             ),
         )
         for row in rows
     ]
     path.write_text(PAGE.format(sections="\n".join(sections)), encoding="utf-8")
+
+
+def _escape(text: str) -> str:
+    return html.escape(make_printable(text))
 
 
 def _as_link(picture: np.ndarray) -> str:
@@ -164,11 +169,13 @@ def _sheet(rows: Sequence[Row]) -> Image.Image:
 
 
 def _block(row: Row) -> Image.Image:
-    """Places pictures side by side, reduced to the height of the lowest."""
+    """Places pictures side by side, reduced to the height of the smallest."""
     height = min(picture.shape[0] for picture in row.pictures)
     widths = [max(1, round(p.shape[1] * height / p.shape[0])) for p in row.pictures]
     images = [
         Image.fromarray(resize(picture, (height, width)))
         for picture, width in zip(row.pictures, widths, strict=True)
     ]
-    return add_label(join_across(images, gap=GAP), row.name or "photographs", height=LABEL)
+    return add_label(
+        join_across(images, gap=GAP), make_printable(row.name or "photographs"), height=LABEL
+    )

@@ -1,6 +1,6 @@
-"""Which pictures are painted into which files, settled before any of them is opened.
+"""The plan of which picture is painted into which file, made before any picture is opened.
 
-Nothing here starts TensorFlow, so that a mistake in a path is answered at once.
+This module does not import TensorFlow, so that a mistake in a path is reported at once.
 """
 
 import mimetypes
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onestroke.errors import SettingsError
-from onestroke.files import check_writable, expand_path, find_overwritten
+from onestroke.files import check_file, check_writable, expand_path, find_overwritten
 from onestroke.picture_search import find_pictures
-from onestroke.pictures import WRITABLE_SUFFIXES, PictureError
+from onestroke.pictures import STANDARD_STREAM, WRITABLE_SUFFIXES, PictureError
 
-CASE_BLIND = sys.platform in ("darwin", "win32")  # where Cat.jpg and cat.jpg are one file
+IGNORES_CASE = sys.platform in ("darwin", "win32")  # Cat.jpg and cat.jpg are one file there
+STANDARD_OUTPUTS = (STANDARD_STREAM, "/dev/stdout")
 
 
 @dataclass(frozen=True)
@@ -29,27 +30,33 @@ def plan_jobs(inputs: Sequence[Path | str], output: Path | str) -> list[Job]:
     """Pairs every picture with the file it is painted into.
 
     Args:
-        inputs: pictures, folders of pictures (with all their subfolders) or globs.
-        output: a file, if the one input is a picture and the name ends in a picture's suffix;
-            else a folder, in which those of the inputs are rebuilt. A folder that lies within an
-            input is not searched for pictures.
+        inputs: pictures, folders of pictures (with all their subfolders) or globs; ``-`` alone is
+            standard input.
+        output: a file, if there is one picture and the name ends in a picture's suffix; ``-`` is
+            standard output, as PNG; else a folder, in which the folders of the inputs are created
+            again. An output folder inside an input is not searched for pictures.
 
     Raises:
         PictureError: an input is missing or holds no pictures.
         SettingsError: the output would overwrite an input, or one picture another, or cannot be
             written.
     """
-    output = expand_path(output)
     if not inputs:
-        raise SettingsError("expected at least one picture or folder to paint; received none")
+        raise SettingsError("no picture or folder to paint is given")
+    if len(inputs) > 1 and STANDARD_STREAM in map(str, inputs):
+        raise SettingsError("- is standard input, which holds one picture; give it alone")
+    to_stream = str(output) in STANDARD_OUTPUTS
+    output = Path(STANDARD_STREAM) if to_stream else expand_path(output)
     pairs = [pair for place in inputs for pair in _pictures_of(place, output)]
-    # A picture that two inputs name, as `photos photos/cat.jpg` may, is painted once.
+    # A picture that two inputs contain, for example `photos photos/cat.jpg`, is painted once.
     found = list(
         {(source.resolve(), relative): (source, relative) for source, relative in pairs}.values()
     )
+    if to_stream:
+        return [_single_job(inputs, found, output)]
     if _is_picture_name(output) and not output.is_dir():
         jobs = [_single_job(inputs, found, output)]
-        check_writable(output.parent)
+        check_file(output)
     else:
         jobs = [Job(source, output / _writable(relative)) for source, relative in found]
         check_writable(output)
@@ -60,7 +67,9 @@ def plan_jobs(inputs: Sequence[Path | str], output: Path | str) -> list[Job]:
 
 
 def _pictures_of(place: Path | str, output: Path) -> list[tuple[Path, Path]]:
-    """Returns the pictures of one input, each with its place in the output folder."""
+    """Returns the pictures of one input, each with its path in the output folder."""
+    if str(place) == STANDARD_STREAM:
+        return [(Path(STANDARD_STREAM), Path("stdin.png"))]
     sources = find_pictures(place)
     folder = expand_path(place)
     if not folder.is_dir():
@@ -68,10 +77,10 @@ def _pictures_of(place: Path | str, output: Path) -> list[tuple[Path, Path]]:
     inner, outer = output.resolve(), folder.resolve()
     if inner == outer:
         raise SettingsError(
-            f"expected an output folder other than the input; received {place} for both"
+            f"{place} is both the input and the output folder; choose another output"
         )
     if inner.is_relative_to(outer):
-        # Pictures painted by an earlier call are not photographs to paint.
+        # An earlier call painted these; they are not photographs.
         sources = [source for source in sources if not source.resolve().is_relative_to(inner)]
         if not sources:
             raise PictureError(f"no pictures in {place} outside the output folder {output}")
@@ -85,32 +94,33 @@ def _is_picture_name(path: Path) -> bool:
 
 def _single_job(inputs: Sequence[Path | str], found: list[tuple[Path, Path]], output: Path) -> Job:
     if len(found) > 1 or expand_path(inputs[0]).is_dir():
-        number = "1 picture" if len(found) == 1 else f"{len(found)} pictures"
+        have = "has" if len(inputs) == 1 else "have"
+        number = f"{have} {len(found)} {'picture' if len(found) == 1 else 'pictures'}"
         raise SettingsError(
-            f"expected a folder as output for {number} of {_in_words(inputs)}; "
-            f"received the file name {output}"
+            f"the output {output} is one file, but {_describe_inputs(inputs)} {number}; choose a "
+            "folder as output"
         )
-    if output.suffix.lower() not in WRITABLE_SUFFIXES:
+    if str(output) != STANDARD_STREAM and output.suffix.lower() not in WRITABLE_SUFFIXES:
         raise SettingsError(
-            f"expected an output that ends in one of {' '.join(WRITABLE_SUFFIXES)}; "
-            f"received {output}"
+            f"cannot write {output}; choose a name that ends in one of "
+            f"{' '.join(WRITABLE_SUFFIXES)}"
         )
     return Job(found[0][0], output)
 
 
-def _in_words(inputs: Sequence[Path | str]) -> str:
+def _describe_inputs(inputs: Sequence[Path | str]) -> str:
     return str(inputs[0]) if len(inputs) == 1 else f"{len(inputs)} inputs"
 
 
 def _writable(path: Path) -> Path:
-    """Keeps the suffix of a picture if we write its kind, else replaces it by .png."""
+    """Replaces the suffix by .png if pictures of its kind are not written."""
     return path if path.suffix.lower() in WRITABLE_SUFFIXES else path.with_suffix(".png")
 
 
 def _check_targets_differ(jobs: list[Job]) -> None:
     sources: dict[str, Path] = {}
     for job in jobs:
-        name = str(job.target).casefold() if CASE_BLIND else str(job.target)
+        name = str(job.target).casefold() if IGNORES_CASE else str(job.target)
         other = sources.setdefault(name, job.source)
         if other != job.source:
             raise SettingsError(

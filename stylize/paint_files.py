@@ -63,6 +63,7 @@ class PaintOptions:
             first.
         max_size: shrink pictures whose long side is longer than this.
         paint_size: paint at this long side, and enlarge the paint to the picture's size.
+        strip: leave out the photograph's metadata, such as its date and place.
         skip_existing: do not paint pictures whose target exists, as after an interruption.
     """
 
@@ -71,6 +72,7 @@ class PaintOptions:
     style: StyleChoice | None = None
     max_size: int | None = None
     paint_size: int | None = None
+    strip: bool = False
     skip_existing: bool = False
 
     def check(self) -> None:
@@ -130,7 +132,7 @@ def stylize_files(
         style=options.style,
         paint_size=options.paint_size,
     )
-    for result in _paint_all(jobs, paint, options.max_size):
+    for result in _paint_all(jobs, paint, options):
         results.append(result)
         if report:
             report(result, len(jobs))
@@ -154,16 +156,16 @@ class _Work:
     error: str | None = None
 
 
-def _paint_all(jobs: Sequence[Job], paint: Paint, max_size: int | None) -> Iterator[FileResult]:
+def _paint_all(jobs: Sequence[Job], paint: Paint, options: PaintOptions) -> Iterator[FileResult]:
     """Paints pictures one after the other, while others are decoded and encoded."""
     pool = ThreadPoolExecutor(WORKERS)
     waiting = iter(jobs)
     written: deque[Future[_Work]] = deque()
     try:
-        read = deque(pool.submit(_read_job, job, max_size) for job in islice(waiting, AHEAD))
+        read = deque(pool.submit(_read_job, job, options) for job in islice(waiting, AHEAD))
         while read:
             work = read.popleft().result()
-            read.extend(pool.submit(_read_job, job, max_size) for job in islice(waiting, 1))
+            read.extend(pool.submit(_read_job, job, options) for job in islice(waiting, 1))
             work = _step(work, lambda picture: replace(picture, pixels=paint(picture.pixels)))
             written.append(pool.submit(_write_job, work))
             while len(written) > AHEAD or (written and written[0].done()):
@@ -174,8 +176,8 @@ def _paint_all(jobs: Sequence[Job], paint: Paint, max_size: int | None) -> Itera
         pool.shutdown(cancel_futures=True)
 
 
-def _read_job(job: Job, max_size: int | None) -> _Work:
-    return _step(_Work(job), lambda _: _read(job.source, max_size))
+def _read_job(job: Job, options: PaintOptions) -> _Work:
+    return _step(_Work(job), lambda _: _read(job.source, options))
 
 
 def _write_job(work: _Work) -> _Work:
@@ -213,8 +215,9 @@ def _result(work: _Work) -> FileResult:
     return FileResult(work.job.source, work.job.target, work.seconds, work.error)
 
 
-def _read(source: Path, max_size: int | None) -> Picture:
-    picture = read_picture(source, shrink_to=max_size, with_metadata=True)
+def _read(source: Path, options: PaintOptions) -> Picture:
+    max_size = options.max_size
+    picture = read_picture(source, shrink_to=max_size, with_metadata=not options.strip)
     log_notes(picture)
     if max_size is None:
         return picture

@@ -1,4 +1,4 @@
-"""The gallery: every style on every photograph, on one page and in one picture."""
+"""The gallery: every style on every photograph, on a page and in a sheet."""
 
 import base64
 import io
@@ -52,7 +52,7 @@ def test_every_style_is_on_the_page_and_on_the_sheet(photographs, style_file, tm
     assert (last[:, width:] == 255).all()
 
 
-def test_a_name_in_two_models_says_which(photographs, style_file, tmp_path):
+def test_a_name_in_two_models_gets_its_model(photographs, style_file, tmp_path):
     network = load_network(style_file)
     network.card = untrained_card("mobile", ["wave", "dusk"])
     network.save(tmp_path / "other.keras")
@@ -62,7 +62,7 @@ def test_a_name_in_two_models_says_which(photographs, style_file, tmp_path):
     assert seen == [f"wave ({style_file.parent.name})", "scream", "wave (other.keras)", "dusk"]
 
 
-def test_runs_are_told_apart_by_their_folders(photographs, style_file, tmp_path):
+def test_runs_are_named_by_their_folders(photographs, style_file, tmp_path):
     models = []
     for folder in ("one", "a rather long name"):
         (tmp_path / folder).mkdir()
@@ -78,18 +78,27 @@ def test_runs_are_told_apart_by_their_folders(photographs, style_file, tmp_path)
         assert (pixels[:, edge - 25 : edge] < 128).any(), "and a long one makes room for itself"
 
 
-def test_names_and_captions_are_no_html(photographs, style_file, tmp_path):
+def test_names_and_captions_are_escaped(photographs, style_file, tmp_path):
     network = load_network(style_file)
-    styles = (StyleEntry(name="<i>"), StyleEntry(name="b", caption="<b> & more"))
+    styles = (StyleEntry(name="<i>"), StyleEntry(name="b", caption="<b> & more\x1b[31m\x07"))
     network.card = network.card.model_copy(update={"styles": styles})
     network.save(tmp_path / "named.keras")
     page, _ = make_gallery([photographs], [tmp_path / "named.keras"], tmp_path / "p.html", size=64)
     text = page.read_text()
     assert "<i>" not in text
-    assert "&lt;b&gt; &amp; more" in text
+    assert r"&lt;b&gt; &amp; more\x1b[31m\x07" in text
 
 
-def test_an_output_folder_is_made(photographs, style_file, tmp_path):
+def test_transparent_photographs_are_painted_on_white(style_file, tmp_path):
+    pages = []
+    for number, hidden in enumerate([(255, 0, 0, 0), (0, 0, 255, 0)]):
+        Image.new("RGBA", (40, 30), hidden).save(tmp_path / "clear.png")
+        page, _ = make_gallery([tmp_path / "clear.png"], [style_file], tmp_path / f"{number}.html")
+        pages.append(page.read_text())
+    assert pages[0] == pages[1]
+
+
+def test_an_output_folder_is_created(photographs, style_file, tmp_path):
     files = make_gallery([photographs], [style_file], tmp_path / "new" / "page.html", size=64)
     assert all(file.is_file() for file in files)
 
@@ -99,7 +108,7 @@ def test_no_photograph_is_overwritten(photographs, style_file):
         make_gallery([photographs], [style_file], photographs / "a.html")
 
 
-def test_no_picture_that_nobody_named_is_overwritten(photographs, style_file, tmp_path):
+def test_a_sheet_that_the_user_did_not_name_is_not_overwritten(photographs, style_file, tmp_path):
     holiday = tmp_path / "holiday.png"
     holiday.write_bytes(b"mine")
     with pytest.raises(OnestrokeError, match=r"the gallery would overwrite .*holiday\.png"):
@@ -109,30 +118,30 @@ def test_no_picture_that_nobody_named_is_overwritten(photographs, style_file, tm
     make_gallery([photographs], [style_file], tmp_path / "page.html", size=64)  # its own, again
 
 
-def test_photographs_that_are_too_many_or_too_small(photographs, style_file, tmp_path):
+def test_too_many_or_too_small_photographs_are_refused(photographs, style_file, tmp_path):
     Image.new("RGB", (1000, 20)).save(photographs / "ribbon.png")
     with pytest.raises(
         OnestrokeError,
-        match=r"16 pixels a side or more; .*ribbon\.png is 1x64 .* here; choose a larger --size or",
+        match=r"ribbon\.png has 1x64 pixels .* need at least 16; choose a larger --size",
     ):
         make_gallery([photographs], [style_file], tmp_path / "page.html", size=64)
     Image.new("RGB", (20, 8)).save(tmp_path / "low.png")
-    with pytest.raises(OnestrokeError, match=r"low\.png is 8x20 .* here; leave it out"):
+    with pytest.raises(OnestrokeError, match=r"low\.png has 8x20 pixels .*; leave it out"):
         make_gallery([tmp_path / "low.png"], [style_file], tmp_path / "page.html", size=64)
     for i in range(64):
         Image.new("RGB", (20, 20)).save(photographs / f"{i}.png")
     with pytest.raises(
-        OnestrokeError, match="expected 1 to 64 photographs; received 67; name a few"
+        OnestrokeError, match="a gallery has 1 to 64 photographs, not 67; choose some"
     ):
         make_gallery([photographs], [style_file], tmp_path / "page.html")
 
 
-def test_mistakes_leave_nothing(photographs, style_file, tmp_path):
+def test_mistakes_write_nothing(photographs, style_file, tmp_path):
     with pytest.raises(OnestrokeError, match="expected a size of 16 pixels or more; received 0"):
         make_gallery([photographs], [style_file], tmp_path / "page.html", size=0)
     for inputs, models, output, expected in (
-        ([], [style_file], "page.html", "expected 1 to 64 photographs; received 0"),
-        ([photographs], [style_file], "page.pdf", "expected an --output that ends in .html"),
+        ([], [style_file], "page.html", "a gallery has 1 to 64 photographs, not 0"),
+        ([photographs], [style_file], "page.pdf", r"page\.pdf does not end in \.html"),
         ([tmp_path / "none"], [style_file], "page.html", "no file or folder"),
         ([photographs], [tmp_path / "none.keras"], "page.html", "no model"),
     ):

@@ -1,4 +1,4 @@
-"""Which pictures are painted into which files, and the mistakes found before any is opened."""
+"""The plan of which picture is painted into which file, and the mistakes it finds."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def test_one_picture_into_a_folder(photos):
     assert targets(plan_jobs([photos / "cat.jpg"], "odd.png")) == ["odd.png/cat.jpg"]
 
 
-def test_folders_are_rebuilt_and_suffixes_kept_where_we_write_them(photos):
+def test_folders_are_created_again_and_writable_suffixes_kept(photos):
     assert targets(plan_jobs([photos], "out")) == [
         "out/cat.jpg",
         "out/city/night.png",
@@ -53,12 +53,12 @@ def test_several_inputs(photos):
     assert targets(jobs) == ["out/cat.jpg", "out/dog.webp", "out/night.png", "out/tower.TIF"]
 
 
-def test_a_picture_named_twice_is_painted_once(photos):
+def test_a_picture_of_two_inputs_is_painted_once(photos):
     jobs = plan_jobs([photos, photos / "cat.jpg", photos.resolve() / "cat.jpg"], "out")
     assert targets(jobs).count("out/cat.jpg") == 1
 
 
-def test_what_was_painted_before_is_not_painted_again(photos):
+def test_an_output_folder_inside_the_input_is_not_searched(photos):
     Path("photos/painted").mkdir()
     Path("photos/painted/cat.jpg").touch()
     assert targets(plan_jobs([photos], "photos/painted")) == [
@@ -68,7 +68,7 @@ def test_what_was_painted_before_is_not_painted_again(photos):
     ]
 
 
-def test_nothing_but_what_was_painted_before(tmp_path):
+def test_an_input_with_only_the_output_folder_has_no_pictures(tmp_path):
     (tmp_path / "painted").mkdir()
     (tmp_path / "painted/cat.jpg").touch()
     with pytest.raises(PictureError) as caught:
@@ -89,7 +89,37 @@ def assert_mistake(message: str, inputs: list, output: str) -> None:
 
 
 def test_no_inputs():
-    assert_mistake("expected at least one picture or folder to paint; received none", [], "out")
+    assert_mistake("no picture or folder to paint is given", [], "out")
+
+
+def test_standard_input_and_output(photos):
+    stream = Path("-")
+    assert plan_jobs(["-"], "a.png") == [Job(stream, Path("a.png"))]
+    assert plan_jobs(["-"], "out") == [Job(stream, Path("out/stdin.png"))]
+    for output in ("-", "/dev/stdout"):
+        assert plan_jobs([photos / "cat.jpg"], output) == [Job(photos / "cat.jpg", stream)]
+        assert plan_jobs(["-"], output) == [Job(stream, stream)]
+    assert_mistake(
+        "- is standard input, which holds one picture; give it alone", ["-", "photos"], "out"
+    )
+    assert_mistake(
+        "the output - is one file, but photos has 3 pictures; choose a folder as output",
+        ["photos"],
+        "-",
+    )
+
+
+def test_a_pipe_is_an_input(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert plan_jobs([tmp_path / "pipe"], tmp_path / "a.png") == [
+        Job(tmp_path / "pipe", tmp_path / "a.png")
+    ]
+
+
+def test_home_is_expanded(photos, monkeypatch):
+    monkeypatch.setenv("HOME", str(photos.resolve()))
+    (job,) = plan_jobs(["~/cat.jpg"], "~/painted/a.png")
+    assert job == Job(photos.resolve() / "cat.jpg", photos.resolve() / "painted/a.png")
 
 
 def test_missing_inputs_are_named(photos):
@@ -97,30 +127,30 @@ def test_missing_inputs_are_named(photos):
         plan_jobs(["gone.jpg"], "out")
 
 
-def test_several_pictures_do_not_fit_into_a_file(photos):
+def test_several_pictures_need_a_folder(photos):
     assert_mistake(
-        "expected a folder as output for 3 pictures of photos; received the file name out.jpg",
+        "the output out.jpg is one file, but photos has 3 pictures; choose a folder as output",
         [photos],
         "out.jpg",
     )
     assert_mistake(
-        "expected a folder as output for 2 pictures of 2 inputs; received the file name out.jpg",
+        "the output out.jpg is one file, but 2 inputs have 2 pictures; choose a folder as output",
         [photos / "cat.jpg", photos / "city/tower.TIF"],
         "out.jpg",
     )
     (photos / "lone").mkdir()
     (photos / "lone/cat.png").touch()
     assert_mistake(
-        "expected a folder as output for 1 picture of photos/lone; received the file name out.jpg",
+        "the output out.jpg is one file, but photos/lone has 1 picture; choose a folder as output",
         [photos / "lone"],
         "out.jpg",
     )
 
 
-def test_a_kind_we_do_not_write(photos):
+def test_kinds_that_are_not_written(photos):
     assert_mistake(
-        "expected an output that ends in one of .jpg .jpeg .png .webp .bmp .tif .tiff; "
-        "received cat.gif",
+        "cannot write cat.gif; choose a name that ends in one of "
+        ".jpg .jpeg .png .webp .bmp .tif .tiff",
         [photos / "cat.jpg"],
         "cat.gif",
     )
@@ -128,7 +158,7 @@ def test_a_kind_we_do_not_write(photos):
 
 def test_output_folder_is_the_input(photos):
     assert_mistake(
-        "expected an output folder other than the input; received photos for both",
+        "photos is both the input and the output folder; choose another output",
         [photos],
         "./city/../photos",
     )
@@ -156,11 +186,11 @@ def test_no_input_is_overwritten_by_another(photos):
     )
 
 
-def test_two_spellings_of_one_target(photos, monkeypatch):
+def test_names_that_differ_in_case(photos, monkeypatch):
     Path("photos/city/CAT.jpg").touch()
     named = ["photos/cat.jpg", "photos/city/CAT.jpg"]
     assert len(plan_jobs(named, "out")) == 2
-    monkeypatch.setattr("onestroke.stylize.jobs.CASE_BLIND", True)
+    monkeypatch.setattr("onestroke.stylize.jobs.IGNORES_CASE", True)
     assert_mistake(
         "both photos/cat.jpg and photos/city/CAT.jpg would be painted into out/CAT.jpg; "
         "rename one, or paint them in two calls",

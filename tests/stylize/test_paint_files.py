@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import BmpImagePlugin, Image
+from PIL import BmpImagePlugin, ExifTags, Image
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.pictures import read_picture
@@ -97,6 +97,17 @@ def test_alpha_is_kept(photos, style_file):
     assert (after.pixels != before.pixels).any()
 
 
+def test_metadata_is_kept_unless_stripped(photos, style_file):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = "Camera"
+    Image.new("RGB", (40, 30), (200, 90, 30)).save("dated.jpg", exif=exif)
+    for strip, expected in ((False, "Camera"), (True, None)):
+        options = PaintOptions(strip=strip)
+        stylize_files(["dated.jpg"], style_file, output="out.jpg", options=options)
+        with Image.open("out.jpg") as image:
+            assert image.getexif().get(ExifTags.Base.Model) == expected
+
+
 def test_options_reach_the_stylizer(photos, style_file):
     source = photos / "more/wide.bmp"
     stylize_files([source], style_file, output="same.png", options=PaintOptions(strength=0))
@@ -181,7 +192,7 @@ def test_mistakes_in_options_stop_everything(photos, style_file, options, messag
 def test_mistakes_in_paths_stop_everything(photos, style_file):
     with pytest.raises(ModelError, match=r"no model gone\.keras"):
         stylize_files([photos], "gone.keras", output="out")
-    with pytest.raises(SettingsError, match="expected an output folder other than the input"):
+    with pytest.raises(SettingsError, match="is both the input and the output folder"):
         stylize_files([photos], style_file, output=photos)
     assert not Path("out").exists()
 
