@@ -3,13 +3,17 @@
 Its card is read without TensorFlow, which takes seconds to start.
 """
 
+import contextlib
+import io
 import json
 import shlex
+import shutil
+import tempfile
 import warnings
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +29,7 @@ REGISTERED_NAME = "onestroke>TransformNetwork"
 BUNDLED = {name: Path(__file__).with_name(f"{name}.keras") for name in ("base", "base_mobile")}
 """The style files of the package, by the names that a user gives them."""
 
+WEIGHTS = "model.weights.h5"  # in the archive
 RUN_SETTINGS, RUN_STYLE = "settings.yaml", "style.keras"  # in a run folder
 
 MAX_CONFIG_BYTES = 2**22  # a card of 1,000 styles has about 0.5 MB
@@ -48,7 +53,7 @@ def find_style_file(model: Path | str) -> Path:
         ModelError: the model is missing, unfinished, broken or of another kind.
     """
     path = BUNDLED.get(str(model)) or expand_path(model)
-    if path.suffix in (".tflite", ".onnx") or (path / "saved_model.pb").is_file():
+    if path.suffix == ".onnx" or _is_tflite(path) or (path / "saved_model.pb").is_file():
         raise ModelError(
             f"{model} is an export, which can only paint; give the run or the .keras file that it "
             "was made from"
@@ -79,15 +84,71 @@ def load_network(path: Path) -> "TransformNetwork":
     from onestroke.models.transform_network import load_keras_network
 
     try:
-        with keras_defaults(), warnings.catch_warnings():
+        with keras_defaults(), warnings.catch_warnings(), _with_suffix(path) as archive:
+            _check_weights(path)
             # Keras would continue with random weights in the layers that the file lacks.
             warnings.filterwarnings("error", "Skipping nested container")
-            return load_keras_network(path)
+            return load_keras_network(archive)
     except OnestrokeError:
         raise
     # Keras raises ValueError, TypeError, KeyError and others for broken archives.
     except Exception as error:
         raise ModelError(f"{path} is broken; {_REMEDY}") from error
+
+
+@contextlib.contextmanager
+def _with_suffix(path: Path) -> Iterator[Path]:
+    """Gives a file the suffix that Keras demands: mail programs rename attachments."""
+    if path.suffix == ".keras":
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(shutil.copy(path, Path(folder, "style.keras")))
+
+
+def _check_weights(path: Path) -> None:
+    """Raises a ModelError for weights that unpack to too much or refer to other files.
+
+    A small HDF5 file can claim an array of any size, and take arrays from other files.
+    """
+    import h5py
+
+    with zipfile.ZipFile(path) as archive:
+        weights = archive.read(WEIGHTS)
+
+    def measure(group: Any) -> int:
+        total = 0
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ModelError(f"{path} refers to another file and is not read; {_REMEDY}")
+            entry = group[name]
+            if isinstance(entry, h5py.Group):
+                total += measure(entry)
+            elif entry.external or entry.is_virtual or entry.dtype.hasobject:
+                raise ModelError(f"{path} refers to another file and is not read; {_REMEDY}")
+            else:
+                total += entry.size * entry.dtype.itemsize
+        return total
+
+    with h5py.File(io.BytesIO(weights), "r") as file:
+        unpacked = measure(file)
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise ModelError(_too_large(path, unpacked))
+
+
+def _too_large(path: Path, size: int) -> str:
+    return (
+        f"{path} unpacks to {size // 10**6} MB; a style file has at most "
+        f"{MAX_UNPACKED_BYTES // 10**6} MB; {_REMEDY}"
+    )
+
+
+def _is_tflite(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] == b"TFL3"
+    except OSError:
+        return False
 
 
 def read_card(path: Path) -> ModelCard:
@@ -114,10 +175,7 @@ def _read_archive(path: Path) -> Any:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
             if unpacked > MAX_UNPACKED_BYTES:
-                raise ModelError(
-                    f"{path} unpacks to {unpacked // 10**6} MB; a style file has at most "
-                    f"{MAX_UNPACKED_BYTES // 10**6} MB; {_REMEDY}"
-                )
+                raise ModelError(_too_large(path, unpacked))
             with archive.open("config.json") as file:
                 content = file.read(MAX_CONFIG_BYTES + 1)
             if len(content) > MAX_CONFIG_BYTES:

@@ -63,7 +63,7 @@ def open_model(name: Path | str) -> Model:
             return Model(str(name), path, "saved_model", read_saved_model_card(path))
         if is_tflite(path):
             return Model(str(name), path, "tflite", read_tflite_card(path))
-        if path.suffix == ".onnx":
+        if path.suffix == ".onnx" or _starts_as_onnx(path):
             return Model(str(name), path, "onnx", read_onnx_card(path))
     path = find_style_file(name)
     return Model(str(name), path, "keras", read_card(path))
@@ -116,6 +116,16 @@ def load(
     from onestroke.stylize.keras_painter import KerasPainter
 
     return Stylizer(KerasPainter(load_network(opened.path)))
+
+
+def _starts_as_onnx(path: Path) -> bool:
+    """Returns whether a file begins with a version and a producer, as ONNX files do."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(3)
+    except OSError:
+        return False
+    return start[:1] == b"\x08" and start[2:] == b"\x12"
 
 
 def check_runtime(runtime: str | None) -> None:

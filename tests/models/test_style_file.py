@@ -1,5 +1,6 @@
-"""Loading: style files and run folders, and everything that is neither."""
+"""Style files and run folders are loaded; broken and hostile files end in one line."""
 
+import io
 import json
 import re
 import shutil
@@ -8,12 +9,15 @@ import sys
 import zipfile
 from pathlib import Path
 
+import h5py
 import keras
+import numpy as np
 import pytest
 
 import onestroke
 from onestroke.errors import ModelError
-from onestroke.models.style_file import find_style_file, read_card
+from onestroke.models.style_file import WEIGHTS, find_style_file, read_card
+from onestroke.stylize.model import open_model
 
 EXPECTED = (
     "expected a .keras style file that `onestroke train` wrote, a run folder, "
@@ -177,3 +181,105 @@ def test_the_package_imports_without_tensorflow_and_names_what_it_lacks():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     with pytest.raises(AttributeError, match="module 'onestroke' has no attribute 'lode'"):
         onestroke.lode  # noqa: B018
+
+
+def with_weights(source: Path, target: Path, change) -> Path:
+    """Copies a style file with changed weights; ``change`` receives the HDF5 file."""
+    stream = io.BytesIO(zipfile.ZipFile(source).read(WEIGHTS))
+    with h5py.File(stream, "r+") as file:
+        change(file)
+    return rewritten(source, target, WEIGHTS, stream.getvalue())
+
+
+def first_array(file: h5py.File) -> str:
+    names: list[str] = []
+    file.visititems(lambda name, entry: names.append(name) if hasattr(entry, "shape") else None)
+    return names[0]
+
+
+def test_a_file_is_recognised_by_its_content(style_file, tmp_path):
+    """Mail programs and browsers rename attachments."""
+    picture = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    expected = onestroke.load(style_file)(picture)
+    for name in ("style.keras.zip", "style", "style.keras (1)"):
+        renamed = shutil.copy(style_file, tmp_path / name)
+        assert open_model(renamed).card == read_card(style_file)
+        np.testing.assert_array_equal(onestroke.load(renamed)(picture), expected)
+
+
+def test_weights_that_claim_too_much_are_refused(style_file, tmp_path):
+    def grow(file):
+        name = first_array(file)
+        del file[name]
+        file.create_dataset(name, (2**32,), "float32", chunks=(2**16,), compression="gzip")
+
+    path = with_weights(style_file, tmp_path / "bomb.keras", grow)
+    assert path.stat().st_size < 2_000_000
+    with pytest.raises(ModelError, match=r"unpacks to 17\d\d\d MB; a style file has at most"):
+        onestroke.load(path)
+
+
+@pytest.mark.parametrize("link", ["external", "soft"])
+def test_weights_in_other_files_are_not_read(style_file, tmp_path, link):
+    def refer(file):
+        name = first_array(file)
+        del file[name]
+        other = (
+            h5py.ExternalLink("/etc/passwd", "/x") if link == "external" else h5py.SoftLink("/x")
+        )
+        file[name] = other
+
+    path = with_weights(style_file, tmp_path / "links.keras", refer)
+    with pytest.raises(ModelError, match="refers to another file and is not read"):
+        onestroke.load(path)
+
+
+def test_arrays_of_other_files_are_not_read(style_file, tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(400))
+
+    def refer(file):
+        name = first_array(file)
+        shape = file[name].shape
+        del file[name]
+        external = [(str(tmp_path / "secret"), 0, h5py.h5f.UNLIMITED)]
+        file.create_dataset(name, shape, "float32", external=external)
+
+    path = with_weights(style_file, tmp_path / "external.keras", refer)
+    with pytest.raises(ModelError, match="refers to another file and is not read"):
+        onestroke.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"styles": 1_000_000_000},
+        {"styles": "wave"},
+        {"styles": []},
+        {"styles": [{"name": "a"}] * 2000},
+        {"styles": [{"name": 5}]},
+        {"default": 99},
+        {"default": None},
+        {"preset": "huge"},
+        {"blend": [1]},
+        {"trainings": None},
+        {"format": 99},
+        {"unknown": 1},
+    ],
+    ids=str,
+)
+def test_broken_cards_end_in_one_line(style_file, tmp_path, change):
+    config = json.loads(zipfile.ZipFile(style_file).read("config.json"))
+    config["config"]["card"].update(change)
+    content = json.dumps(config).encode()
+    path = rewritten(style_file, tmp_path / "card.keras", "config.json", content)
+    with pytest.raises(ModelError, match="model card") as caught:
+        onestroke.load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"null", b"[]", b"1", b"{}", b"[" * 100_000, b"\xff"])
+def test_configs_that_are_no_model_end_in_one_line(style_file, tmp_path, content):
+    path = rewritten(style_file, tmp_path / "config.keras", "config.json", content)
+    with pytest.raises(ModelError) as caught:
+        onestroke.load(path)
+    assert "\n" not in str(caught.value)
