@@ -87,6 +87,6 @@ def check_paths(
     check_file(output)
     if frames:
         check_writable(frames)
-    names = [content, *settings.style.pictures, settings.optimize.start]
-    if find_overwritten([expand_path(output)], map(expand_path, names)):
+    names: list[Path | str] = [content, *settings.style.pictures, settings.optimize.start]
+    if find_overwritten([expand_path(output)], [expand_path(name) for name in names]):
         raise SettingsError(f"{output} is a picture that is read; choose another --output")

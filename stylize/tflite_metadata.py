@@ -183,10 +183,9 @@ def write_card(content: bytes, card: ModelCard) -> bytes:
         model.metadata = [*(model.metadata or []), entry]
     builder = AlignedBuilder(len(content))
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
-    packed = bytearray(builder.Output())
+    packed = bytes(builder.Output())
     place = find_metadata(packed)[CHECKSUM_NAME]
-    packed[place] = _checksum(packed, place)
-    return bytes(packed)
+    return packed[: place.start] + _checksum(packed, place) + packed[place.stop :]
 
 
 class AlignedBuilder(flatbuffers.Builder):
@@ -205,7 +204,9 @@ class AlignedBuilder(flatbuffers.Builder):
 
 def _merge_buffers(model: Any) -> None:
     """Stores equal constants of a network once."""
-    merged, place_of, places = [], {}, []
+    merged: list[Any] = []
+    place_of: dict[Any, int] = {}
+    places: list[int] = []
     for index, buffer in enumerate(model.buffers):
         data = None if buffer.data is None else bytes(buffer.data)
         key = (index,) if index == 0 or not data else data  # the first one means none
