@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -694,6 +695,35 @@ def test_evaluate_without_optimisations_measures_only_the_pictures(run, trained,
     record = json.loads((report / "report.json").read_text())
     assert len(record["results"]) == 1
     assert record["speeds"] == []
+
+
+def test_evaluate_reports_what_became_of_faces(run, trained, tmp_path, monkeypatch):
+    from onestroke.models import face_reader
+    from onestroke.models.face_detector import middle_square
+
+    class Reader:
+        """Takes the middle of every photograph for a face, and its mean colour for its encoding."""
+
+        encoder = SimpleNamespace(name="colours", side=16, threshold=0.5)
+
+        def find(self, picture):
+            return [middle_square(picture)]
+
+        def encode(self, picture, squares):
+            return picture.mean(axis=(0, 1))[None] / 255
+
+    monkeypatch.setattr(face_reader, "open_face_reader", Reader)
+    options = ["--size", 64, "--baseline-iterations", 0, "--count", 2, "--faces"]
+    report = tmp_path / "report"
+    status, said, _ = run(
+        "evaluate", "--model", trained, "--data", "bundled", "--report", report, *options
+    )
+    assert status == 0
+    assert "faces kept" in said
+    faces = json.loads((report / "report.json").read_text())["faces"]
+    assert faces["count"] == 2
+    assert len(faces["models"][0]["distances"]) == 2
+    assert (report / "faces.jpg").is_file()
 
 
 def test_evaluate_needs_the_painting(run, trained, tmp_path):
