@@ -1,127 +1,114 @@
-"""The command line: parses, calls the library once, and turns the user's mistakes into one line."""
+"""The command line: its commands, common options, and one line for every mistake of a user."""
 
-import errno
 import io
 import logging
 import os
 import sys
 import warnings
-from importlib.util import find_spec
 from typing import Annotated, NoReturn
 
 import typer
 
 from onestroke import __version__
-from onestroke.cli import terminal
-from onestroke.cli.benchmark_command import benchmark
-from onestroke.cli.evaluate_command import evaluate
-from onestroke.cli.export_command import export
+from onestroke.cli import (
+    benchmark_command,
+    doctor_command,
+    evaluate_command,
+    export_command,
+    gallery_command,
+    info_command,
+    optimize_command,
+    serve_command,
+    settings_command,
+    styles_command,
+    stylize_command,
+    terminal,
+    train_command,
+)
 from onestroke.cli.faces_command import faces
-from onestroke.cli.gallery_command import gallery
-from onestroke.cli.info_command import info
-from onestroke.cli.optimize_command import optimize
-from onestroke.cli.serve_command import serve
-from onestroke.cli.styles_command import styles
-from onestroke.cli.stylize_command import stylize
-from onestroke.cli.train_command import train
-from onestroke.errors import OnestrokeError, SettingsError, is_out_of_memory
-from onestroke.extras import check_tensorflow, find_extra
+from onestroke.errors import OnestrokeError, is_full_disk, is_out_of_memory
+from onestroke.extras import find_extra
 from onestroke.printable import make_printable
 
 app = typer.Typer(
     help="Train a painting into a network that repaints any picture in one forward pass.",
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
 COMMANDS = (
-    train,
-    stylize,
-    optimize,
-    evaluate,
-    export,
-    serve,
-    benchmark,
-    styles,
-    gallery,
-    info,
+    stylize_command,
+    styles_command,
+    gallery_command,
+    train_command,
+    optimize_command,
+    evaluate_command,
+    export_command,
+    serve_command,
+    benchmark_command,
+    info_command,
+    settings_command,
+    doctor_command,
 )
-for command in COMMANDS:
-    app.command()(command)
-app.add_typer(faces, name="faces")
+for module in COMMANDS:
+    name = module.__name__.rpartition(".")[2].removesuffix("_command")
+    # The help joins the lines of a paragraph, so each example is a paragraph.
+    epilog = "\n\n".join(["Examples:", *(f"  {example}" for example in module.EXAMPLES)])
+    app.command(name, epilog=epilog)(getattr(module, name))
+app.add_typer(faces, name="faces", short_help="Recognise people by their faces.")
 
 
 def main() -> None:
-    """Runs the command; a user's mistake ends in one line and exit status 2."""
+    """Runs the command. A mistake of the user ends in one line and exit status 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name that the terminal's encoding lacks does not stop what it is the name of.
+        # A name with characters outside the terminal's encoding must not stop the command.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        _end(app(standalone_mode=False))
+        _end(app(prog_name="onestroke", standalone_mode=False))
     except OnestrokeError as error:
         _end(error.status, str(error))
     except typer.TyperException as error:
         _end(OnestrokeError.status, _in_one_line(error))
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            mistake = "the disk is full; make room and try again"
-        elif isinstance(error, PermissionError) and error.filename:
-            mistake = f"no permission for {error.filename}; allow it or choose another place"
-        else:
+    except Exception as error:
+        mistake = _describe_machine_error(error)
+        if mistake is None:
             raise
         _end(OnestrokeError.status, mistake)
-    except ModuleNotFoundError as error:
+
+
+def _describe_machine_error(error: Exception) -> str | None:
+    """Returns a line for an error that the machine caused; None for a bug."""
+    if is_full_disk(error):
+        return "the disk is full; free some space and try again"
+    if isinstance(error, PermissionError) and error.filename:
+        return f"no permission for {error.filename}; allow it or choose another place"
+    if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
-        extra = find_extra(package)
-        if extra is None:
-            raise
-        remedy = f"pip install 'onestroke[{extra}]'"
-        _end(OnestrokeError.status, f"this command needs {package}, not installed; {remedy}")
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        _end(OnestrokeError.status, "too little memory; choose smaller pictures")
+        if extra := find_extra(package):
+            return f"this command needs {package}; install it: pip install 'onestroke[{extra}]'"
+    if is_out_of_memory(error):
+        return "out of memory; choose smaller pictures"
+    return None
 
 
 def _end(status: int | None, mistake: str = "") -> NoReturn:
-    """Ends the process, after a line for the mistake if there is one."""
+    """Ends the process, after a line for the mistake, if any."""
     if mistake:
         print(f"onestroke: {make_printable(mistake)}", file=sys.stderr)
     if not terminal.verbose:
-        # Before the exception goes, and the LiteRT models that it holds say goodbye.
-        terminal.end_in_silence()
+        terminal.silence_exit()
     sys.exit(status)
 
 
 def _in_one_line(error: typer.TyperException) -> str:
-    """What is wrong with the options of a command, and where they are explained."""
+    """Describes a mistake in the options of a command."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "onestroke"
     mistake = " ".join(error.format_message().split()).rstrip(".")
     return f"{mistake}; see `{command} --help`"
 
 
-def _check_backend(command: str | None) -> None:
-    """Settles which of Keras' backends computes: only training can do with JAX.
-
-    Raises:
-        SettingsError: it is unknown, or not installed.
-    """
-    if command != "train":
-        os.environ["KERAS_BACKEND"] = "tensorflow"
-        return
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    if backend == "tensorflow":
-        check_tensorflow("trainings")
-    elif backend != "jax" or find_spec(backend) is None:
-        raise SettingsError(
-            f"expected KERAS_BACKEND to be tensorflow, or jax where that is installed; "
-            f"got {backend}; unset it"
-        )
-
-
-def _say_version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         print(f"onestroke {__version__}")
         raise typer.Exit
@@ -131,24 +118,27 @@ def _say_version(asked: bool) -> None:
 def common(
     context: typer.Context,
     show_everything: Annotated[
-        bool, typer.Option("--verbose", help="Show TensorFlow's own messages.")
+        bool, typer.Option("--verbose", help="Show all messages of TensorFlow and LiteRT.")
     ] = False,
     version: Annotated[
         bool,
-        typer.Option("--version", help="Say the version.", callback=_say_version, is_eager=True),
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
-    """Options that stand before the command."""
+    """Common options."""
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit
-    _check_backend(context.invoked_subcommand)
+    if context.invoked_subcommand != "train":  # only training runs with another backend
+        os.environ["KERAS_BACKEND"] = "tensorflow"
     terminal.verbose = show_everything
     logging.getLogger("onestroke").handlers = [terminal.LogLines()]
-    # What Pillow remarks about damaged metadata, no user can act on.
+    # Users cannot act on what Pillow reports about damaged metadata.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    # Else TensorFlow takes the whole memory of a GPU, and a second process finds none.
+    # Otherwise TensorFlow reserves the whole memory of a GPU, and a second process gets none.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if not show_everything:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

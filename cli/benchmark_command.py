@@ -1,4 +1,4 @@
-"""``onestroke benchmark``: time models side by side, or the parts of a training step."""
+"""``onestroke benchmark``: compare the speed of models, or time the parts of a training step."""
 
 import json
 from collections.abc import Mapping
@@ -8,8 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from onestroke.cli.options import Overrides, Runtime
-from onestroke.cli.terminal import out, quiet_tensorflow
+from onestroke.cli.terminal import filter_native_logs, out
 from onestroke.errors import SettingsError
+
+EXAMPLES = (
+    "onestroke benchmark --model base --model base_mobile --size 512",
+    "onestroke benchmark --config cpu",
+)
+MODELS = "Options with --model"
+TRAINING = "Options with --config"
 
 
 def benchmark(
@@ -23,23 +30,34 @@ def benchmark(
         typer.Option("--size", metavar="N|HxW", help="Picture size; may be repeated."),
     ] = None,
     threads: Annotated[
-        list[int] | None, typer.Option(min=1, help="Number of threads; default: one per core.")
+        list[int] | None,
+        typer.Option(
+            min=1, help="Number of threads; default: one per core.", rich_help_panel=MODELS
+        ),
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs or steps after a warm-up.")] = 9,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Save every run of the models.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Save every run.", rich_help_panel=MODELS),
     ] = None,
     plot_file: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Draw bars: .png, .svg or .pdf.")
+        Path | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Draw bars: .png, .svg or .pdf.", rich_help_panel=MODELS
+        ),
     ] = None,
     precisions: Annotated[
         list[str] | None,
-        typer.Option("--precision", help="Of a recipe: float32, mixed_bfloat16 or mixed_float16."),
+        typer.Option(
+            "--precision",
+            help="float32, mixed_bfloat16 or mixed_float16; may be repeated.",
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
     runtime: Runtime = None,
     overrides: Overrides = None,
 ) -> None:
-    """Time models side by side, or the parts of a training step."""
+    """Compare the speed of models, or time a training step."""
     if (models is None) == (config is None):
         raise SettingsError("give either --model MODEL to time painting or --config RECIPE")
     if config:
@@ -61,7 +79,7 @@ def _benchmark_training(
     recipe = read_recipe(config, overrides)
     if not all(size.isdecimal() for size in sizes):
         raise SettingsError(f"training crops are squares; give --size N, not {', '.join(sizes)}")
-    with quiet_tensorflow():
+    with filter_native_logs():
         from onestroke.cli.tables import step_timing_table
         from onestroke.train.step_benchmark import benchmark_training
 

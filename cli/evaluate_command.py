@@ -1,4 +1,4 @@
-"""``onestroke evaluate``: measure networks against the optimisation of their own loss."""
+"""``onestroke evaluate``: compare networks with the optimisation of the same loss."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from onestroke.cli.options import Overrides
-from onestroke.cli.terminal import out, quiet_tensorflow
+from onestroke.cli.terminal import filter_native_logs, out
+
+EXAMPLES = (
+    "onestroke evaluate --model runs/wave --data photographs --report report",
+    "onestroke evaluate --model base --model base_mobile --data photographs --report report "
+    "--baseline-iterations 0",
+)
+BASELINE = "Comparison with an optimisation"
 
 
 def evaluate(
@@ -31,13 +38,18 @@ def evaluate(
     iterations: Annotated[
         int,
         typer.Option(
-            "--baseline-iterations", min=0, help="Largest number per optimisation; 0 for none."
+            "--baseline-iterations",
+            min=0,
+            help="Largest number per optimisation; 0 for none.",
+            rich_help_panel=BASELINE,
         ),
     ] = 100,
     until_overtaken: Annotated[
         bool,
         typer.Option(
-            "--until-overtaken", help="Stop each optimisation once it equals the network."
+            "--until-overtaken",
+            help="Stop each optimisation once it equals the network.",
+            rich_help_panel=BASELINE,
         ),
     ] = False,
     count: Annotated[int, typer.Option(min=1, help="Photographs, evenly from the source.")] = 8,
@@ -47,6 +59,7 @@ def evaluate(
             "--time-size",
             min=0,
             help="Sides to time; default: those of --size, else 256, 512, 1024; 0 for none.",
+            rich_help_panel=BASELINE,
         ),
     ] = None,
     faces: Annotated[
@@ -57,8 +70,8 @@ def evaluate(
     ] = False,
     overrides: Overrides = None,
 ) -> None:
-    """Measure networks on photographs not trained on."""
-    with quiet_tensorflow():
+    """Measure losses, picture quality and speed of networks."""
+    with filter_native_logs():
         from onestroke.cli.tables import evaluation_tables, face_table
         from onestroke.evaluate.evaluate_models import EvaluationOptions, evaluate_models
 
@@ -78,5 +91,5 @@ def evaluate(
         if evaluation.faces.models:
             out.print(face_table(evaluation.faces))
         else:
-            out.print("No face was found in the photographs; name others with --data or --count.")
+            out.print("No face was found; choose other photographs with --data or --count.")
     out.print(f"Report: {report}")

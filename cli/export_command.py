@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onestroke.cli.terminal import out, quiet_tensorflow
+from onestroke.cli.terminal import filter_native_logs, out
 from onestroke.errors import SettingsError
 from onestroke.printable import make_printable
 from onestroke.weighted_names import parse_weighted_names
@@ -13,6 +13,13 @@ from onestroke.weighted_names import parse_weighted_names
 if TYPE_CHECKING:
     from onestroke.export.export_options import ExportOptions
     from onestroke.export.verification import Report
+
+EXAMPLES = (
+    "onestroke export --model runs/wave --format tflite --quantize dynamic --output wave.tflite",
+    "onestroke export --model base --format web --output page",
+)
+TFLITE = "TFLite files and pages"
+ONNX = "ONNX files"
 
 
 def export(
@@ -34,25 +41,35 @@ def export(
         str | None,
         typer.Option(
             help="Kernels of TFLite files: none, float16, weights, dynamic (default of a page) or "
-            "int8."
+            "int8.",
+            rich_help_panel=TFLITE,
         ),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="HxW", help="Fixed picture size, required by GPUs and NPUs."),
+        typer.Option(
+            metavar="HxW",
+            help="Fixed picture size, required by GPUs and NPUs.",
+            rich_help_panel=TFLITE,
+        ),
     ] = None,
     layout: Annotated[
-        str, typer.Option(help="Axes of an ONNX file: nhwc (channels last) or nchw.")
+        str,
+        typer.Option(help="Order of the axes: nhwc (channels last) or nchw.", rich_help_panel=ONNX),
     ] = "nhwc",
     opset: Annotated[
-        int | None, typer.Option(help="Operator version of an ONNX file; default: 15.")
+        int | None, typer.Option(help="Operator version; default: 15.", rich_help_panel=ONNX)
     ] = None,
     uint8: Annotated[
-        bool, typer.Option("--uint8", help="A TFLite file with uint8 input and output.")
+        bool,
+        typer.Option("--uint8", help="uint8 input and output.", rich_help_panel=TFLITE),
     ] = False,
     data: Annotated[
         list[str] | None,
-        typer.Option(help="Photographs to measure the ranges of int8 on, as for train."),
+        typer.Option(
+            help="Photographs to measure the ranges of int8 on, as for train.",
+            rich_help_panel=TFLITE,
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing export.")
@@ -102,7 +119,7 @@ def _export(
     from onestroke.export.web_page import export_page
 
     representative = calibration_photographs(data, options)
-    with quiet_tensorflow():
+    with filter_native_logs():
         if options.format == "web":
             return export_page(
                 models, output, options, representative=representative, overwrite=overwrite

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onestroke.cli.options import Overrides
-from onestroke.cli.terminal import INTERRUPTED, out, quiet_tensorflow, stop_at_interrupt
+from onestroke.cli.terminal import INTERRUPTED, filter_native_logs, out, stop_at_interrupt
 
 if TYPE_CHECKING:
     from onestroke.models.face_detector import Square
@@ -48,7 +48,7 @@ def enroll(
     cropped: Cropped = False,
 ) -> None:
     """Add a person to the database: the largest face of each photograph."""
-    with quiet_tensorflow():
+    with filter_native_logs():
         from onestroke.data.face_recognition import enroll as enroll_person
 
         enrolled = enroll_person(name, photographs, database, _open_reader(encoder, cropped))
@@ -71,7 +71,7 @@ def verify(
 
     people = read_face_database(database)
     people.check_name(name)
-    with quiet_tensorflow():
+    with filter_native_logs():
         from onestroke.data.face_recognition import verify as verify_person
 
         reader = _open_reader(encoder, cropped)
@@ -98,7 +98,7 @@ def identify(
     from onestroke.data.face_database import read_face_database
 
     people = read_face_database(database)
-    with quiet_tensorflow():
+    with filter_native_logs():
         from onestroke.data.face_recognition import identify as identify_people
 
         compared = identify_people(photograph, people, _open_reader(encoder, cropped))
@@ -155,7 +155,7 @@ def train(
     from onestroke.files import check_file
 
     check_file(output)
-    with quiet_tensorflow():
+    with filter_native_logs():
         from onestroke.cli.progress_display import open_display
         from onestroke.train.face_training import read_face_settings, read_training_faces
         from onestroke.train.face_training import train_faces as train_encoder

@@ -6,7 +6,12 @@ from typing import Annotated
 import typer
 
 from onestroke.cli.options import BASE
-from onestroke.cli.terminal import out, quiet_tensorflow
+from onestroke.cli.terminal import filter_native_logs, out
+
+EXAMPLES = (
+    "onestroke gallery photos --output gallery.html",
+    "onestroke gallery photo.jpg --model base --model runs/wave --output gallery.html",
+)
 
 
 def gallery(
@@ -23,6 +28,6 @@ def gallery(
     """Show photographs in every style on one page."""
     from onestroke.stylize.gallery import make_gallery
 
-    with quiet_tensorflow():
+    with filter_native_logs():
         files = make_gallery(inputs, models or [BASE], output, size=size, report=out.print)
     out.print(f"Gallery: {files[0]}, {files[1]}")

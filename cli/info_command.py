@@ -7,13 +7,18 @@ import typer
 
 from onestroke.cli.terminal import out
 
+EXAMPLES = (
+    "onestroke info base",
+    "onestroke info runs/wave",
+)
+
 
 def info(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL|RUN", help="Style file, run folder, or export.")
     ],
 ) -> None:
-    """Describe a model or a run: settings, losses, weights."""
+    """Print what a model or a run records about itself."""
     import yaml
 
     from onestroke.stylize.model import open_model

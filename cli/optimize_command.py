@@ -7,11 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onestroke.cli.options import Overrides, Paintings, PreserveColor
-from onestroke.cli.terminal import INTERRUPTED, out, quiet_tensorflow, stop_at_interrupt
+from onestroke.cli.progress_display import Display, format_duration, open_display
+from onestroke.cli.terminal import (
+    INTERRUPTED,
+    filter_native_logs,
+    out,
+    seconds_since_start,
+    stop_at_interrupt,
+)
 
 if TYPE_CHECKING:
-    from onestroke.optimize.picture_job import PictureJob
     from onestroke.optimize.picture_optimization import Optimized
+    from onestroke.optimize.picture_settings import PictureSettings
+
+EXAMPLES = (
+    "onestroke optimize photo.jpg --style wave.jpg --output painted.jpg",
+    "onestroke optimize photo.jpg --style wave.jpg:2 --style scream.jpg --size 1024 "
+    "--output painted.jpg",
+)
+FRAMES = "Intermediate pictures"
+SETTINGS = "Settings"
 
 
 def optimize(
@@ -30,14 +45,20 @@ def optimize(
         Path | None, typer.Option(help="A recipe with the sections style, loss and optimize.")
     ] = None,
     frames: Annotated[
-        Path | None, typer.Option(help="Folder for intermediate pictures and all losses.")
+        Path | None,
+        typer.Option(
+            help="Folder for intermediate pictures and all losses.", rich_help_panel=FRAMES
+        ),
     ] = None,
     frame_every: Annotated[
-        int, typer.Option(min=1, help="Iterations between two intermediate pictures.")
+        int,
+        typer.Option(
+            min=1, help="Iterations between two intermediate pictures.", rich_help_panel=FRAMES
+        ),
     ] = 25,
     overrides: Overrides = None,
 ) -> None:
-    """Optimise one picture (Gatys et al. 2016)."""
+    """Optimise the pixels of one picture (slow, no training)."""
     from onestroke.optimize.picture_inputs import check_paths
     from onestroke.optimize.picture_settings import read_picture_settings
 
@@ -45,31 +66,47 @@ def optimize(
     changes += [f"optimize.start={json.dumps(start)}"] if start is not None else []
     settings = read_picture_settings(config, style or [], [*changes, *(overrides or [])])
     check_paths(content, output, settings, frames)
-    with quiet_tensorflow():
-        from onestroke.optimize.picture_job import PictureJob
-
-        job = PictureJob(
-            content,
-            output,
-            settings,
-            frames=frames,
-            frame_every=frame_every,
-            preserve_color=preserve_color,
-        )
-    if done := job.optimization.iteration:
-        out.print(f"Resuming at iteration {done} of {job.optimization.iterations}.")
-    _report(_run(job), output)
-
-
-def _run(job: "PictureJob") -> "Optimized":
-    from onestroke.cli.progress_display import open_display
-
     display = open_display(out, "iteration")
     try:
-        with stop_at_interrupt() as stop:
-            return job.run(show=display, stop=stop)
+        result = _run(
+            content, output, settings, display, frames, frame_every, preserve_color=preserve_color
+        )
     finally:
         display.close()
+    _report(result, output)
+    out.print(f"Finished in {format_duration(seconds_since_start())}.")
+
+
+def _run(
+    content: Path,
+    output: Path,
+    settings: "PictureSettings",
+    display: Display,
+    frames: Path | None,
+    frame_every: int,
+    *,
+    preserve_color: bool,
+) -> "Optimized":
+    from onestroke.optimize.picture_start import open_start
+
+    with filter_native_logs():
+        start = open_start(settings.optimize.start)
+        display.show_phase("starting TensorFlow")
+        from onestroke.optimize.picture_job import PictureJob
+    job = PictureJob(
+        content,
+        output,
+        settings,
+        paint_start=start,
+        frames=frames,
+        frame_every=frame_every,
+        preserve_color=preserve_color,
+    )
+    if done := job.optimization.iteration:
+        out.print(f"Resuming at iteration {done} of {job.optimization.iterations}.")
+    display.show_phase("preparing the style and the first iteration")
+    with stop_at_interrupt() as stop:
+        return job.run(show=display, stop=stop)
 
 
 def _report(result: "Optimized", output: Path) -> None:

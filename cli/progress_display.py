@@ -1,5 +1,7 @@
-"""Shows the progress of a training or an optimisation: a bar on a terminal, else plain lines."""
+"""The progress of a training or an optimisation: a bar on a terminal, plain lines elsewhere."""
 
+import time
+from collections.abc import Mapping
 from typing import Protocol
 
 from rich.console import Console
@@ -17,25 +19,28 @@ from onestroke.losses.loss_settings import TERMS
 from onestroke.models.card import IDENTITY
 from onestroke.progress import Progress
 
-LINES = 20  # plain lines for a long run, so that a log stays readable
+LINES = 20  # lines of a long run, so that a log stays readable
 
 
 class Display(Protocol):
-    """Takes the progress of a training and closes at its end."""
+    """Shows the phases and the progress of a run."""
+
+    def show_phase(self, name: str) -> None:
+        """Shows that a phase has begun."""
 
     def __call__(self, progress: Progress) -> None:
         """Shows a step."""
 
     def close(self) -> None:
-        """Leaves the terminal as it was."""
+        """Restores the terminal."""
 
 
 def open_display(console: Console, noun: str = "step") -> "Display":
-    """Returns a bar where the console is a terminal, lines where it is a file or a pipe.
+    """Returns a bar if the console is a terminal, and lines if it is a file or a pipe.
 
     Args:
-        console: where to show.
-        noun: what is counted.
+        console: the output.
+        noun: the unit that is counted.
     """
     return TerminalBar(console, noun) if console.is_terminal else PlainLines(console, noun)
 
@@ -55,6 +60,10 @@ class TerminalBar:
         self.task = self.bar.add_task("", total=None)
         self.bar.start()
 
+    def show_phase(self, name: str) -> None:
+        """Shows the phase beside the bar until the next step."""
+        self.bar.update(self.task, description=name, refresh=True)
+
     def __call__(self, progress: Progress) -> None:
         """Moves the bar."""
         self.bar.update(
@@ -70,25 +79,40 @@ class TerminalBar:
 
 
 class PlainLines:
-    """About twenty lines a run, or one at every step of a short one."""
+    """A line for each phase, then about twenty lines with new figures."""
 
     def __init__(self, console: Console, noun: str = "step") -> None:
         self.console = console
         self.noun = noun
+        self.begun = time.perf_counter()
+        self.next_step = 1
+        self.printed: Mapping[str, float] = {}
+
+    def show_phase(self, name: str) -> None:
+        """Prints the phase with the time since the start."""
+        seconds = time.perf_counter() - self.begun
+        self._print(f"{seconds:6.1f} s  {name}")
 
     def __call__(self, progress: Progress) -> None:
-        """Prints the step where one is due."""
-        due = progress.step % max(1, progress.steps // LINES) == 0
-        if (due and progress.figures) or progress.step == progress.steps:
-            text = f"{self.noun} {progress.step}/{progress.steps}  {format_progress(progress)}"
-            self.console.print(text, highlight=False, soft_wrap=True)
+        """Prints the step if a line is due and there are new figures."""
+        figures = progress.figures
+        due = progress.step >= self.next_step or progress.step == progress.steps
+        if not due or not figures or figures == self.printed:
+            return
+        self.printed = dict(figures)
+        interval = max(1, progress.steps // LINES)
+        self.next_step = (progress.step // interval + 1) * interval
+        self._print(f"{self.noun} {progress.step}/{progress.steps}  {format_progress(progress)}")
 
     def close(self) -> None:
-        """Has nothing to leave."""
+        """Does nothing."""
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, highlight=False, soft_wrap=True)
 
 
 def format_progress(progress: Progress) -> str:
-    """Says the latest figures in one line."""
+    """Formats the latest figures in one line."""
     figures = progress.figures
     losses = [f"{k} {figures[k]:.3f}" for k in (*TERMS, "faces") if k in figures]
     styles = [k.removeprefix("style/") for k in figures if k.startswith("style/")]
@@ -99,3 +123,13 @@ def format_progress(progress: Progress) -> str:
     if "pictures_per_second" in figures:
         losses.append(f"{figures['pictures_per_second']:.1f} pictures/s")
     return "  ".join(losses)
+
+
+def format_duration(seconds: float) -> str:
+    """Formats a time: ``8.4 s``, ``3 min 12 s`` or ``2 h 5 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -8,6 +8,11 @@ import typer
 
 from onestroke.cli.terminal import out
 
+EXAMPLES = (
+    "onestroke serve page",
+    "onestroke serve page --port 0",
+)
+
 
 def serve(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="An exported page.")],

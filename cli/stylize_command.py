@@ -1,18 +1,29 @@
 """``onestroke stylize``: paint pictures with a trained style."""
 
+import shlex
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from onestroke.cli.options import BASE, Inputs, Model, PreserveColor, Runtime, StyleBlend
-from onestroke.cli.terminal import out, quiet_tensorflow
+from onestroke.cli.progress_display import format_duration
+from onestroke.cli.terminal import filter_native_logs, out, seconds_since_start
 from onestroke.errors import OnestrokeError
 from onestroke.printable import make_printable
 from onestroke.weighted_names import parse_weighted_names
 
 if TYPE_CHECKING:
     from onestroke.stylize.paint_files import FileResult
+
+EXAMPLES = (
+    "onestroke stylize photo.jpg --output painted.jpg",
+    "onestroke stylize photos --style the_kiss:2 --style starry_night --strength 0.7 "
+    "--output painted",
+)
+SIZES = "Sizes"
 
 
 def stylize(
@@ -27,12 +38,14 @@ def stylize(
     ] = 1.0,
     preserve_color: PreserveColor = False,
     max_size: Annotated[
-        int | None, typer.Option(help="Longest side of the result, in pixels.")
+        int | None,
+        typer.Option(help="Longest side of the result, in pixels.", rich_help_panel=SIZES),
     ] = None,
     paint_size: Annotated[
         int | None,
         typer.Option(
-            help="Paint at this long side and enlarge: larger strokes, same picture size."
+            help="Paint at this long side and enlarge: larger strokes, same picture size.",
+            rich_help_panel=SIZES,
         ),
     ] = None,
     strip: Annotated[
@@ -63,7 +76,7 @@ def stylize(
         strip=strip,
         skip_existing=skip_existing,
     )
-    with quiet_tensorflow():
+    with filter_native_logs():
         results = stylize_files(
             inputs,
             model,
@@ -76,23 +89,41 @@ def stylize(
     if skipped := sum(result.skipped for result in results):
         out.print(f"Skipped {skipped} of {len(results)} pictures, which exist in {output}.")
     failed = [result for result in results if result.error]
-    if failed and out.stderr:
-        raise OnestrokeError(failed[0].error)
+    out.print(_describe_style(model, weights))
+    out.print(
+        f"Painted {len(results) - len(failed)} of {len(results)} pictures in "
+        f"{format_duration(seconds_since_start())}."
+    )
     if failed:
-        raise OnestrokeError(
-            f"{len(failed)} of {len(results)} pictures could not be painted, for the reasons "
-            f"above: {', '.join(str(result.source) for result in failed)}"
-        )
+        raise typer.Exit(OnestrokeError.status)
+
+
+def _describe_style(model: Path, weights: Mapping[str, float] | None) -> str:
+    """Returns a line that names the style and the number of styles to choose from."""
+    from onestroke.stylize.model import open_model
+
+    card = open_model(model).card
+    if weights is None:
+        weights = {card.style_names[card.default]: 1.0}
+    total = sum(weights.values())
+    names = [f"{name} {weight / total:.0%}" for name, weight in weights.items()]
+    chosen = f"Style: {next(iter(weights)) if len(weights) == 1 else ', '.join(names)}"
+    count = len(card.painted_names)
+    if count == 1:
+        return f"{chosen}."
+    return f"{chosen}, of {count}; `onestroke styles --model {shlex.quote(str(model))}` lists them."
 
 
 class _Counter:
-    """Prints a numbered line for every picture."""
+    """Prints a numbered line for every picture; one for an error goes to the error stream."""
 
     def __init__(self) -> None:
         self.done = 0
 
     def __call__(self, result: "FileResult", count: int) -> None:
         self.done += 1
-        outcome = make_printable(result.error or str(result.target))
-        outcome = f"onestroke: {outcome}" if result.error else outcome
-        out.print(f"{self.done}/{count}  {result.seconds:.1f} s  {outcome}")
+        if result.error:
+            print(f"onestroke: {make_printable(result.error)}", file=sys.stderr)
+        else:
+            target = make_printable(str(result.target))
+            out.print(f"{self.done}/{count}  {result.seconds:.1f} s  {target}")

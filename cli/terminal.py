@@ -1,24 +1,24 @@
-"""What all commands say on the terminal, and when they keep silent there."""
+"""The terminal: printing, interruption, and a filter for messages of native libraries."""
 
 import contextlib
 import logging
 import os
 import signal
+import subprocess
 import sys
-import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from onestroke.errors import OnestrokeError
 from onestroke.printable import make_printable
 
-# Into a file or a pipe, tables are as wide as they need to be.
+# Tables in a file or a pipe are as wide as they need to be.
 WIDTH = None if sys.stdout.isatty() else 200
-INTERRUPTED = 128 + signal.SIGINT  # what shells and make expect of a command ended by Ctrl-C
+INTERRUPTED = 128 + signal.SIGINT  # the exit status after Ctrl-C that shells and make expect
 
 
 class Terminal(Console):
@@ -31,25 +31,50 @@ class Terminal(Console):
 
 out = Terminal(highlight=False, soft_wrap=True, markup=False, emoji=False, width=WIDTH)
 verbose = False
+STARTED = time.perf_counter()
+
+# Lines that TensorFlow and LiteRT print although nothing is wrong, in part before TensorFlow reads
+# TF_CPP_MIN_LOG_LEVEL.
+CHATTER = (
+    rb"WARNING: All log messages before absl::InitializeLog\(\) is called"
+    rb"|[IW]\d{4} \d\d:\d\d:\d+"
+    rb"|E\d{4} .*(Unable to register|already registered)"
+    rb"|INFO: |VERBOSE: "
+)
+# Runs in a process of its own, so that a crash of this one loses no line.
+FILTER = """
+import os, re, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+chatter = re.compile(sys.argv[1].encode())
+for line in iter(sys.stdin.buffer.readline, b""):
+    if not chatter.match(line):
+        os.write(2, line)
+"""
+FILTER_SECONDS = 5.0  # after which a filter that another process keeps open is left alone
 
 
 class LogLines(logging.Handler):
-    """Prints the library's warnings as lines of the command."""
+    """Prints the warnings of the library as lines on the error stream."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints one warning."""
-        out.print(f"onestroke: {make_printable(record.getMessage())}")
+        print(f"onestroke: {make_printable(record.getMessage())}", file=sys.stderr)
 
 
-def end_in_silence() -> None:
-    """Silences what LiteRT prints when it is taken down, after the last word of ours."""
+def seconds_since_start() -> float:
+    """Returns the seconds since the command started, imports included."""
+    return time.perf_counter() - STARTED
+
+
+def silence_exit() -> None:
+    """Silences what LiteRT prints while Python exits, after the last line of the command."""
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 @contextlib.contextmanager
 def stop_at_interrupt() -> Iterator[threading.Event]:
-    """Makes the first Ctrl-C ask for a stop, and a second one end the process at once."""
+    """Sets an event at the first Ctrl-C. The second one ends the process at once."""
     stop = threading.Event()
 
     def ask(*_: object) -> None:
@@ -64,37 +89,29 @@ def stop_at_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _open_buffer() -> IO[bytes]:
-    """Opens a file for what is set aside; the null device where no folder can be written."""
-    try:
-        return tempfile.TemporaryFile()
-    except OSError:
-        return open(os.devnull, "w+b")
-
-
 @contextlib.contextmanager
-def quiet_tensorflow() -> Iterator[None]:
-    """Silences what TensorFlow prints while it is imported, unless --verbose is given.
+def filter_native_logs() -> Iterator[None]:
+    """Drops known harmless lines of TensorFlow and LiteRT from the error stream.
 
-    Some of it comes before TensorFlow reads its own log level, so the error stream of the whole
-    process is set aside; an exception brings it back.
+    A second process passes all other lines on at once, also if this one crashes or is killed. With
+    ``--verbose``, nothing is dropped.
     """
     if verbose:
         yield
         return
     sys.stderr.flush()
     kept = os.dup(2)
-    with _open_buffer() as aside:
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        except (OnestrokeError, KeyboardInterrupt):  # one line says it all
-            raise
-        except BaseException:
-            aside.seek(0)
-            os.write(kept, aside.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+    command = [sys.executable, "-I", "-S", "-c", FILTER, CHATTER.decode()]
+    reading, writing = os.pipe()
+    process = subprocess.Popen(command, stdin=reading, stdout=subprocess.DEVNULL)
+    os.dup2(writing, 2)
+    os.close(reading)
+    os.close(writing)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(FILTER_SECONDS)

@@ -1,24 +1,39 @@
 """``onestroke train``: train a style, or resume a run."""
 
+import os
 import shlex
 import statistics
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from onestroke.cli.options import Overrides
-from onestroke.cli.terminal import INTERRUPTED, out, quiet_tensorflow, stop_at_interrupt
+from onestroke.cli.progress_display import Display, format_duration, open_display
+from onestroke.cli.terminal import (
+    INTERRUPTED,
+    filter_native_logs,
+    out,
+    seconds_since_start,
+    stop_at_interrupt,
+)
 from onestroke.errors import SettingsError
+from onestroke.extras import check_tensorflow
 
 if TYPE_CHECKING:
     from onestroke.train.prepared_run import PreparedRun
     from onestroke.train.settings import Settings
     from onestroke.train.training import Trained
 
+EXAMPLES = (
+    "onestroke train --config cpu --style wave.jpg --data ~/Pictures --run runs/wave",
+    "onestroke train --init base --style wave.jpg --data ~/Pictures",
+)
 FEW_PHOTOGRAPHS = 100
-LAGS = 2.0  # times the median share of the photographs' style loss
+LAGGING = 2.0  # times the median of the remaining shares of style loss
+BACKENDS = ("tensorflow", "jax")
 
 
 def train(
@@ -59,8 +74,7 @@ def train(
     overrides: Overrides = None,
 ) -> None:
     """Train a style, or resume a run."""
-    from onestroke.train.prepared_run import prepare_run
-
+    _check_backend()
     if config is None and init is None:
         if style or data or only or learn_all or overrides:
             raise SettingsError(
@@ -73,10 +87,30 @@ def train(
             config, init, only, learn_all, styles=style, sources=data, overrides=overrides
         )
         run = run or Path("runs") / name
-    with quiet_tensorflow():  # resolving the precision asks TensorFlow for a GPU
-        prepared = prepare_run(recipe, run or Path())
-    _announce(prepared)
-    _report(prepared, _train(prepared))
+    display = open_display(out)
+    try:
+        prepared = _prepare(recipe, run or Path(), display)
+        trained = _train(prepared, display)
+    finally:
+        display.close()
+    _report(prepared, trained)
+    out.print(f"Finished in {format_duration(seconds_since_start())}.")
+
+
+def _check_backend() -> None:
+    """Checks the backend of Keras.
+
+    Raises:
+        SettingsError: the backend is not supported or not installed.
+    """
+    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if backend not in BACKENDS:
+        raise SettingsError(
+            f"KERAS_BACKEND={backend} is not supported; unset it, or set it to tensorflow or jax"
+        )
+    check_tensorflow("trainings")  # TensorBoard's log needs it with either backend
+    if find_spec(backend) is None:
+        raise SettingsError(f"KERAS_BACKEND={backend} is not installed; pip install {backend}")
 
 
 def _recipe_of_run(run: Path | None) -> "Settings":
@@ -114,29 +148,32 @@ def _compose_recipe(
     )
 
 
-def _announce(prepared: "PreparedRun") -> None:
-    settings, run, count = prepared.settings, prepared.run, len(prepared.inputs.photographs)
-    if done := run.steps_done():
-        out.print(f"Resuming {run.path} at step {done} of {settings.train.steps}.")
-    else:
-        names = ", ".join(settings.style.all_names())
-        out.print(f"Training {names} on {count} photographs in {run.path}.")
-    if count < FEW_PHOTOGRAPHS:
-        out.print("More photographs make a better style: name a folder of them with --data.")
+def _prepare(recipe: "Settings", run: Path, display: Display) -> "PreparedRun":
+    """Reads the inputs, creates the run folder and announces the training."""
+    with filter_native_logs():  # TensorFlow is asked for a GPU if the machine has NVIDIA's driver
+        from onestroke.train.prepared_run import prepare_run
+
+        prepared = prepare_run(recipe, run, on_phase=display.show_phase)
+    settings, count = prepared.settings, len(prepared.inputs.photographs)
+    if done := prepared.run.steps_done():
+        out.print(f"Resuming {run} at step {done} of {settings.train.steps}.")
+        return prepared
+    names = ", ".join(settings.style.all_names())
+    out.print(f"Training {names} on {count} photographs in {run}.")
+    if settings.data.source == ["bundled"]:
+        out.print("Your own photographs make a better style; add --data FOLDER with some hundreds.")
+    elif count < FEW_PHOTOGRAPHS:
+        out.print(f"{count} photographs are few; some hundreds make a better style.")
+    return prepared
 
 
-def _train(prepared: "PreparedRun") -> "Trained":
-    """Trains with a progress display; Ctrl-C saves and stops."""
-    from onestroke.cli.progress_display import open_display
-
-    with quiet_tensorflow():
+def _train(prepared: "PreparedRun", display: Display) -> "Trained":
+    """Trains; Ctrl-C saves and stops."""
+    display.show_phase("starting TensorFlow")
+    with filter_native_logs():
         from onestroke.train.training import train_prepared
-    display = open_display(out)
-    try:
-        with stop_at_interrupt() as stop:
-            return train_prepared(prepared, show=display, stop=stop)
-    finally:
-        display.close()
+    with stop_at_interrupt() as stop:
+        return train_prepared(prepared, show=display, on_phase=display.show_phase, stop=stop)
 
 
 def _report(prepared: "PreparedRun", trained: "Trained") -> None:
@@ -175,10 +212,10 @@ def losses_of_styles(before: Mapping[str, float], after: Mapping[str, float]) ->
     return [
         f"  {name:{width}}  {before[f'style/{name}']:.3f} -> {after[f'style/{name}']:.3f} "
         f"({share:.0%}){_content_loss(after.get(f'content/{name}'))}"
-        f"{', lags behind' if share > LAGS * median else ''}"
+        f"{', below the others' if share > LAGGING * median else ''}"
         for name, share in shares.items()
     ]
 
 
 def _content_loss(loss: float | None) -> str:
-    return "" if loss is None else f", content {loss:.3f}"  # older runs did not measure it
+    return "" if loss is None else f", content {loss:.3f}"  # missing in runs of older versions

@@ -1,4 +1,4 @@
-"""The optimisations that networks are measured against, each made once and remembered."""
+"""The optimisations that networks are compared with. Results are cached in a folder."""
 
 import json
 import math
@@ -16,12 +16,12 @@ from onestroke.pictures import to_uint8
 
 @dataclass(frozen=True)
 class Curve:
-    """How one optimisation went.
+    """The course of one optimisation.
 
     Attributes:
-        terms: the loss and its terms of the first picture, then after each iteration.
-        picture: the last one, ``(height, width, 3)`` uint8 RGB.
-        stopped: whether it was stopped where it overtook a network.
+        terms: the loss and its terms for the initial picture, then after each iteration.
+        picture: the result, ``(height, width, 3)`` uint8 RGB.
+        stopped: whether the optimisation was stopped when it equalled a network.
     """
 
     terms: Sequence[Terms]
@@ -30,7 +30,7 @@ class Curve:
 
     @property
     def iterations(self) -> int:
-        """How many were done."""
+        """Number of iterations."""
         return len(self.terms) - 1
 
 
@@ -38,10 +38,10 @@ class Baselines:
     """Optimises photographs by L-BFGS within [0, 255] (Johnson et al. 2016, section 4.1).
 
     Args:
-        iterations: of each optimisation, at most; 0 where none is wanted.
-        folder: where they are remembered, so that a killed evaluation goes on, and another one of
-            the same style begins with them; None for nowhere.
-        until_overtaken: whether each stops where it is as good as the network.
+        iterations: largest number of iterations of each optimisation; 0 for no optimisation.
+        folder: the cache, used by a repeated evaluation and by evaluations of the same style; None
+            for no cache.
+        until_overtaken: whether each optimisation stops when it equals the network.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Baselines:
     def find(
         self, loss: PictureLoss, photograph: np.ndarray, *, key: str, start: str, reached: float
     ) -> Curve:
-        """Returns the optimisation of a photograph, made now or before.
+        """Returns the optimisation of a photograph, from the cache if it is there.
 
         Args:
-            loss: what is made small.
+            loss: the loss.
             photograph: ``(height, width, 3)`` uint8 RGB.
-            key: the same for equal losses alone.
+            key: identifies the loss.
             start: ``noise`` or ``photograph``.
-            reached: the loss of the network's picture.
+            reached: the loss of the picture that the network painted.
         """
         goal = reached if self.until_overtaken else -math.inf
         if self.folder is None:
@@ -94,7 +94,7 @@ class Baselines:
 
 
 def _read(path: Path) -> Curve | None:
-    """Returns a remembered optimisation; None if there is none, or a broken one."""
+    """Returns a cached optimisation; None if it is missing or broken."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             terms = json.loads(str(arrays["curve"]))

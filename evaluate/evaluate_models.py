@@ -1,4 +1,4 @@
-"""A whole evaluation: photographs and models in, tables, plots and pictures out."""
+"""An evaluation: from photographs and models to tables, plots and pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onestroke.data.photograph_sources import read_some
-from onestroke.evaluate.subjects import Subject, open_subjects
+from onestroke.evaluate.subjects import Subject, build_subjects, plan_subjects
 from onestroke.extras import check_plots
 from onestroke.files import check_writable, expand_path
 from onestroke.machine import describe_gpus, describe_machine
@@ -26,15 +26,15 @@ MEASURED_PACKAGES = ("tensorflow", "keras", "scipy", "numpy")
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What to measure.
+    """The options of an evaluation.
 
     Attributes:
         sizes: sides of the square pictures, in pixels.
-        iterations: of each optimisation, at most; 0 for none.
-        until_overtaken: stop each optimisation where it is as good as the network.
-        count: photographs, taken evenly from the source.
+        iterations: largest number of iterations of each optimisation; 0 for no optimisation.
+        until_overtaken: whether each optimisation stops when it equals the network.
+        count: number of photographs, taken evenly from the source.
         timed_sizes: sides to time, in pixels; None for ``sizes`` if given, else ``TIMED_SIZES``.
-        faces: whether to measure what becomes of faces.
+        faces: whether to measure how many faces are still recognised.
     """
 
     sizes: Sequence[int] = ()
@@ -46,7 +46,7 @@ class EvaluationOptions:
 
     @property
     def evaluated_sizes(self) -> Sequence[int]:
-        """The sides of the pictures to measure."""
+        """Sides of the pictures to measure."""
         return self.sizes or EVALUATED_SIZES
 
     @property
@@ -56,19 +56,19 @@ class EvaluationOptions:
 
     @property
     def speed_sizes(self) -> list[int]:
-        """The sides to time; without optimisations there is nothing to compare a pass with."""
+        """Sides to time; none without optimisations, with which a pass is compared."""
         default = (self.sizes or TIMED_SIZES) if self.iterations else ()
         return [side for side in self.timed_sizes or default if side]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured.
+    """The results of an evaluation.
 
     Attributes:
-        results: of every network at every size.
-        speeds: of the first style of every model.
-        faces: what became of faces; None where that was not asked for.
+        results: one per network and size.
+        speeds: times of the first style of every model.
+        faces: how many faces are still recognised; None if that was not measured.
     """
 
     results: "Sequence[Result]"
@@ -91,10 +91,10 @@ def evaluate_models(
     Args:
         models: style files, run folders, exports, or names of bundled models.
         data: photographs not trained on; see ``data.photograph_sources``.
-        folder: for the report.
-        options: what to measure.
-        styles: the paintings; see ``subjects.open_subjects``.
-        overrides: of the settings to measure by, as ``section.key=value``.
+        folder: the folder of the report.
+        options: see ``EvaluationOptions``.
+        styles: the paintings; see ``subjects.plan_subjects``.
+        overrides: changes of the recorded settings, as ``section.key=value``.
         show: called with a line for each part of the work.
 
     Raises:
@@ -104,13 +104,13 @@ def evaluate_models(
         check_plots()
     folder = expand_path(folder)
     check_writable(folder)
+    plans = [plan_subjects(model, styles, overrides) for model in models]
     photographs = read_some(data, options.count, options.short_side)
     enlarged = _count_enlarged(photographs, options.evaluated_sizes)
     for side, number in enlarged.items():
         if number:
             show(f"{number} of {len(photographs)} photographs are enlarged to {side} px.")
-    by_model = [open_subjects(model, styles, overrides) for model in models]
-    # Imported here: TensorFlow takes seconds to start, and mistakes above need none of it.
+    # TensorFlow takes seconds to start, so the inputs are checked before.
     from onestroke.evaluate.baselines import Baselines
     from onestroke.evaluate.evaluation import evaluate, measure_speed
     from onestroke.evaluate.report import write_report
@@ -120,6 +120,7 @@ def evaluate_models(
         from onestroke.models.face_reader import open_face_reader
 
         reader = open_face_reader()
+    by_model = [build_subjects(plan) for plan in plans]
     first = next(iter(photographs.values()))
     speeds = measure_speed([subjects[0] for subjects in by_model], first, options.speed_sizes)
     subjects = [subject for subjects in by_model for subject in subjects]

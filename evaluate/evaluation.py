@@ -1,8 +1,8 @@
-"""How good networks are, counted in iterations of the optimisation that one pass replaces.
+"""Measures networks by the number of iterations of an optimisation that one pass replaces.
 
-After Johnson et al. 2016: figure 5 (the loss that one pass reaches, on the way of an optimisation
-that begins with noise) and table 1 (its time against that of 500 iterations). An optimisation that
-begins with the photograph, which is most of the way to the content already, is the stricter test.
+Johnson et al. 2016 compare the loss of one pass with an optimisation that starts from noise (figure
+5), and the time of a pass with that of 500 iterations (table 1). An optimisation that starts from
+the photograph has a low content loss from the beginning and is the stricter test.
 """
 
 import statistics
@@ -39,16 +39,16 @@ from onestroke.optimize.picture_settings import STARTS
 from onestroke.pictures import resize
 
 ITERATIONS_REPLACED = 500  # Johnson et al. 2016, table 1
-WARMUP, TIMED = 2, 5  # passes and iterations
+WARMUP, TIMED = 2, 5  # numbers of passes and iterations
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A picture and what was measured of it.
+    """A picture and its figures.
 
     Attributes:
         picture: ``(height, width, 3)`` uint8 RGB.
-        figures: the loss, its terms, each style layer's, and the qualities.
+        figures: the loss, its terms, the style loss of each layer, and the picture quality.
     """
 
     picture: np.ndarray
@@ -57,17 +57,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Result:
-    """One network at one size.
+    """The results of one network at one size.
 
     Attributes:
-        model: the network's name.
+        model: name of the network.
         size: side of the square pictures, in pixels.
-        names: of the photographs.
-        painting: the qualities of the painting itself; of several, their mean by weight.
-        paintings: of the style, ``(height, width, 3)`` uint8 RGB.
-        photographs: the photographs themselves.
-        pictures: what the network made of them, in the same order.
-        curves: by start, how the optimisation of each photograph went; empty if none was asked for.
+        names: names of the photographs.
+        painting: picture quality of the painting; for several, the weighted mean.
+        paintings: paintings of the style, ``(height, width, 3)`` uint8 RGB.
+        photographs: the photographs.
+        pictures: the pictures that the network painted, in the same order.
+        curves: the optimisations of the photographs by start; empty without optimisations.
     """
 
     model: str
@@ -80,9 +80,9 @@ class Result:
     curves: Mapping[str, Sequence[Curve]]
 
     def overtaken(self, start: str) -> list[int | None]:
-        """Returns for each photograph the first iteration at least as good as the network's.
+        """Returns for each photograph the first iteration whose loss is not above the network's.
 
-        0 where the optimisation begins with as good a picture, None where it ended before.
+        0 if the initial picture is as good already, None if the optimisation ended before.
         """
         return [
             _first_below([terms["loss"] for terms in curve.terms], painted.figures["loss"])
@@ -90,7 +90,7 @@ class Result:
         ]
 
     def median_overtaken(self, start: str) -> float | None:
-        """Returns the median of ``overtaken``; None where half of them ended before."""
+        """Returns the median of ``overtaken``; None if half of the optimisations ended before."""
         iterations = self.overtaken(start)
         middle = statistics.median(float("inf") if k is None else k for k in iterations)
         return None if middle == float("inf") else middle
@@ -101,16 +101,16 @@ class Result:
         return float(np.mean([picture.figures[key] for picture in measured]))
 
     def style_share(self) -> float:
-        """Returns the style loss of the pictures as a share of the photographs'."""
+        """Returns the style loss of the pictures as a share of that of the photographs."""
         return self.mean("style") / self.mean("style", "photographs")
 
 
 @dataclass(frozen=True)
 class Speed:
-    """One pass against the optimisation, on one machine, in turn.
+    """The times of passes and iterations, measured alternately on one machine.
 
     Attributes:
-        model: the network's name.
+        model: name of the network.
         size: side of the square picture, in pixels.
         passes: seconds of each pass, from uint8 to uint8.
         iterations: seconds of each L-BFGS iteration.
@@ -123,7 +123,7 @@ class Speed:
 
     @property
     def ratio(self) -> float:
-        """How many times as long 500 iterations take as one pass, by the medians."""
+        """Time of 500 iterations divided by the time of one pass, from the medians."""
         iteration = statistics.median(self.iterations)
         return ITERATIONS_REPLACED * iteration / statistics.median(self.passes)
 
@@ -141,14 +141,14 @@ def evaluate(
     Args:
         subjects: the networks.
         photographs: by name, ``(height, width, 3)`` uint8 RGB; their middle squares are used.
-        baselines: makes, or remembers, the optimisations; of 0 iterations: none.
+        baselines: the optimisations.
         sizes: sides of the squares, in pixels.
-        show: is told what is being done.
+        show: called with a line for each part of the work.
     """
     squares = {
         size: {name: middle_square(p, size) for name, p in photographs.items()} for size in sizes
     }
-    # All are painted first: what cannot paint a size says so before the hours of optimisation.
+    # All pictures are painted first: an unsupported size fails before hours of optimisation.
     painted = [
         (size, subject, [subject.paint(square) for square in squares[size].values()])
         for size in sizes
@@ -164,7 +164,7 @@ def evaluate(
 def measure_speed(
     subjects: Sequence[Subject], photograph: np.ndarray, sizes: Sequence[int]
 ) -> list[Speed]:
-    """Times one pass of every network and iterations of L-BFGS, in turn.
+    """Times passes of every network and iterations of L-BFGS, alternately.
 
     Args:
         subjects: the networks.
@@ -184,7 +184,7 @@ def middle_square(picture: np.ndarray, side: int) -> np.ndarray:
 
     Args:
         picture: ``(height, width, 3)`` uint8 RGB.
-        side: of the result, in pixels.
+        side: side of the result, in pixels.
     """
     height, width = picture.shape[:2]
     short = min(height, width)
@@ -262,7 +262,7 @@ def _picture_loss(subject: Subject) -> PictureLoss:
 
 
 def _fingerprint(subject: Subject) -> str:
-    """Returns a name that is the same for equal losses alone."""
+    """Returns a hash that identifies the loss."""
     loss = subject.loss.model_dump_json(exclude={"vgg19"})
     about = (loss, subject.vgg19.sha256, [*subject.style.shares])
     method = (MEASURED_AS, HISTORY, EVALUATIONS, numeric_libraries())

@@ -1,4 +1,4 @@
-"""What can be wrong with a painted picture, in numbers: grids, clipping, frames, colours.
+"""Measures of picture quality: grid artefacts, clipping, borders and colours.
 
 Pictures are ``(height, width, 3)`` uint8 RGB.
 """
@@ -10,25 +10,25 @@ import numpy as np
 
 from onestroke.pictures import BT601_LUMA
 
-GRID_PERIODS = 4  # pixels: what is upsampled twice by two repeats itself every 4 and every 2
-BORDER = 8  # pixels; a network pads by up to 4 of them, and quarter-size features by 1 each
+GRID_PERIODS = 4  # pixels; two upsamplings by 2 repeat patterns every 4 and every 2 pixels
+BORDER = 8  # pixels; networks pad by up to 4, and by 1 at a quarter of the size
 
 
 def grid_energy(picture: np.ndarray) -> float:
-    """Share of a picture's variance that stands out at the upsampling frequencies.
+    """Returns the share of a picture's variance in peaks at the upsampling frequencies.
 
-    A checkerboard repeats every 2 or 4 pixels, so it adds energy at the multiples of 1/4 cycle a
-    pixel, across and down, and nowhere near them. What strokes have there, they have nearby too,
-    so the median of the neighbouring frequencies is taken off: of those around, or in the same
-    rows or columns, where upright and level edges have theirs, whichever is most.
+    A checkerboard repeats every 2 or 4 pixels. It adds energy at the multiples of 1/4 cycle per
+    pixel in both directions, but not at the frequencies next to them. Strokes have energy at both.
+    The usual energy is therefore subtracted: the median of the surrounding frequencies, of the same
+    rows or of the same columns (which contain vertical and horizontal edges), whichever is largest.
 
     Returns:
-        0 or more; of photographs and paintings some 0.0001.
+        0 or more; about 0.0001 for photographs and paintings.
     """
     luma = picture.astype(np.float64) @ BT601_LUMA
     height, width = (side - side % GRID_PERIODS for side in luma.shape)
     luma = luma[:height, :width] - luma[:height, :width].mean()
-    # The picture's edges do not meet; a window keeps that from looking like high frequencies.
+    # Opposite edges differ. A window prevents that this appears as high frequencies.
     window = np.outer(np.hanning(height), np.hanning(width))
     power = np.abs(np.fft.fft2(luma * window)) ** 2
     excess = 0.0
@@ -40,7 +40,7 @@ def grid_energy(picture: np.ndarray) -> float:
 
 
 def _excess(power: np.ndarray, row: int, column: int) -> float:
-    """Energy of a frequency, as wide as the window spreads it, above what is usual nearby."""
+    """Returns the energy of a peak, as wide as the window makes it, above the usual energy."""
     near = np.arange(-8, 9)
     patch = power[np.ix_((row + near) % power.shape[0], (column + near) % power.shape[1])]
     middle = slice(7, 10)
@@ -56,16 +56,16 @@ def _excess(power: np.ndarray, row: int, column: int) -> float:
 
 
 def clipped_share(picture: np.ndarray) -> float:
-    """Share of the values that are 0 or 255, where shades end."""
+    """Returns the share of the values that are 0 or 255."""
     return float(np.mean((picture == 0) | (picture == 255)))
 
 
 def border_difference(picture: np.ndarray) -> float:
-    """How far the outermost pixels' mean colour is from that of the pixels just inside.
+    """Returns the difference of the mean colours of the border and of the pixels next to it.
 
     Returns:
-        Mean over the four sides and three channels, in pixel values of 255. A frame adds to what
-        the scene itself has; compare with the photograph's.
+        Mean over the four sides and three channels, in pixel values of 255. The scene itself has a
+        difference; compare with that of the photograph.
     """
     turned = [np.rot90(picture, turns).astype(np.float64) for turns in range(4)]
     steps = [
@@ -77,7 +77,7 @@ def border_difference(picture: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Colours:
-    """The colours of pictures, taken as a normal distribution of RGB in [0, 255].
+    """The colours of pictures as a normal distribution of RGB in [0, 255].
 
     Attributes:
         mean: ``(3,)``.
@@ -89,7 +89,7 @@ class Colours:
 
     @classmethod
     def of(cls, pictures: Sequence[np.ndarray], shares: Sequence[float] = (1.0,)) -> "Colours":
-        """Returns those of one picture, or of several by their shares in a blend."""
+        """Returns the colours of one picture, or of several weighted by their shares in a blend."""
         pixels = [picture.reshape(-1, 3).astype(np.float64) for picture in pictures]
         mean = np.average([p.mean(0) for p in pixels], axis=0, weights=shares)
         spreads = [(p - mean).T @ (p - mean) / len(p) for p in pixels]
@@ -97,12 +97,12 @@ class Colours:
 
 
 def colour_distance(one: Colours, other: Colours) -> float:
-    """Fréchet distance between the colours of pictures (Dowson and Landau 1982, eq. 4).
+    """Returns the Fréchet distance of two colour distributions (Dowson and Landau 1982, eq. 4).
 
     Returns:
-        In pixel values of 255; 0 for the same mean and covariance of RGB.
+        In pixel values of 255; 0 for equal means and covariances.
     """
-    # The trace of a product's root is the sum of its eigenvalues' roots; none is below 0.
+    # The trace of a matrix root is the sum of the roots of the eigenvalues, all 0 or more.
     roots = np.sqrt(np.maximum(np.linalg.eigvals(one.covariance @ other.covariance).real, 0))
     squared = np.sum((one.mean - other.mean) ** 2)
     squared += np.trace(one.covariance + other.covariance) - 2 * roots.sum()

@@ -1,4 +1,4 @@
-"""Writes down an evaluation: a table, a JSON file, plots, and pictures to look at."""
+"""The report of an evaluation: a JSON file, plots and contact sheets."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from onestroke.files import number_duplicates, write_whole
 SHOWN = 8  # photographs on a contact sheet
 PLOTTED = ("loss", "content", "style")
 LABEL = 22  # pixels above each picture
-COLOURS = ("#b3402e", "#3c6e8f", "#6a8f3c")  # of the network, then of each start
+COLOURS = ("#b3402e", "#3c6e8f", "#6a8f3c")  # for the network, then for each start
 
 
 def write_report(
@@ -26,10 +26,10 @@ def write_report(
     speeds: Sequence[Speed],
     about: Mapping[str, Any],
 ) -> None:
-    """Writes ``report.json``, and for each network and size a contact sheet and, of curves, a plot.
+    """Writes ``report.json``, and for each network and size a contact sheet and a plot.
 
     Args:
-        folder: where to; what is there of the same names is replaced.
+        folder: the folder; files of the same names are replaced.
         results: the measurements.
         speeds: the times; may be empty.
         about: machine, versions, models and weights.
@@ -50,7 +50,7 @@ def write_report(
 
 
 def _file_names(results: Sequence[Result]) -> dict[tuple[str, int], dict[str, str]]:
-    """Returns the names of each result's files: its model's last part, with a number if taken."""
+    """Returns the file names of each result: the end of the model name, numbered if not unique."""
     models = list(dict.fromkeys(result.model for result in results))
     names = number_duplicates(
         re.sub(r"[^\w.-]+", "_", Path(model).name) or "network" for model in models
@@ -66,7 +66,7 @@ def _file_names(results: Sequence[Result]) -> dict[tuple[str, int], dict[str, st
 
 
 def _record(result: Result) -> dict[str, Any]:
-    """Returns everything but the pixels."""
+    """Returns the figures of a result, without the pixels."""
     return {
         "model": result.model,
         "size": result.size,
@@ -106,16 +106,16 @@ def _speeds(speeds: Sequence[Speed]) -> list[dict[str, Any]]:
 
 
 def _plot(result: Result, path: Path) -> None:
-    """Draws the optimisations by iteration, their mean if equally long, and the network's lines."""
+    """Plots the losses of the optimisations, their mean if equally long, and the network's loss."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 4.5), layout="constrained")
     for panel, key in zip(figure.subplots(1, len(PLOTTED)), PLOTTED, strict=True):
         for (start, curves), colour in zip(result.curves.items(), COLOURS[1:], strict=True):
-            terms = [[its[key] for its in curve.terms] for curve in curves]
-            for its in terms:
-                panel.plot(its, color=colour, linewidth=0.6)
-            equally_long = len({len(its) for its in terms}) == 1
+            terms = [[values[key] for values in curve.terms] for curve in curves]
+            for losses in terms:
+                panel.plot(losses, color=colour, linewidth=0.6)
+            equally_long = len({len(losses) for losses in terms}) == 1
             mean = np.mean(terms, axis=0) if equally_long else []
             panel.plot(mean, color=colour, label=f"optimised, from {start}")
             median = result.median_overtaken(start)
@@ -123,7 +123,7 @@ def _plot(result: Result, path: Path) -> None:
                 panel.axvline(median, color=colour, linestyle=":", label=f"overtaken at {median:g}")
         for of, label, line in (
             ("pictures", f"one pass of {result.model}", "-"),
-            ("photographs", "the photographs themselves", "--"),
+            ("photographs", "unpainted photographs", "--"),
         ):
             panel.axhline(result.mean(key, of), color=COLOURS[0], linestyle=line, label=label)
         panel.set_yscale("log")
@@ -136,9 +136,9 @@ def _plot(result: Result, path: Path) -> None:
 
 
 def _sheet(result: Result, path: Path) -> None:
-    """Places the painting, the photographs, the network's pictures and the optimised ones in rows.
+    """Writes rows of a painting, a photograph, its painted picture and its optimisations.
 
-    Without chroma subsampling, which would blur a grid.
+    The JPEG has no chroma subsampling, which would blur grid artefacts.
     """
     side, rows = result.size, []
     for row, name in enumerate(result.names[:SHOWN]):

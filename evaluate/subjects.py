@@ -27,13 +27,13 @@ class Subject:
     """A network to evaluate.
 
     Attributes:
-        name: of the network, in the report.
-        paint: from a photograph to a picture, both ``(height, width, 3)`` uint8 RGB.
-        loss: what it was trained for, and is measured by.
-        style: the painting, as the loss network sees it.
-        about: what a report says of the painting.
+        name: name of the network in the report.
+        paint: paints a photograph, ``(height, width, 3)`` uint8 RGB, at its size.
+        loss: settings of the loss that the network was trained with.
+        style: the painting as the loss network sees it.
+        about: the record of the painting in the report.
         vgg19: weights of the loss network.
-        sha256: of the network's file; None for a folder.
+        sha256: hash of the model file; None for a folder.
     """
 
     name: str
@@ -55,22 +55,39 @@ class Subject:
         }
 
 
-def open_subjects(
+@dataclass(frozen=True)
+class SubjectPlan:
+    """The networks of one model that will be evaluated, with checked settings and paintings.
+
+    Attributes:
+        model: the model.
+        settings: the recorded settings with the overrides.
+        names: names of the styles that the newest training learned.
+        blends: the painting of each style to evaluate, by the style's number.
+    """
+
+    model: Model
+    settings: Settings
+    names: Sequence[str]
+    blends: Mapping[int, Blend]
+
+
+def plan_subjects(
     model: str, styles: Sequence[str] = (), overrides: Sequence[str] = ()
-) -> list[Subject]:
-    """Opens a model; returns each of its styles with its painting and its loss.
+) -> SubjectPlan:
+    """Reads the card of a model and finds the painting of each style. TensorFlow is not needed.
 
     Args:
         model: a style file, a run folder, an export, or the name of a bundled model.
-        styles: paths of the paintings, unless the run folder records them; of several styles,
-            those to measure. ``PATH:WEIGHT`` entries together are one blend.
+        styles: paths of the paintings, unless the run folder records them; with several styles,
+            those to evaluate. ``PATH:WEIGHT`` entries together are one blend.
         overrides: changes of the recorded settings, as ``section.key=value``.
 
     Raises:
         OnestrokeError: the model or a painting is missing, broken or does not match.
     """
     run, opened = find_run(model), open_model(model)
-    # A run records where its paintings are. Files that are shared record only their names.
+    # A run records the paths of its paintings. Files that are shared record only their names.
     values = run.settings().model_dump(mode="json") if run else training_settings(opened)
     trained = check_settings(values, origin=model)
     # Without the names of the styles of network.init.
@@ -85,7 +102,7 @@ def open_subjects(
     alone = len(opened.card.painted_names) == 1
     blends = match_paintings(settings.style.pictures, trained.style.pictures, alone=alone)
     _check_paintings(model, blends.values())
-    return _build_subjects(opened, settings, names, blends)
+    return SubjectPlan(opened, settings, names, blends)
 
 
 def _check_paintings(model: str, blends: Iterable[Blend]) -> None:
@@ -97,27 +114,30 @@ def _check_paintings(model: str, blends: Iterable[Blend]) -> None:
             )
 
 
-def _build_subjects(
-    model: Model, settings: Settings, names: Sequence[str], blends: Mapping[int, Blend]
-) -> list[Subject]:
-    vgg19 = load_vgg19_weights(settings.loss.vgg19)
-    size = settings.style.size
+def build_subjects(plan: SubjectPlan) -> list[Subject]:
+    """Loads the model and reads the paintings of a plan.
+
+    Raises:
+        OnestrokeError: the model, a painting or the weights of the loss network are broken.
+    """
+    model, size = plan.model, plan.settings.style.size
+    vgg19 = load_vgg19_weights(plan.settings.loss.vgg19)
     stylizer = load(model)
     is_file = model.path.is_file()
     sha256 = hashlib.sha256(model.path.read_bytes()).hexdigest() if is_file else None
+    styles = read_styles(list(plan.blends.values()), size)
+    alone = len(model.card.styles) == 1
     return [
         Subject(
-            name=model.name if len(model.card.styles) == 1 else f"{model.name}:{names[number]}",
-            paint=partial(stylizer, style=names[number]),
-            loss=settings.loss,
+            name=model.name if alone else f"{model.name}:{plan.names[number]}",
+            paint=partial(stylizer, style=plan.names[number]),
+            loss=plan.settings.loss,
             style=style,
             about={"pictures": blend, "size": size},
             vgg19=vgg19,
             sha256=sha256,
         )
-        for (number, blend), style in zip(
-            blends.items(), read_styles(list(blends.values()), size), strict=True
-        )
+        for (number, blend), style in zip(plan.blends.items(), styles, strict=True)
     ]
 
 

@@ -1,8 +1,12 @@
 """Errors that a user can correct. Each is one line: the problem, the value, the remedy."""
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator
 from numbers import Real
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 class OnestrokeError(Exception):
@@ -24,9 +28,21 @@ def format_value(value: object) -> str:
     return f"{value:g}" if isinstance(value, Real) else repr(value)
 
 
+def is_full_disk(error: BaseException) -> bool:
+    """Returns whether Python or TensorFlow could not write for want of disk space or quota."""
+    if isinstance(error, OSError):
+        return error.errno in FULL_DISK
+    return _is_exhausted(error) and any(os.strerror(number) in str(error) for number in FULL_DISK)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Returns whether Python or TensorFlow ran out of memory, on a processor or a GPU."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+    # TensorFlow reports a full disk with the same class.
+    return isinstance(error, MemoryError) or (_is_exhausted(error) and not is_full_disk(error))
+
+
+def _is_exhausted(error: BaseException) -> bool:
+    return type(error).__name__ == "ResourceExhaustedError"
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
-"""Makes the loss of one picture small by changing its pixels (Gatys et al. 2016, section 2).
+"""Gradient descent on the pixels of one picture (Gatys et al. 2016, section 2).
 
-L-BFGS, as the paper has it, or Adam, both within [0, 255]: what a file cannot hold is not
-searched, as in the baseline of Johnson et al. 2016 (section 4.1).
+With L-BFGS, as in the paper, or Adam. Both keep the pixels in [0, 255], as the baseline of Johnson
+et al. 2016 does (section 4.1).
 """
 
 import math
@@ -18,19 +18,19 @@ from onestroke.errors import OnestrokeError, explain_memory_errors
 from onestroke.losses.objective import Objective
 from onestroke.models.layers import Tensor
 
-HISTORY = 10  # pairs of steps from which L-BFGS takes the curvature
-EVALUATIONS = 20  # at most, of the loss in one line search
+HISTORY = 10  # pairs of steps from which L-BFGS estimates the curvature
+EVALUATIONS = 20  # largest number of evaluations of the loss in one line search
 
 Terms = Mapping[str, float]
 AfterIteration = Callable[[Terms, np.ndarray], bool]
-"""Is given the terms of the loss and the picture; whether to go on."""
+"""Called with the terms of the loss and the picture; returns whether to continue."""
 
 
 class PictureLoss:
     """The loss of a picture and its gradient, for any photograph.
 
     Args:
-        objective: what is to be made small.
+        objective: the loss.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -38,29 +38,29 @@ class PictureLoss:
         self._compiled = tf.function(self._terms_and_gradient)
 
     def content_of(self, photograph: np.ndarray) -> dict[str, Tensor]:
-        """Returns what a picture of the photograph, ``(height, width, 3)``, should keep."""
-        with explain_memory_errors(*_of_size(photograph)):
+        """Returns the content features of a photograph, ``(height, width, 3)``."""
+        with explain_memory_errors(*_memory_advice(photograph)):
             return self.objective.content_network(np.asarray(photograph, np.float32)[None])
 
     def __call__(
         self, picture: np.ndarray, content: Mapping[str, Tensor]
     ) -> tuple[Terms, np.ndarray]:
-        """Returns the terms of the loss, and the gradient of the loss by the pixels.
+        """Returns the terms of the loss, and the gradient of the loss with respect to the pixels.
 
         Args:
             picture: ``(height, width, 3)`` RGB in [0, 255].
             content: from ``content_of``, of a photograph of the same size.
 
         Raises:
-            OnestrokeError: the loss is no finite number, or memory is too little.
+            OnestrokeError: the loss is not finite, or the memory is too small.
         """
-        with explain_memory_errors(*_of_size(picture)):
+        with explain_memory_errors(*_memory_advice(picture)):
             tensors, gradient = self._compiled(tf.constant(picture[None], tf.float32), content)
         terms = {name: float(term[0]) for name, term in tensors.items()}
         if not math.isfinite(terms["loss"]):
             raise OnestrokeError(
-                f"expected a finite loss; it is {terms['loss']}; lower the weights of section "
-                "loss, or name another loss.vgg19"
+                f"the loss is {terms['loss']}; lower the weights of section loss, or choose "
+                "another loss.vgg19"
             )
         return terms, gradient[0].numpy()
 
@@ -71,19 +71,19 @@ class PictureLoss:
         return terms, tape.gradient(terms["loss"], batch)
 
 
-def _of_size(picture: np.ndarray) -> tuple[str, str]:
-    """Returns what memory is for, and what to do where there is too little."""
+def _memory_advice(picture: np.ndarray) -> tuple[str, str]:
+    """Returns the purpose and the remedy for an out-of-memory error."""
     height, width = picture.shape[:2]
     return f"to optimise {width} x {height} pixels", "choose a smaller --size"
 
 
 def first_picture(start: str, photograph: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Returns where to start, float64 RGB in [0, 255]: the photograph, or noise of its size.
+    """Returns the initial picture, float64 RGB in [0, 255]: the photograph, or noise.
 
     Args:
         start: one of ``STARTS``.
         photograph: ``(height, width, 3)`` in [0, 255].
-        seed: of the noise.
+        seed: seed of the noise.
     """
     if start == "noise":
         return np.random.default_rng(seed).uniform(0, 255, photograph.shape)
@@ -92,11 +92,11 @@ def first_picture(start: str, photograph: np.ndarray, seed: int = 0) -> np.ndarr
 
 @dataclass
 class Descent:
-    """A picture on its way down, and what the method remembers of the way.
+    """The state of a descent.
 
     Attributes:
         picture: ``(height, width, 3)`` float64 RGB in [0, 255].
-        memory: arrays of the method, by name; empty at the start.
+        memory: arrays of the method by name; empty at the start.
     """
 
     picture: np.ndarray
@@ -111,17 +111,17 @@ def descend_by_lbfgs(
     iterations: int,
     after: AfterIteration,
 ) -> None:
-    """L-BFGS-B (Byrd et al. 1995). Each call begins without a memory of steps.
+    """Descends with L-BFGS-B (Byrd et al. 1995). Each call starts without curvature pairs.
 
     Args:
-        loss: of a picture.
-        content: what to keep, from ``PictureLoss.content_of``.
-        descent: where to start; holds the result.
-        iterations: how many at most; fewer where no step makes the loss smaller.
-        after: called after each.
+        loss: the loss of a picture.
+        content: content features of the photograph, from ``PictureLoss.content_of``.
+        descent: the initial state; updated in place.
+        iterations: largest number of iterations; fewer if no step reduces the loss.
+        after: called after each iteration.
     """
     shape = descent.picture.shape
-    # As a mean over pixels, the loss would fall by less than 32 bits tell apart in a first step.
+    # As a mean over pixels, the loss would change in a first step by less than float32 resolves.
     scale = descent.picture.size
     latest: Terms = {}
 
@@ -131,7 +131,7 @@ def descend_by_lbfgs(
         return scale * latest["loss"], scale * gradient.ravel().astype(np.float64)
 
     def callback(intermediate_result: Any) -> None:
-        # The last picture whose loss was asked for is the one that the line search has taken.
+        # The line search accepts the picture that it evaluated last.
         descent.picture = intermediate_result.x.reshape(shape).copy()
         if not after(latest, descent.picture):
             raise StopIteration
@@ -148,7 +148,7 @@ def descend_by_lbfgs(
             "maxfun": iterations * EVALUATIONS,
             "maxcor": HISTORY,
             "maxls": EVALUATIONS,
-            "ftol": 0.0,  # whoever asks says how many iterations, not scipy
+            "ftol": 0.0,  # the caller decides how many iterations, not SciPy
             "gtol": 0.0,
         },
     )
@@ -163,15 +163,15 @@ def descend_by_adam(
     after: AfterIteration,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
 ) -> None:
-    """Adam (Kingma and Ba 2015), each step cut to [0, 255].
+    """Descends with Adam (Kingma and Ba 2015); each step is clipped to [0, 255].
 
     Args:
-        loss: of a picture.
-        content: what to keep, from ``PictureLoss.content_of``.
-        descent: where to start; holds the result and the optimizer's variables.
-        iterations: how many.
-        after: called after each, with the terms of the picture before it.
-        learning_rate: in pixel values a step.
+        loss: the loss of a picture.
+        content: content features of the photograph, from ``PictureLoss.content_of``.
+        descent: the initial state; updated in place, with the variables of the optimizer.
+        iterations: number of iterations.
+        after: called after each iteration with the terms of the picture before it.
+        learning_rate: in pixel values per step.
     """
     variable = keras.Variable(descent.picture, dtype="float32")
     optimizer = keras.optimizers.Adam(learning_rate)

@@ -1,4 +1,4 @@
-"""What resumes the optimisation of a picture: one small file, whole or not at all."""
+"""The state file of an optimisation, from which it is resumed."""
 
 import json
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from onestroke.optimize.picture_settings import PictureSettings
 
 @dataclass
 class State:
-    """Where an optimisation stands.
+    """The state of an optimisation.
 
     Attributes:
-        level: which size, 0 for the coarsest.
-        iteration: of that size.
-        descent: the picture, and what the method remembers.
+        level: number of the size, 0 for the coarsest.
+        iteration: iterations done at that size.
+        descent: the picture and the arrays of the method.
     """
 
     level: int
@@ -30,14 +30,14 @@ class State:
     descent: Descent
 
 
-def fingerprint(settings: PictureSettings, ingredients: PictureInputs) -> str:
-    """Returns a name that is the same for equal settings, pictures and weights alone."""
-    about = (MEASURED_AS, settings.model_dump_json(), ingredients.vgg19.sha256)
-    return fingerprint_of(about, [ingredients.photograph.pixels, *ingredients.paintings])
+def fingerprint_optimization(settings: PictureSettings, inputs: PictureInputs) -> str:
+    """Returns a hash of the settings, the pictures and the weights."""
+    about = (MEASURED_AS, settings.model_dump_json(), inputs.vgg19.sha256)
+    return fingerprint_of(about, [inputs.photograph.pixels, *inputs.paintings])
 
 
 def save_state(path: Path, state: State, fingerprint: str) -> None:
-    """Writes the state of the optimisation that the fingerprint is of."""
+    """Writes the state of the optimisation with this fingerprint."""
     header = {"fingerprint": fingerprint, "level": state.level, "iteration": state.iteration}
     arrays = {"header": np.array(json.dumps(header)), "picture": state.descent.picture}
     arrays |= {f"memory.{name}": array for name, array in state.descent.memory.items()}
@@ -45,10 +45,10 @@ def save_state(path: Path, state: State, fingerprint: str) -> None:
 
 
 def load_state(path: Path, fingerprint: str) -> State:
-    """Reads the state of the optimisation that the fingerprint is of.
+    """Reads the state of the optimisation with this fingerprint.
 
     Raises:
-        SettingsError: the state is of another optimisation.
+        SettingsError: the state belongs to another optimisation.
         ModelError: the file is broken.
     """
     try:
@@ -63,12 +63,11 @@ def load_state(path: Path, fingerprint: str) -> State:
             found = header["fingerprint"]
     except BROKEN_ARRAYS as error:
         raise ModelError(
-            f"expected the state of an optimisation; {path} is broken ({error}); delete it to "
-            "begin anew"
+            f"the state file {path} is broken ({error}); delete it to start again"
         ) from error
     if found != fingerprint:
         raise SettingsError(
-            f"an unfinished optimisation of other pictures or settings is in {path}; finish it as "
-            "it was begun, delete that file, or choose another output"
+            f"{path} belongs to an unfinished optimisation of other pictures or settings; finish "
+            "that one, delete the file, or choose another output"
         )
     return state

@@ -1,4 +1,4 @@
-"""What the optimisation of one picture reads from disk."""
+"""The inputs of an optimisation, read and checked before TensorFlow starts."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One photograph optimised into one file: everything from reading to writing."""
+"""The optimisation of one photograph into one file, from reading to writing."""
 
 import threading
 from collections.abc import Callable
@@ -6,19 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from onestroke.errors import SettingsError
 from onestroke.files import UNFINISHED, expand_path, shorten_name
 from onestroke.optimize.picture_inputs import read_picture_inputs
 from onestroke.optimize.picture_optimization import Optimization, Optimized
-from onestroke.optimize.picture_settings import STARTS, PictureSettings
+from onestroke.optimize.picture_settings import PictureSettings
+from onestroke.optimize.picture_start import PaintStart
 from onestroke.optimize.progress_pictures import ProgressPictures
-from onestroke.picture_search import is_picture_name
-from onestroke.pictures import Picture, read_pixels, resize, to_uint8, write_picture
+from onestroke.pictures import Picture, resize, to_uint8, write_picture
 from onestroke.progress import Progress
 from onestroke.stylize.colour import keep_colours
-from onestroke.stylize.model import load, open_model
-
-PaintStart = Callable[[np.ndarray], np.ndarray]
 
 
 class PictureJob:
@@ -28,6 +24,7 @@ class PictureJob:
         content: the photograph.
         output: the picture to write. The state that resumes the job is kept beside it.
         settings: see ``optimize.picture_settings``.
+        paint_start: paints the initial picture, from ``picture_start.open_start``.
         frames: a folder for the pictures during the optimisation and all losses; None for none.
         frame_every: iterations between two of these pictures.
         preserve_color: keep the colours of the photograph.
@@ -42,6 +39,7 @@ class PictureJob:
         output: Path,
         settings: PictureSettings,
         *,
+        paint_start: PaintStart | None = None,
         frames: Path | None = None,
         frame_every: int = 25,
         preserve_color: bool = False,
@@ -54,7 +52,7 @@ class PictureJob:
         self.optimization = Optimization(
             inputs,
             settings,
-            paint_start=open_start(settings.optimize.start),
+            paint_start=paint_start,
             state_file=output.with_name(shorten_name(f"{UNFINISHED}{output.name}.npz")),
         )
         self._frames = None
@@ -71,12 +69,12 @@ class PictureJob:
             stop: when set, the current iteration is finished and saved.
         """
 
-        def note(progress: Progress, picture: np.ndarray) -> None:
+        def report(progress: Progress, picture: np.ndarray) -> None:
             show(progress)
             if self._frames:
-                self._frames.note(progress, picture)
+                self._frames.record(progress, picture)
 
-        result = self.optimization.run(show=note, stop=stop)
+        result = self.optimization.run(show=report, stop=stop)
         if result.finished:
             self._write(result.picture)
             self.optimization.delete_state()
@@ -88,23 +86,3 @@ class PictureJob:
             picture = to_uint8(keep_colours(resize(self.photograph.pixels, size), picture))
         alpha = None if self.photograph.alpha is None else resize(self.photograph.alpha, size)
         write_picture(self.output, Picture(picture, alpha, self.photograph.metadata))
-
-
-def open_start(start: str) -> PaintStart | None:
-    """Opens the picture to start from, or the model that paints it; None for built-in starts.
-
-    Raises:
-        SettingsError: the model has several styles.
-    """
-    if start in STARTS:
-        return None
-    if is_picture_name(start):
-        picture = read_pixels(start)
-        return lambda photograph: picture
-    model = open_model(start)
-    if len(model.card.painted_names) > 1:
-        raise SettingsError(
-            f"the model {start} has several styles; paint with one of them (onestroke stylize) and "
-            "give that picture with --start"
-        )
-    return load(model)

@@ -1,7 +1,7 @@
-"""One picture, optimised: the photograph takes on the style pixel by pixel (Gatys et al. 2016).
+"""The optimisation of one picture (Gatys et al. 2016), from coarse to fine.
 
-From coarse to fine: a small picture first, where a stroke reaches far, then, enlarged, twice the
-size, and so on (as in Gatys et al. 2017, section 6).
+A small picture is optimised first; its strokes are large in relation to the picture. The result is
+enlarged to twice the size and optimised again, and so on (Gatys et al. 2017, section 6).
 """
 
 import logging
@@ -27,27 +27,32 @@ from onestroke.optimize.descent import (
     descend_by_lbfgs,
     first_picture,
 )
-from onestroke.optimize.optimization_state import State, fingerprint, load_state, save_state
+from onestroke.optimize.optimization_state import (
+    State,
+    fingerprint_optimization,
+    load_state,
+    save_state,
+)
 from onestroke.optimize.picture_inputs import PictureInputs, level_sizes
 from onestroke.optimize.picture_settings import STARTS, PictureSettings
 from onestroke.pictures import PictureError, resize, size_of_long_side, size_of_short_side, to_uint8
 from onestroke.progress import Progress
 
-logger = logging.getLogger("onestroke.train")
+logger = logging.getLogger("onestroke.optimize")
 
-ADAM_FALLS_TO = 0.05  # of the learning rate, at the last iteration of a size
+ADAM_DECAYS_TO = 0.05  # share of the learning rate at the last iteration of a size
 
 
 @dataclass(frozen=True)
 class Optimized:
-    """What an optimisation came to.
+    """The result of an optimisation.
 
     Attributes:
         picture: ``(height, width, 3)`` uint8 RGB.
-        finished: False if it was stopped before its end.
-        iterations: in all, over all sizes.
-        photograph_terms: the loss and its terms of the photograph itself, at the last size.
-        picture_terms: the same of the picture.
+        finished: False if the optimisation was stopped before its end.
+        iterations: number of iterations at all sizes together.
+        photograph_terms: loss terms of the photograph, at the last size.
+        picture_terms: loss terms of the picture.
     """
 
     picture: np.ndarray
@@ -58,23 +63,22 @@ class Optimized:
 
 
 class Optimization:
-    """A picture that is being optimised.
+    """The optimisation of one picture.
 
-    One that was killed and goes on from its state file ends in the same picture as one that never
-    was, bit for bit on one machine.
+    An optimisation that was killed and resumed from its state file ends in the same picture as an
+    uninterrupted one, bit for bit on one machine.
 
     Args:
-        inputs: photograph, paintings and the loss network's weights.
-        settings: see ``train.picture_settings``.
-        paint_start: what the settings name as start if it is neither noise nor the photograph:
-            from the photograph at its coarsest to the picture to begin with, both ``(height,
-            width, 3)`` uint8.
-        state_file: holds what resumes the optimisation; None for nowhere.
+        inputs: photograph, paintings and weights of the loss network.
+        settings: see ``optimize.picture_settings``.
+        paint_start: returns the initial picture for the photograph at the coarsest size, both
+            ``(height, width, 3)`` uint8; needed if the start is neither noise nor the photograph.
+        state_file: the file from which the optimisation is resumed; None for no file.
 
     Raises:
         SettingsError: the state file is of other settings or pictures.
         ModelError: the state file is broken.
-        PictureError: the picture to begin with has other proportions than the photograph.
+        PictureError: the initial picture does not have the proportions of the photograph.
     """
 
     def __init__(
@@ -90,20 +94,20 @@ class Optimization:
         self.settings = settings
         self.sizes = level_sizes(photograph.shape[:2], settings.optimize)
         self.state_file = state_file
-        self.fingerprint = fingerprint(settings, inputs)
+        self.fingerprint = fingerprint_optimization(settings, inputs)
         if state_file and state_file.exists():
             self.state = load_state(state_file, self.fingerprint)
         else:
-            self.state = State(0, 0, Descent(self._first_picture(paint_start)))
+            self.state = State(0, 0, Descent(self._initial_picture(paint_start)))
 
     @property
     def iteration(self) -> int:
-        """Iterations done, at all sizes together."""
+        """Number of iterations done at all sizes together."""
         return self.state.level * self.settings.optimize.iterations + self.state.iteration
 
     @property
     def iterations(self) -> int:
-        """Iterations of the whole, at all sizes together."""
+        """Number of iterations of the whole optimisation."""
         return len(self.sizes) * self.settings.optimize.iterations
 
     def run(
@@ -112,18 +116,18 @@ class Optimization:
         show: Callable[[Progress, np.ndarray], None] = lambda progress, picture: None,
         stop: threading.Event | None = None,
     ) -> Optimized:
-        """Goes on to the end, or until it is stopped.
+        """Optimises to the end, or until it is stopped.
 
         Args:
-            show: called after every iteration, with the picture, ``(height, width, 3)`` floats in
-                [0, 255].
-            stop: when set, the iteration under way is finished, saved, and what there is returned.
+            show: called after every iteration with the progress and the picture, ``(height, width,
+                3)`` floats in [0, 255].
+            stop: when set, the current iteration is finished and saved, and the method returns.
         """
         stop = stop or threading.Event()
         while True:
             size = self.sizes[self.state.level]
             photograph = resize(self.photograph, size)
-            loss = PictureLoss(self._objective(max(size) / max(self.sizes[-1])))
+            loss = PictureLoss(self.build_objective(max(size) / max(self.sizes[-1])))
             content = loss.content_of(photograph)
             while self.state.iteration < self.settings.optimize.iterations and not stop.is_set():
                 self._descend(loss, content, show, stop)
@@ -142,29 +146,31 @@ class Optimization:
         )
 
     def delete_state(self) -> None:
-        """Deletes the state file, once the picture is where it belongs."""
+        """Deletes the state file, after the picture has been written."""
         if self.state_file:
             self.state_file.unlink(missing_ok=True)
 
-    def _first_picture(self, paint_start: Callable[[np.ndarray], np.ndarray] | None) -> np.ndarray:
+    def _initial_picture(
+        self, paint_start: Callable[[np.ndarray], np.ndarray] | None
+    ) -> np.ndarray:
         photograph = resize(self.photograph, self.sizes[0])
         start = self.settings.optimize.start
         if start in STARTS:
             return first_picture(start, photograph, self.settings.optimize.seed)
         if paint_start is None:
-            raise ValueError(f"expected what paints the start, {start}; received none")
+            raise ValueError(f"the start {start} needs paint_start")
         painted = paint_start(photograph)
         (height, width), expected = painted.shape[:2], photograph.shape[:2]
         scaled = size_of_long_side((height, width), max(expected))
         if np.abs(np.subtract(scaled, expected)).max() > 1:
             raise PictureError(
-                f"expected a start of the photograph's proportions, {expected[1]} x {expected[0]}; "
-                f"{start} is {width} x {height}; crop it"
+                f"the start {start} is {width} x {height} pixels; it must have the proportions of "
+                f"the photograph, {expected[1]} x {expected[0]}; crop it"
             )
         return resize(painted, expected).astype(np.float64)
 
-    def _objective(self, share: float) -> Objective:
-        """Returns what to make small where the picture has ``share`` of its full size."""
+    def build_objective(self, share: float) -> Objective:
+        """Returns the loss of the picture at a ``share`` of its full size."""
         style = self.settings.style
         short_side = style.size or self.settings.optimize.size
         short_side = max(MINIMUM_SIDE, round(short_side * share))
@@ -182,7 +188,7 @@ class Optimization:
         show: Callable[[Progress, np.ndarray], None],
         stop: threading.Event,
     ) -> None:
-        """Goes on to the next iteration at which the state is saved."""
+        """Optimises up to the next iteration at which the state is saved."""
         options, state = self.settings.optimize, self.state
         begun = state.iteration
         left = options.iterations - begun
@@ -197,13 +203,13 @@ class Optimization:
         if options.method == "l-bfgs":
             descend_by_lbfgs(loss, content, **step)
             if state.iteration < begun + count and not stop.is_set():
-                logger.warning("no step makes the loss smaller after iteration %d", self.iteration)
+                logger.warning("no step reduces the loss after iteration %d", self.iteration)
                 state.iteration = options.iterations
                 terms = loss(state.descent.picture, content)[0]
                 show(Progress(self.iteration, self.iterations, terms), state.descent.picture)
         else:
             rate = keras.optimizers.schedules.CosineDecay(
-                options.learning_rate, options.iterations, alpha=ADAM_FALLS_TO
+                options.learning_rate, options.iterations, alpha=ADAM_DECAYS_TO
             )
             descend_by_adam(loss, content, **step, learning_rate=rate)
 
@@ -213,7 +219,7 @@ class Optimization:
 
 
 def enlarge(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scales ``(height, width, 3)`` floats in [0, 255] up to a height and a width."""
+    """Enlarges ``(height, width, 3)`` floats in [0, 255] to a height and a width."""
     batch = ops.convert_to_tensor(picture[None], "float32")
     larger = ops.image.resize(batch, size, interpolation="bicubic")
     return np.clip(ops.convert_to_numpy(larger)[0], 0, 255).astype(np.float64)

@@ -25,7 +25,7 @@ from onestroke.settings_schema import (
     validate_settings,
 )
 
-STARTS = ("noise", "photograph")  # of an optimisation, besides pictures and models
+STARTS = ("noise", "photograph")  # besides pictures and models
 
 
 class PictureStyle(Section):
@@ -115,19 +115,19 @@ def read_picture_settings(
 
     Args:
         recipe: a YAML file, or None for the defaults.
-        styles: paintings instead of the recipe's, each as ``PATH`` or ``PATH:WEIGHT``.
+        styles: paintings that replace the recipe's, each as ``PATH`` or ``PATH:WEIGHT``.
         overrides: changes of the form ``section.key=value``.
 
     Raises:
-        SettingsError: the file is missing or no YAML; a key is unknown or missing; a value does
-            not fit.
+        SettingsError: the file is missing or not YAML; a key is unknown or missing; a value is
+            invalid.
     """
     values: dict[str, Any] = read_yaml(recipe) if recipe else {}
     if styles:
         values = replace_in(values, "style", {"pictures": parse_style_weights(styles)})
     values = apply_overrides(values, overrides)
     if "style" not in values:
-        raise SettingsError("expected a painting; name it with --style PATH")
+        raise SettingsError("no painting is given; add --style PATH")
     settings = validate_settings(values, PictureSettings, origin=str(recipe or "settings"))
     absolute = settings.model_dump(mode="json")
     pictures = settings.style.pictures

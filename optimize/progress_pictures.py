@@ -1,4 +1,4 @@
-"""The pictures on the way of an optimisation, and the losses of every iteration, in a folder."""
+"""A folder with intermediate pictures of an optimisation and the losses of every iteration."""
 
 import json
 import math
@@ -12,20 +12,20 @@ from onestroke.pictures import Picture, to_uint8, write_picture
 from onestroke.progress import Progress
 
 LOSSES = "losses.jsonl"
-OWNER = "optimization.txt"  # the fingerprint of the one whose pictures these are
+OWNER = "optimization.txt"  # contains the fingerprint of the optimisation
 
 
 class ProgressPictures:
     """Writes ``iteration_NNNNNN.png`` and ``losses.jsonl``.
 
     Args:
-        folder: is made if it does not exist; what is there of later iterations is removed.
-        every: iterations from one picture to the next.
-        fingerprint: tells the optimisation from others.
+        folder: created if missing; entries of later iterations are removed.
+        every: iterations between two pictures.
+        fingerprint: identifies the optimisation.
         done: iterations done before; 0 for a new optimisation.
 
     Raises:
-        SettingsError: the folder holds pictures or losses of another optimisation.
+        SettingsError: the folder contains pictures or losses of another optimisation.
     """
 
     def __init__(self, folder: Path, every: int, fingerprint: str, done: int = 0) -> None:
@@ -43,7 +43,7 @@ class ProgressPictures:
             write_whole(losses, lambda path: path.write_text(kept, encoding="utf-8"))
 
     def _claim(self, fingerprint: str) -> None:
-        """Makes the folder this optimisation's, unless it is another's."""
+        """Records the optimisation in the folder, unless the folder belongs to another one."""
         owner, losses = self.folder / OWNER, self.folder / LOSSES
         if owner.exists():
             taken = owner.read_text(encoding="utf-8") != fingerprint
@@ -51,13 +51,13 @@ class ProgressPictures:
             taken = losses.exists() or any(self.folder.glob("iteration_*.png"))
         if taken:
             raise SettingsError(
-                f"expected --frames to be a folder for this optimisation alone; {self.folder} "
-                "holds another's pictures; name another folder"
+                f"--frames {self.folder} contains the pictures of another optimisation; choose "
+                "another folder"
             )
         write_whole(owner, lambda path: path.write_text(fingerprint, encoding="utf-8"))
 
-    def note(self, progress: Progress, picture: np.ndarray) -> None:
-        """Writes the losses of an iteration and, where one is due, the picture.
+    def record(self, progress: Progress, picture: np.ndarray) -> None:
+        """Writes the losses of an iteration and, if one is due, the picture.
 
         Args:
             progress: the iteration.
@@ -72,7 +72,7 @@ class ProgressPictures:
 
 
 def _iteration(line: str) -> float:
-    """Returns which iteration a line is of; infinity for one that a kill has cut off."""
+    """Returns the iteration of a line; infinity if a kill has cut the line off."""
     try:
         return json.loads(line)["iteration"]
     except (ValueError, TypeError, KeyError):

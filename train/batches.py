@@ -1,8 +1,8 @@
-"""Photographs to training batches, each batch a function of the seed and its number alone.
+"""Training batches. Each batch is a function of the seed and of its number alone.
 
-Random access instead of a shuffle buffer: whichever batch is asked for, in whichever thread, its
-photographs, windows and flips are drawn from (seed, number). A run resumed at step k therefore
-reads the batches that an unbroken run would have read, with nothing to replay.
+There is random access and no shuffle buffer. The photographs, crops and flips of a batch are drawn
+from (seed, number), in any order and in any thread. A run that is resumed at step k therefore reads
+the batches of an uninterrupted run, and nothing has to be replayed.
 """
 
 import functools
@@ -24,38 +24,38 @@ from onestroke.pictures import PictureAccessError, PictureError
 logger = logging.getLogger("onestroke.train.batches")
 
 MAX_BROKEN_SHARE = 0.1
-"""More broken files than this and the collection itself is in doubt, so training stops."""
+"""Largest share of broken files. More of them suggest that the collection is wrong."""
 
 MAX_UNREACHABLE = 10
 """So many failures of the drive in a row end the training; the photographs may be sound."""
 
 MIN_SAMPLE = 50
-"""The share of broken files is taken of at least so many, or the first bad one would stop a run."""
+"""The share is computed from at least so many files, so that one early file cannot stop a run."""
 
-# First words of the seeds, so that the streams of two purposes never coincide.
-_ORDER, _WINDOW = 1, 2
+# First numbers of the seeds, so that the random numbers of two purposes are independent.
+_ORDER, _CROP = 1, 2
 
 
 class PhotographBatches(keras.utils.PyDataset):
-    """Batches of square windows, cut from photographs and resized without distortion.
+    """Batches of square crops of photographs, resized without distortion.
 
-    Photographs are visited in a new order in every epoch, each once. Those that cannot be read are
-    replaced by others, named in the log once, and kept in `broken`; if they are more than a tenth
-    of those seen, `DataError` ends the training. Keras buries what is raised in its worker threads,
-    so the error is also kept in `failure`.
+    Every epoch visits each photograph once, in a new order. A photograph that cannot be read is
+    replaced by another one, logged once, and recorded in ``broken``. If more than a tenth of the
+    photographs are broken, a DataError ends the training. The error is also stored in ``failure``,
+    because Keras replaces errors of its worker threads.
 
     Args:
-        photographs: what to read.
+        photographs: the photographs.
         batch: pictures per batch.
-        crop: height and width of each, in pixels.
-        seed: not negative; another seed gives other batches.
-        first_step: the number of the batch at position 0.
-        last_step: the number of the batch after the last; Keras' progress ends here.
-        scale: the least and the greatest side of a window, as shares of the photograph's short
-            side. A window is never smaller than `crop`, so that nothing is enlarged, unless the
-            whole photograph is.
-        flip: mirror half of the windows, left to right.
-        workers: threads that read ahead; as many as the machine has cores, up to 16, by default.
+        crop: height and width of each picture, in pixels.
+        seed: seed of all random numbers, 0 or more.
+        first_step: number of the batch at position 0.
+        last_step: number of the batch after the last one.
+        scale: smallest and largest side of a crop before it is resized, as shares of the short side
+            of the photograph. A crop is never smaller than ``crop``, so that only photographs that
+            are smaller themselves are enlarged.
+        flip: whether half of the crops are mirrored left to right.
+        workers: threads that read ahead; by default one per core, at most 16.
 
     Output shape:
         (batch, crop, crop, 3) float32 RGB in [0, 255].
@@ -75,7 +75,7 @@ class PhotographBatches(keras.utils.PyDataset):
         workers: int | None = None,
     ) -> None:
         workers = workers or min(16, available_cores())
-        # Eight batches ahead ride out a slow file and hold little memory: 12 MB of 4 at 256x256.
+        # Eight batches compensate for a slow file; they take 12 MB with 4 pictures of 256x256.
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
         if not 0 < scale[0] <= scale[1] <= 1:
             raise ValueError(f"expected a scale of 0 < low <= high <= 1; received {scale}")
@@ -103,40 +103,40 @@ class PhotographBatches(keras.utils.PyDataset):
         self._lock = threading.Lock()
 
     def follow(self, before: "PhotographBatches") -> None:
-        """Go on from other batches of the same photographs: what they found broken stays known."""
+        """Takes over which photographs other batches found broken."""
         self.broken, self._seen = before.broken, before._seen
 
     def __len__(self) -> int:
         return self.last_step - self.first_step
 
     def __getitem__(self, position: int) -> np.ndarray:
-        """Read the batch of step `first_step + position`, whatever was read before."""
+        """Reads the batch of step ``first_step + position``."""
         if not 0 <= position < len(self):
             raise IndexError(f"expected a position below {len(self)}; received {position}")
         first = (self.first_step + position) * self.batch
-        return np.stack([self._window(draw) for draw in range(first, first + self.batch)])
+        return np.stack([self._crop(draw) for draw in range(first, first + self.batch)])
 
-    def _window(self, draw: int) -> np.ndarray:
-        """The window of one draw, counted from the start of the run; (crop, crop, 3) float32."""
+    def _crop(self, draw: int) -> np.ndarray:
+        """Returns the crop of one draw, ``(crop, crop, 3)`` float32; draws count from the start."""
         for attempt in itertools.count():
             if self.failure is not None:
-                raise self.failure  # another thread met it: no sense in reading on
-            random = np.random.default_rng([_WINDOW, self.seed, draw, attempt])
+                raise self.failure  # from another thread
+            random = np.random.default_rng([_CROP, self.seed, draw, attempt])
             index = self._choose(draw, attempt, random)
             share = random.uniform(*self.scale)
             down, right, mirror = random.random(3)
             pixels = self._read(index, int(np.ceil(self.crop / share)))
             if pixels is None:
                 continue
-            window = _cut(pixels, self.crop, share, (down, right))
+            crop = _cut(pixels, self.crop, share, (down, right))
             if self.flip and mirror < 0.5:
-                window = window[:, ::-1]
-            return window.astype(np.float32)
+                crop = crop[:, ::-1]
+            return crop.astype(np.float32)
         raise AssertionError("unreachable: the count is endless")
 
     def _choose(self, draw: int, attempt: int, random: np.random.Generator) -> int:
         count = len(self.photographs)
-        if attempt > 0:  # a replacement: any photograph will do
+        if attempt > 0:  # a replacement for a broken photograph
             return int(random.integers(count))
         epoch, place = divmod(draw, count)
         return int(_order(self.seed, epoch, count)[place])
@@ -147,16 +147,16 @@ class PhotographBatches(keras.utils.PyDataset):
         try:
             pixels = self.photographs.read(index, shrink_to)
         except PictureAccessError as error:  # not the photograph's fault: it is tried again later
-            self._note_unreachable(str(error))
+            self._record_unreachable(str(error))
             return None
         except PictureError as error:
-            self._note_broken(index, str(error))
+            self._record_broken(index, str(error))
             return None
         self._unreachable = 0
         self._seen[index] = True
         return pixels
 
-    def _note_unreachable(self, message: str) -> None:
+    def _record_unreachable(self, message: str) -> None:
         with self._lock:
             self._unreachable += 1
             logger.warning("skipped a photograph for now: %s", message)
@@ -165,9 +165,9 @@ class PhotographBatches(keras.utils.PyDataset):
                     f"{self._unreachable} photographs in a row could not be read; {message}"
                 )
 
-    def _note_broken(self, index: int, message: str) -> None:
+    def _record_broken(self, index: int, message: str) -> None:
         with self._lock:
-            if index in self.broken:  # two threads met it at once
+            if index in self.broken:  # another thread was faster
                 return
             self._seen[index] = True
             self.broken[index] = message
@@ -177,19 +177,21 @@ class PhotographBatches(keras.utils.PyDataset):
             if broken > MAX_BROKEN_SHARE * sample and self.failure is None:
                 self.failure = DataError(
                     f"{broken} of the {seen} photographs read so far cannot be read, out of "
-                    f"{len(self.photographs)}; mend or remove them; the last one: {message}"
+                    f"{len(self.photographs)}; repair or remove them; the last one: {message}"
                 )
 
 
 class StyledBatches(PhotographBatches):
-    """Photographs with the styles to paint them in, which take turns.
+    """Batches of photographs with the styles to paint them in. The styles take turns.
 
     Args:
-        styles: how many there are.
-        options: of ``PhotographBatches``.
+        photographs: the photographs.
+        styles: number of styles.
+        options: see ``PhotographBatches``.
 
-    Output: a dictionary of ``image``, see ``PhotographBatches``, and ``style``, ``(batch,
-        styles)`` float32, one-hot.
+    Output shape:
+        A dictionary of ``image``, see ``PhotographBatches``, and ``style``, ``(batch, styles)``
+        float32, one-hot.
     """
 
     def __init__(self, photographs: Photographs, *, styles: int, **options: Any) -> None:
@@ -197,17 +199,16 @@ class StyledBatches(PhotographBatches):
         self.styles = np.eye(styles, dtype=np.float32)
 
     def __getitem__(self, position: int) -> dict[str, np.ndarray]:  # type: ignore[override]
-        """Read the batch of step `first_step + position`, whatever was read before."""
+        """Reads the batch of step ``first_step + position``."""
         first = (self.first_step + position) * self.batch
         turns = np.arange(first, first + self.batch) % len(self.styles)
         return {"image": super().__getitem__(position), "style": self.styles[turns]}
 
 
 def pipeline_rate(batches: PhotographBatches, seconds: float) -> float:
-    """Measure the pictures per second that the batches give when nothing else runs.
+    """Measures the pictures per second of the batches when nothing else runs.
 
-    They are read in as many threads as in training, from the first on, and from the first again if
-    they run out.
+    As many threads as in training read them in order, and start again at the end.
     """
     positions = itertools.count()
     start = time.perf_counter()
@@ -228,29 +229,29 @@ def pipeline_rate(batches: PhotographBatches, seconds: float) -> float:
 
 @functools.lru_cache(maxsize=4)
 def _order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """The order of one epoch. Two are in use where epochs meet, in training and in validation."""
+    """Returns the order of one epoch. Batches at the end of an epoch use two of them."""
     return np.random.default_rng([_ORDER, seed, epoch]).permutation(
         np.arange(count, dtype=np.int32)
     )
 
 
 def _cut(pixels: np.ndarray, crop: int, share: float, place: tuple[float, float]) -> np.ndarray:
-    """Cut a square window and resize it, antialiased, in one pass.
+    """Cuts a square and resizes it with antialiasing in one pass.
 
     Args:
-        pixels: (height, width, 3) uint8.
+        pixels: ``(height, width, 3)`` uint8.
         crop: side of the result, in pixels.
-        share: side of the window, as a share of the short side; more if that is below `crop`.
-        place: where the window is between top and bottom, left and right, in [0, 1).
+        share: side of the square as a share of the short side; a square is at least ``crop`` wide.
+        place: vertical and horizontal position of the square, in [0, 1).
 
     Returns:
-        (crop, crop, 3) uint8.
+        ``(crop, crop, 3)`` uint8.
     """
     height, width = pixels.shape[:2]
     short = min(height, width)
     side = max(share * short, min(crop, short))
     top, left = place[0] * (height - side), place[1] * (width - side)
-    box = (left, top, min(left + side, width), min(top + side, height))  # rounding may overshoot
+    box = (left, top, min(left + side, width), min(top + side, height))  # rounding may exceed
     image = Image.fromarray(pixels)
-    # A gap of 3 first averages whole blocks; Pillow calls the result indistinguishable.
+    # A gap of 3 averages whole blocks first, without a visible difference (Pillow's manual).
     return np.asarray(image.resize((crop, crop), Image.Resampling.BICUBIC, box, reducing_gap=3))

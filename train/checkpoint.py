@@ -1,7 +1,7 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped.
+"""Checkpoints: the variables of the network and of the optimizer, in one NumPy archive.
 
-The batches are a function of the step and the learning rate of the optimizer's count, so network
-and optimizer are everything; the file's name tells the step.
+Nothing else is needed to resume a run. The batches are a function of the step, the learning rate is
+a function of the optimizer's step count, and the file name contains the step.
 """
 
 from pathlib import Path
@@ -14,8 +14,8 @@ from onestroke.files import BROKEN_ARRAYS, write_arrays
 from onestroke.train.style_trainer import StyleTrainer
 
 ADVICE = (
-    "earlier checkpoints are kept: train again in a new folder with a lower train.learning_rate, "
-    "train.clip_norm=1 or train.precision=float32"
+    "the earlier checkpoints are kept; train again in a new folder with a lower "
+    "train.learning_rate, train.clip_norm=1 or train.precision=float32"
 )
 
 
@@ -24,15 +24,16 @@ class DivergedError(OnestrokeError):
 
 
 def save_checkpoint(path: Path, trainer: StyleTrainer, step: int) -> None:
-    """Writes network and optimizer after ``step`` steps to ``path``, whole or not at all.
+    """Writes the network and the optimizer after ``step`` steps. A kill leaves no partial file.
 
     Raises:
         DivergedError: a weight is not finite; nothing is written.
     """
     arrays = {name: keras.ops.convert_to_numpy(v) for name, v in _variables(trainer).items()}
     if not all(np.isfinite(v).all() for name, v in arrays.items() if name.startswith("network")):
-        raise DivergedError(f"expected finite weights; some are not after step {step}; {ADVICE}")
-
+        raise DivergedError(
+            f"the training diverged: a weight is not finite after step {step}; {ADVICE}"
+        )
     write_arrays(path, arrays)
 
 
@@ -40,7 +41,7 @@ def restore_checkpoint(path: Path, trainer: StyleTrainer) -> None:
     """Restores a built trainer.
 
     Raises:
-        ModelError: the file is broken, or of a network with other variables.
+        ModelError: the file is broken, or belongs to a network with other variables.
     """
     variables = _variables(trainer)
     try:
@@ -48,17 +49,21 @@ def restore_checkpoint(path: Path, trainer: StyleTrainer) -> None:
             values = {name: arrays[name] for name in variables}
     except BROKEN_ARRAYS as error:
         raise ModelError(
-            f"expected a checkpoint of this run; {path} is broken or of another network ({error})"
+            f"the checkpoint {path} is broken or of another network ({error}); delete it to resume "
+            "from an earlier one"
         ) from error
     for name, variable in variables.items():
         if variable.shape != values[name].shape:
-            raise ModelError(f"expected a checkpoint of this run; {path} has other shapes: {name}")
+            raise ModelError(
+                f"the checkpoint {path} is of another network: the shape of {name} differs; delete "
+                "it to resume from an earlier one"
+            )
     for name, variable in variables.items():
         variable.assign(values[name])
 
 
 def _variables(trainer: StyleTrainer) -> dict[str, keras.Variable]:
-    """Names by place: Keras' own names differ between processes."""
+    """Returns the variables by position. The names that Keras gives differ between processes."""
     network = {f"network.{i:03d}": v for i, v in enumerate(trainer.network.variables)}
     optimizer = {f"optimizer.{i:03d}": v for i, v in enumerate(trainer.optimizer.variables)}
     return network | optimizer

@@ -1,4 +1,4 @@
-"""Which size of training pictures when: the painting's forms first, its strokes last."""
+"""The stages of a training: small crops first, which train faster, then larger ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Stage:
-    """Steps that are trained on pictures of one size.
+    """The steps that are trained on crops of one size.
 
     Attributes:
-        crop: side of the pictures, in pixels.
-        first_step: steps taken before.
-        last_step: steps taken after.
+        crop: side of the crops, in pixels.
+        first_step: number of steps before the stage.
+        last_step: number of steps at the end of the stage.
     """
 
     crop: int
@@ -21,13 +21,13 @@ class Stage:
     last_step: int
 
 
-def stages(crops: Sequence[int], steps: int, first_step: int = 0) -> list[Stage]:
-    """Divides a run so that every crop sees about as many pixels, and so takes as long.
+def plan_stages(crops: Sequence[int], steps: int, first_step: int = 0) -> list[Stage]:
+    """Divides a run into stages that train on about the same number of pixels each.
 
     Args:
-        crops: sides of the pictures, in pixels, in the order of the training.
-        steps: of the whole run.
-        first_step: steps already taken; what they filled is left out.
+        crops: sides of the crops in pixels, in the order of the training.
+        steps: number of steps of the whole run.
+        first_step: number of steps already taken; finished stages are left out.
     """
     shares = np.cumsum([crop**-2.0 for crop in crops])
     ends = [round(float(share) * steps) for share in shares / shares[-1]]

@@ -1,4 +1,4 @@
-"""Which of the styles that a network knows come nearest to a new painting."""
+"""Initial rows of new styles: the blend of known styles that is nearest to each painting."""
 
 from collections.abc import Sequence
 
@@ -16,24 +16,27 @@ Grams = dict[str, np.ndarray]  # by layer
 def find_initial_blends(
     network: TransformNetwork, objective: Objective, photographs: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Returns the blends of a network's styles whose pictures have the Grams of new paintings.
+    """Finds for each new painting the blend of known styles with the most similar Gram matrices.
 
-    Every style paints the photographs; a painting's Gram matrices are then taken for the weighted
-    sum of the pictures', with the non-negative weights of the least squares. As blended scales and
-    shifts do not quite blend pictures, this blend paints them as well, and gives way to the single
-    nearest style where that comes nearer: so a style that is learnt further begins no farther than
-    it came. The identity is that of the network, if it has one, else an even blend.
+    1. The network paints the photographs in every known style.
+    2. Non-negative least squares fits the Gram matrices of a new painting as a weighted sum of the
+       Gram matrices of these pictures. The weights are the blend.
+    3. The network paints in the blend. If a single known style is nearer to the painting, that
+       style replaces the blend, because blended rows do not blend pictures exactly. A style that is
+       trained further therefore starts where its training ended.
+
+    A new identity starts as the identity of the network, or as an even blend without one.
 
     Args:
-        network: holds the known styles.
-        objective: of the new ones.
+        network: contains the known styles.
+        objective: the loss of the new styles.
         photographs: ``(height, width, 3)`` uint8 RGB.
 
     Returns:
-        ``(new styles, known styles)``, rows that add up to 1.
+        ``(new styles, known styles)``; each row adds up to 1.
     """
     one_hot = np.eye(network.styles)
-    # The identity's rows are not for normalised features, so they are no part of a painting's.
+    # The rows of the identity apply to features that are not normalised; they cannot be blended.
     painted = [one_hot[i] for i in range(network.styles) if i != network.identity]
     known = [_grams_of_blend(network, style, objective, photographs) for style in painted]
     blends = []
@@ -61,24 +64,24 @@ def _fit(
     """Returns the blend for one new painting.
 
     Args:
-        network: holds the known styles.
-        objective: of the new ones.
-        photographs: that are painted.
-        index: of the new painting.
-        styles: the known ones, each a one-hot blend.
-        known: the Gram matrices of their pictures.
+        network: contains the known styles.
+        objective: the loss of the new styles.
+        photographs: ``(height, width, 3)`` uint8 RGB.
+        index: number of the new painting.
+        styles: the known styles, each as a one-hot blend.
+        known: Gram matrices of the pictures in each known style.
     """
     layers = objective.weights.style_layers
     wanted = {name: ops.convert_to_numpy(objective.targets.grams[name][index]) for name in layers}
     scale = {name: (layers[name] / np.square(wanted[name]).sum()) ** 0.5 for name in layers}
     target = _flatten(wanted, scale)
     columns = [_flatten(grams, scale) for grams in known]
-    # The triangle of a decomposition asks the same of a few numbers, not of a million.
+    # QR decomposition reduces the problem from a million rows to a few, with the same solution.
     _, triangle = np.linalg.qr(np.stack([*columns, target], axis=1))
     weights, _ = nnls(triangle[:, :-1], triangle[:, -1])
     distances = [np.linalg.norm(column - target) for column in columns]
     nearest = int(np.argmin(distances))
-    blend = weights / (weights.sum() or 1) @ np.stack(styles)  # of none, it paints one shade
+    blend = weights / (weights.sum() or 1) @ np.stack(styles)  # the fit may be all zeros
     grams = _grams_of_blend(network, blend, objective, photographs)
     is_nearer = np.linalg.norm(_flatten(grams, scale) - target) < distances[nearest]
     return blend if is_nearer else styles[nearest]

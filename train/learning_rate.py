@@ -1,4 +1,4 @@
-"""The learning rate over time."""
+"""The learning rate schedule: a linear warm-up, then one of three shapes."""
 
 import math
 from typing import Any
@@ -8,11 +8,11 @@ from keras import ops
 
 from onestroke.models.layers import Tensor
 
-WARMUP_FROM = 0.1  # of the height, at the first step
-LOWEST = 0.01  # of the height, at the last step
-DECAY = 0.3  # of all steps, at the end: where ``trapezoid`` falls
+WARMUP_FROM = 0.1  # share of the largest learning rate, at the first step
+LOWEST = 0.01  # share of the largest learning rate, at the last step
+DECAY = 0.3  # share of the steps over which ``trapezoid`` decays
 
-# Shares of the height, by the share of the steps that are done.
+# Share of the largest learning rate as a function of the share of steps that are done.
 SHAPES = {
     "trapezoid": lambda done: ops.minimum(1.0, (1.0 - done) / DECAY),
     "cosine": lambda done: 0.5 + 0.5 * ops.cos(math.pi * done),
@@ -21,23 +21,23 @@ SHAPES = {
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises over the first steps, then keeps to a shape.
+    """Rises linearly during the warm-up, then follows a shape.
 
     Args:
-        height: the learning rate at its highest.
-        steps: of the whole training.
-        warmup_steps: over which it rises.
-        shape: ``trapezoid`` stays, and falls in a line at the end (Hu et al. 2024, "MiniCPM",
-            section 4: warmup, stable, decay); ``cosine`` falls all the time (Loshchilov and Hutter
-            2017, "SGDR", eq. 5); ``constant`` stays.
+        peak: the largest learning rate.
+        steps: number of steps of the whole training.
+        warmup_steps: number of steps of the warm-up.
+        shape: ``trapezoid`` is constant and decays linearly at the end (Hu et al. 2024, "MiniCPM",
+            section 4: warmup, stable, decay); ``cosine`` decays from the start (Loshchilov and
+            Hutter 2017, "SGDR", eq. 5); ``constant`` does not decay.
     """
 
-    def __init__(self, height: float, *, steps: int, warmup_steps: int, shape: str) -> None:
-        self.height, self.steps, self.warmup_steps = height, steps, warmup_steps
+    def __init__(self, peak: float, *, steps: int, warmup_steps: int, shape: str) -> None:
+        self.peak, self.steps, self.warmup_steps = peak, steps, warmup_steps
         self.shape = shape
 
     def __call__(self, step: Tensor) -> Tensor:
-        """Returns the learning rate of the step after so many."""
+        """Returns the learning rate after ``step`` steps."""
         step = ops.cast(step, "float32")
         left = max(1, self.steps - self.warmup_steps)
         done = ops.clip((step - self.warmup_steps) / left, 0.0, 1.0)
@@ -45,12 +45,12 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         if self.warmup_steps:
             risen = WARMUP_FROM + (1 - WARMUP_FROM) * step / self.warmup_steps
             share = ops.minimum(share, risen)
-        return self.height * share
+        return self.peak * share
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what rebuilds the schedule."""
+        """Returns the arguments of the schedule."""
         return {
-            "height": self.height,
+            "peak": self.peak,
             "steps": self.steps,
             "warmup_steps": self.warmup_steps,
             "shape": self.shape,

@@ -1,5 +1,6 @@
 """A run that is ready to train: settings resolved, inputs read, folder created."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from onestroke.train.training_inputs import TrainingInputs, read_training_inputs
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """What a training needs besides TensorFlow.
+    """The checked inputs of a training.
 
     Attributes:
         settings: the resolved settings.
@@ -23,17 +24,24 @@ class PreparedRun:
     run: RunFolder
 
 
-def prepare_run(recipe: Settings, folder: Path | str) -> PreparedRun:
+def prepare_run(
+    recipe: Settings,
+    folder: Path | str,
+    *,
+    on_phase: Callable[[str], object] = lambda name: None,
+) -> PreparedRun:
     """Reads the inputs of a recipe, resolves its settings, and creates or opens the run folder.
 
     Args:
         recipe: the settings; see ``train.settings``.
         folder: the run folder: new, empty, or of a run with equal settings.
+        on_phase: called when a phase begins.
 
     Raises:
         OnestrokeError: a setting, a file or the folder is missing, broken or does not fit.
             Nothing is written before all inputs have been read.
     """
+    on_phase("reading paintings and photographs")
     inputs = read_training_inputs(recipe)
     settings = resolve_settings(recipe)
     run = RunFolder(Path(folder))

@@ -1,34 +1,36 @@
-"""A run is a folder: settings, metrics, samples, checkpoints, and at the end the style file.
+"""The run folder: settings, metrics, samples, checkpoints, and at the end the style file.
 
-    runs/NAME/settings.yaml      every setting, defaults written out
+    runs/NAME/settings.yaml      every setting, defaults included
     runs/NAME/metrics.jsonl      a line per log interval and per validation
     runs/NAME/events/            the same for TensorBoard
-    runs/NAME/samples/           validation photographs, painted at intervals
-    runs/NAME/checkpoints/       what resumes the run
+    runs/NAME/samples/           the painted validation photographs
+    runs/NAME/checkpoints/       the states from which the run is resumed
     runs/NAME/style.keras        the trained network
     runs/NAME/style.tflite       the same for painting without TensorFlow
 
-Whole files are written to a temporary name and renamed, so that a kill at any moment leaves the
-last good one.
+Files are written under a temporary name and renamed. A kill at any moment leaves the last complete
+file.
 """
 
 import contextlib
 import errno
 import json
 import re
+import shlex
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from onestroke.errors import ModelError, SettingsError
+from onestroke.errors import ModelError, OnestrokeError, SettingsError, is_full_disk
 from onestroke.files import expand_path, is_unfinished, remove_leftovers, write_whole
 from onestroke.models.style_file import BUNDLED, RUN_SETTINGS, RUN_STYLE
 from onestroke.stylize.runtime_file import runtime_file_of
 from onestroke.train.settings import Settings, read_recipe
 
-CHECKPOINTS_KEPT = 2  # the newest, and the one before it
+CHECKPOINTS_KEPT = 2  # the newest one and the one before
 # Errors of file systems without locks. A read-only one cannot be trained in by anybody.
 WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EROFS)
 
@@ -37,7 +39,7 @@ class RunFolder:
     """The files of one run.
 
     Args:
-        path: the folder; need not exist yet.
+        path: the folder; it may be missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,20 +54,19 @@ class RunFolder:
 
     @property
     def exists(self) -> bool:
-        """Whether a run was begun here."""
+        """Whether the folder contains a run."""
         return self.settings_file.is_file()
 
     def begin(self, settings: Settings) -> None:
         """Creates the folder, or checks that the run in it has the same settings.
 
         Raises:
-            SettingsError: the folder holds a run of other settings, or something else, or is
-                called as a network in the package, which its name would mean to other commands.
+            SettingsError: the folder contains a run with other settings or other files, cannot be
+                written, or has the name of a bundled model.
         """
         if str(self.path) in BUNDLED:
             raise SettingsError(
-                f"expected a --run folder of another name; {self.path} is a network in the "
-                f"package; choose runs/{self.path}"
+                f"--run {self.path} is the name of a bundled model; choose runs/{self.path}"
             )
         if self.exists:
             self._make_folders()
@@ -74,35 +75,34 @@ class RunFolder:
             )
             if difference.startswith("network.init_sha256"):
                 raise SettingsError(
-                    f"expected {settings.network.init} as it was when the run in {self.path} "
-                    "began with it; restore that file, or begin a new run in another folder"
+                    f"{settings.network.init} has changed since the run in {self.path} began; "
+                    "restore that file, or start a new run in another folder"
                 )
             if difference:
                 raise SettingsError(
-                    f"expected a new --run folder or the settings of the run in {self.path}; "
-                    f"{difference}; choose another folder, or resume with --run alone"
+                    f"{self.path} contains a run with other settings: {difference}; choose another "
+                    "--run folder, or resume with --run alone"
                 )
             return
         try:
             if self.path.is_dir() and not all(map(is_unfinished, self.path.iterdir())):
                 raise SettingsError(
-                    f"expected a new or empty --run folder; {self.path} holds other files; "
-                    "choose another one"
+                    f"{self.path} contains other files; choose a new or empty --run folder"
                 )
-            # The settings first: with them alone, the folder is already a run that can go on.
+            # The settings are written first: a folder with them alone can already be resumed.
             write_whole(self.settings_file, lambda path: _write_text(path, settings.to_yaml()))
             self._make_folders()
         except OSError as error:
             raise SettingsError(
-                f"expected a --run folder that can be written; {self.path}: {error.strerror}"
+                f"cannot create the run folder {self.path}: {error.strerror}; choose another one"
             ) from error
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps a second process from training in the same folder.
+        """Prevents a second process from training in the same folder.
 
         Raises:
-            ModelError: another process does so now.
+            ModelError: another process trains in the folder.
         """
         # A soft lock would outlive a killed process, so a file system without locks gets none.
         lock = filelock.FileLock(self.path / "lock", timeout=0, fallback_to_soft=False)
@@ -121,12 +121,29 @@ class RunFolder:
                     raise
             yield
 
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns errors of writing into the run folder into an OnestrokeError of one line.
+
+        TensorFlow reports a full disk as an error of its own.
+        """
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, OSError) and not is_full_disk(error):
+                raise
+            reason = "the disk is full" if is_full_disk(error) else error.strerror or error
+            raise OnestrokeError(
+                f"cannot write into {self.path}: {reason}; correct this and resume with: "
+                f"onestroke train --run {shlex.quote(str(self.path))}"
+            ) from error
+
     def _make_folders(self) -> None:
         for folder in (self.events, self.samples, self.checkpoints):
             folder.mkdir(exist_ok=True)
 
-    def forget_unfinished_files(self) -> None:
-        """Deletes the temporary files that a killed training left of the run's own files."""
+    def delete_unfinished_files(self) -> None:
+        """Deletes the temporary files of this run that a kill left."""
         written = (self.settings_file, self.metrics_file, self.style_file, self.runtime_file)
         own = tuple(file.name for file in written)
         remove_leftovers(self.path, own)
@@ -141,20 +158,22 @@ class RunFolder:
         """
         if not self.exists:
             raise ModelError(
-                f"expected a run folder with {RUN_SETTINGS}; {self.path} has none; "
-                "begin a run with --config or --init"
+                f"{self.path} is not a run folder: it has no {RUN_SETTINGS}; start a run with "
+                "--config or --init"
             )
         return read_recipe(self.settings_file)
 
     def steps_done(self) -> int:
-        """Returns after how many steps the run goes on."""
-        if steps := self.checkpoint_steps():
-            return steps[-1]
-        # Somebody may have deleted the checkpoints of a finished run, to make room.
+        """Returns the step from which the run is resumed: that of the newest good checkpoint."""
+        steps = self.checkpoint_steps()
+        good = (s for s in reversed(steps) if _is_complete(self.checkpoint_file(s)))
+        if steps:
+            return next(good, 0)
+        # The checkpoints of a finished run may have been deleted to save space.
         return self.settings().train.steps if self.style_file.is_file() else 0
 
     def summary(self) -> dict[str, Any]:
-        """Returns how far the run is, its latest figures and its settings."""
+        """Returns the steps taken, the latest figures and the settings of the run."""
         settings = self.settings()
         return {
             "steps": f"{self.steps_done()} of {settings.train.steps}",
@@ -168,11 +187,11 @@ class RunFolder:
         return self.checkpoints / f"step_{step:07d}.npz"
 
     def checkpoint_steps(self) -> list[int]:
-        """Returns the steps of the checkpoints kept, oldest first."""
+        """Returns the steps of the existing checkpoints, oldest first."""
         found = (re.fullmatch(r"step_(\d+)\.npz", p.name) for p in self.checkpoints.glob("*"))
         return sorted(int(match[1]) for match in found if match)
 
-    def forget_old_checkpoints(self) -> None:
+    def delete_old_checkpoints(self) -> None:
         """Deletes all checkpoints but the newest ``CHECKPOINTS_KEPT``."""
         for step in self.checkpoint_steps()[:-CHECKPOINTS_KEPT]:
             self.checkpoint_file(step).unlink()
@@ -183,14 +202,14 @@ class RunFolder:
             file.write(json.dumps(entry) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Reads ``metrics.jsonl``, without a line that a kill cut off."""
+        """Reads ``metrics.jsonl``; a line that a kill cut off is left out."""
         if not self.metrics_file.is_file():
             return []
         lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
-        return [entry for entry in map(_parsed, lines) if entry]
+        return [entry for entry in map(_parse_line, lines) if entry]
 
-    def forget_after(self, step: int) -> None:
-        """Drops the metrics and the broken checkpoints after the one from which the run goes on."""
+    def drop_after(self, step: int) -> None:
+        """Removes the metrics and the broken checkpoints of later steps, before a resume."""
         for later in self.checkpoint_steps():
             if later > step:
                 self.checkpoint_file(later).unlink()
@@ -199,12 +218,21 @@ class RunFolder:
 
 
 def find_run(model: Path | str) -> RunFolder | None:
-    """Returns the run that is meant by a model, finished or not; None if it is something else."""
+    """Returns the run, finished or not, that a model name refers to; None if it is no run."""
     run = RunFolder(Path(model))
     return run if run.exists and str(model) not in BUNDLED else None
 
 
-def _parsed(line: str) -> dict[str, Any] | None:
+def _is_complete(checkpoint: Path) -> bool:
+    """Returns whether the archive can be read; the sums of its parts are compared."""
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _parse_line(line: str) -> dict[str, Any] | None:
     try:
         return json.loads(line)
     except json.JSONDecodeError:

@@ -1,8 +1,7 @@
-"""Times a recipe: the input pipeline alone, the training step, and what takes its time.
+"""Times a recipe: the input pipeline, the training step, and the shares of the step.
 
-A step is timed three times: as in training; on one batch that is already there, which leaves out
-waiting for input; and without the loss network, which leaves the transformation network. The
-differences are the shares.
+A step is timed three times: as in training; with one batch that is already in memory, which
+excludes the wait for input; and without the loss network. The differences are the shares.
 """
 
 import statistics
@@ -16,26 +15,26 @@ import numpy as np
 
 from onestroke.models.style_rows import freeze_shared_layers
 from onestroke.train.batches import StyledBatches, pipeline_rate
-from onestroke.train.crop_stages import stages
+from onestroke.train.crop_stages import plan_stages
 from onestroke.train.settings import Settings, check_settings, resolve_settings
 from onestroke.train.training import build_network, build_optimizer, build_trainer, open_batches
 from onestroke.train.training_inputs import read_training_inputs
 
-WARMUP_STEPS = 4  # the first ones trace the graph and fill caches
+WARMUP_STEPS = 4  # the first steps trace the graph and fill caches
 PIPELINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class StepTiming:
-    """What one combination of crop and precision takes.
+    """The times of one combination of crop and precision.
 
     Attributes:
-        crop: side of the training pictures, in pixels.
-        precision: of the arithmetic.
+        crop: side of the training crops, in pixels.
+        precision: precision of the computation.
         pipeline: pictures per second of the input pipeline when nothing else runs.
         step: median seconds of a training step.
-        without_input: the same on a batch that is already there.
-        without_loss: the same without the loss network.
+        without_input: median seconds of a step with a batch that is already in memory.
+        without_loss: median seconds of such a step without the loss network.
         batch: pictures per step.
     """
 
@@ -48,9 +47,9 @@ class StepTiming:
     batch: int
 
     def shares(self) -> dict[str, float]:
-        """Returns the shares of a step spent in the loss network, the network and on input.
+        """Returns the shares of a step for the loss network, the network and the input.
 
-        They add up to 1, however noisy the times.
+        They add up to 1, also when the times are noisy.
         """
         input_wait = max(0.0, self.step - self.without_input)
         network = min(self.without_loss, self.step - input_wait)
@@ -68,13 +67,13 @@ def benchmark_training(
     precisions: Sequence[str] = (),
     steps: int = 16,
 ) -> list[StepTiming]:
-    """Times every combination of crops and precisions, the recipe's own by default.
+    """Times every combination of crops and precisions.
 
     Args:
         settings: the recipe.
-        crops: sides of the training pictures, in pixels.
-        precisions: as in ``train.precision``.
-        steps: how many are timed, after a warm-up.
+        crops: sides of the training crops, in pixels; by default those of the recipe.
+        precisions: values of ``train.precision``; by default that of the recipe.
+        steps: number of timed steps after the warm-up.
     """
     timings = []
     for crop in crops or settings.data.crop:
@@ -87,7 +86,7 @@ def benchmark_training(
 
 
 class _Stopwatch(keras.callbacks.Callback):
-    """Notes the seconds from the end of one step to the end of the next."""
+    """Records the time at the end of each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +100,7 @@ class _Stopwatch(keras.callbacks.Callback):
 
 
 class _SameBatch(keras.utils.PyDataset):
-    """One batch over and over, as input or as input and target."""
+    """Repeats one batch, as input or as input and target."""
 
     def __init__(self, batch: Any, steps: int) -> None:
         super().__init__()
@@ -117,7 +116,7 @@ class _SameBatch(keras.utils.PyDataset):
 
 def _time_steps(settings: Settings) -> StepTiming:
     inputs = read_training_inputs(settings)
-    [stage] = stages(settings.data.crop, settings.train.steps)
+    [stage] = plan_stages(settings.data.crop, settings.train.steps)
     batches = open_batches(settings, inputs.photographs, stage)
     pipeline = pipeline_rate(batches, PIPELINE_SECONDS)
     trainer = build_trainer(settings, inputs.vgg19, inputs.styles)

@@ -1,4 +1,4 @@
-"""A metric: the mean style loss of each style."""
+"""Metrics: means over the pictures of paintings, and the mean style loss of each style."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,22 @@ from keras import ops
 from onestroke.models.layers import Tensor
 
 
+class PaintingMean(keras.metrics.Mean):
+    """The mean of a loss term, weighted; NaN if the weights of all pictures are 0.
+
+    Keras returns 0 in that case, which reads like a perfect loss in the log.
+    """
+
+    def result(self) -> Tensor:
+        """Returns the mean."""
+        return self.total / self.count
+
+
 class StyleMeans(keras.metrics.Metric):
-    """The mean style loss of each style's pictures, as ``style/NAME``.
+    """The mean style loss of the pictures in each style, as ``style/NAME``.
 
     Args:
-        names: of the styles.
+        names: names of the styles.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -23,11 +34,11 @@ class StyleMeans(keras.metrics.Metric):
         self.count = self.add_weight(shape=shape, initializer="zeros", name="count")
 
     def update_state(self, losses: Tensor, style: Tensor) -> None:
-        """Counts ``(batch,)`` losses of pictures in ``(batch, styles)``, one-hot."""
+        """Adds ``(batch,)`` losses of pictures in the styles ``(batch, styles)``, one-hot."""
         self.total.assign_add(ops.matmul(losses, style))
         self.count.assign_add(ops.sum(style, axis=0))
 
     def result(self) -> dict[str, Tensor]:
-        """Returns the means by name; NaN for a style that no picture had."""
+        """Returns the means by name; NaN for a style without pictures."""
         means = self.total / self.count
         return {f"style/{name}": means[i] for i, name in enumerate(self.names)}

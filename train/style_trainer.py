@@ -1,4 +1,4 @@
-"""The model that Keras trains: the transformation network together with the objective."""
+"""The Keras model that is trained: the transformation network with its loss."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,19 +10,23 @@ from onestroke.losses.loss_settings import TERMS
 from onestroke.losses.objective import Objective
 from onestroke.models.layers import Tensor
 from onestroke.models.transform_network import TransformNetwork
-from onestroke.train.style_means import StyleMeans
+from onestroke.train.style_means import PaintingMean, StyleMeans
 
 
 class StyleTrainer(keras.Model):
-    """The transformation network together with the objective, as Keras trains them.
+    """The transformation network with its loss.
 
     Args:
         network: the network to train.
-        objective: what it is to make small.
-        names: of the styles.
+        objective: the loss.
+        names: names of the styles.
 
-    Input: a dictionary of ``image``, photographs, ``(batch, height, width, 3)`` RGB float32 in
+    Input shape:
+        A dictionary of ``image``, photographs ``(batch, height, width, 3)`` RGB float32 in
         [0, 255], and ``style``, ``(batch, styles)`` float32, one-hot.
+
+    Output shape:
+        ``(batch, height, width, 3)`` RGB float32 in [0, 255].
     """
 
     def __init__(
@@ -32,14 +36,14 @@ class StyleTrainer(keras.Model):
         names: Sequence[str] = ("style",),
         **kwargs: Any,
     ) -> None:
-        # Each layer casts for itself; the photographs stay in 32 bits for the loss network.
+        # The layers cast themselves. The loss network needs the photographs in float32.
         super().__init__(autocast=False, **kwargs)
         self.network = network
-        self.loss_network = objective.loss_network  # where Keras sees its weights
+        self.loss_network = objective.loss_network  # an attribute, so that Keras tracks the weights
         self.objective = objective
         self.names = tuple(names)
         terms = TERMS if objective.faces is None else (*TERMS, "faces")
-        self.means = [keras.metrics.Mean(name=name) for name in terms]
+        self.means = [PaintingMean(name=name) for name in terms]
         self.style_means = StyleMeans(self.names)
 
     def call(self, x: Mapping[str, Tensor], training: bool = False) -> Tensor:
@@ -59,9 +63,9 @@ class StyleTrainer(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """Returns the mean loss of pictures ``y_pred`` painted from ``x``."""
+        """Returns the mean loss of the pictures ``y_pred`` that were painted from ``x``."""
         terms = self.terms(x, y_pred)
-        # What repeats photographs has another measure of style, and would mix with the paintings'.
+        # The style term of the identity has another unit, so it is left out of the means.
         painted = 1 - ops.matmul(x["style"], self.objective.targets.identity)
         for mean in self.means:
             mean.update_state(terms[mean.name], None if mean.name == "loss" else painted)
@@ -70,5 +74,5 @@ class StyleTrainer(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The means since they were last reset: terms, of paintings alone; many styles' losses."""
+        """The means since the last reset. With several styles, also the loss of each style."""
         return [*self.means, self.style_means] if len(self.names) > 1 else self.means

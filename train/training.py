@@ -1,10 +1,10 @@
-"""Trains a style: settings in, a run folder with a style file out."""
+"""Training a style: from settings to a run folder with a style file."""
 
 import contextlib
 import logging
-import shlex
+import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import keras
 
 from onestroke.data.paintings import Style
 from onestroke.data.photograph_sources import Photographs
-from onestroke.errors import ModelError, OnestrokeError, explain_memory_errors
+from onestroke.errors import ModelError, explain_memory_errors
 from onestroke.files import cache_folder, write_whole
 from onestroke.losses.objective import build_objective
 from onestroke.losses.style_targets import typical_photographs
@@ -26,10 +26,11 @@ from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.progress import Progress
 from onestroke.stylize.runtime_file import find_runtime_file, write_runtime_file
 from onestroke.train.batches import StyledBatches
-from onestroke.train.callbacks import Announcements, Checkpoints, Journal, Samples, StopWhenDiverged
+from onestroke.train.callbacks import Announcements, Checkpoints, Samples, StopWhenDiverged
 from onestroke.train.checkpoint import restore_checkpoint
-from onestroke.train.crop_stages import Stage, stages
+from onestroke.train.crop_stages import Stage, plan_stages
 from onestroke.train.initial_rows import find_initial_blends
+from onestroke.train.journal import Journal, drop_events_after
 from onestroke.train.learning_rate import Schedule
 from onestroke.train.muon import ConvolutionMuon
 from onestroke.train.prepared_run import PreparedRun, prepare_run
@@ -41,20 +42,23 @@ from onestroke.train.validation import Validation
 
 logger = logging.getLogger("onestroke.train")
 
-ADAM_SHARE = 1 / 3  # of Muon's learning rate, for what Muon leaves to Adam
-TRIED = 4  # photographs on which known styles are tried
+ADAM_SHARE = 1 / 3  # learning rate of Adam as a share of Muon's
+COMPARED = 4  # photographs on which known styles are compared with new paintings
+
+OnPhase = Callable[[str], object]
+"""Called with the name of a phase when the phase begins."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to.
+    """The result of a training.
 
     Attributes:
-        step: steps taken.
-        style_file: the trained network, or None if the training was stopped before its end.
-        photographs: mean terms of the validation photographs themselves.
-        pictures: mean terms of what the network made of them.
-        skipped: photographs that could not be read, each named in the log.
+        step: number of steps taken.
+        style_file: the trained network; None if the training was stopped before its end.
+        photographs: mean loss terms of the unpainted validation photographs.
+        pictures: mean loss terms of the painted validation photographs.
+        skipped: number of photographs that could not be read; the log names each.
     """
 
     step: int
@@ -69,6 +73,7 @@ def train(
     folder: Path | str,
     *,
     show: Callable[[Progress], None] = lambda progress: None,
+    on_phase: OnPhase = lambda name: None,
     stop: threading.Event | None = None,
 ) -> Trained:
     """Trains a transformation network, from the start or from the last checkpoint of ``folder``.
@@ -77,45 +82,45 @@ def train(
     weights as an uninterrupted one, bit for bit on a CPU.
 
     Args:
-        settings: the run; see ``train.settings``.
+        settings: the settings of the run; see ``train.settings``.
         folder: the run folder: new, empty, or of a run with equal settings.
         show: called after every step.
+        on_phase: called when a phase begins, for example the reading of the photographs.
         stop: when set, the current step is finished and saved, and the training returns.
 
     Raises:
         OnestrokeError: a setting, a file or the folder is missing, broken or does not fit.
     """
-    return train_prepared(prepare_run(settings, folder), show=show, stop=stop)
+    prepared = prepare_run(settings, folder, on_phase=on_phase)
+    return train_prepared(prepared, show=show, on_phase=on_phase, stop=stop)
 
 
 def train_prepared(
     prepared: PreparedRun,
     *,
     show: Callable[[Progress], None] = lambda progress: None,
+    on_phase: OnPhase = lambda name: None,
     stop: threading.Event | None = None,
 ) -> Trained:
     """Trains a run that ``prepare_run`` returned; see ``train``."""
-    run = prepared.run
-    with run.locked():
-        try:
-            return _train(prepared, show, stop or threading.Event())
-        except OSError as error:
-            raise OnestrokeError(
-                f"cannot write into {run.path}: {error.strerror or error}; correct this and resume "
-                f"with: onestroke train --run {shlex.quote(str(run.path))}"
-            ) from error
+    with prepared.run.locked():
+        return _train(prepared, show, on_phase, stop or threading.Event())
 
 
 def _train(
-    prepared: PreparedRun, show: Callable[[Progress], None], stop: threading.Event
+    prepared: PreparedRun,
+    show: Callable[[Progress], None],
+    on_phase: OnPhase,
+    stop: threading.Event,
 ) -> Trained:
     settings, inputs, run = prepared.settings, prepared.inputs, prepared.run
-    run.forget_unfinished_files()
+    run.delete_unfinished_files()
     done = run.checkpoint_steps()
     if run.style_file.is_file() and (not done or done[-1] == settings.train.steps):
         # Saving again would change the file's hash, by which other runs refer to it.
         _write_runtime_file(run)
         return Trained(settings.train.steps, run.style_file, *validation_losses(run))
+    on_phase("preparing the styles")
     known = load_network(inputs.init) if inputs.init else None
     begun = bool(run.checkpoint_steps())
     trainer = build_trainer(settings, inputs.vgg19, inputs.styles, known=None if begun else known)
@@ -132,9 +137,11 @@ def _train(
         )
         try:
             if first_step == 0:
+                on_phase("measuring the validation photographs")
                 journal.write(0, _named("photographs", validation.measure_photographs(trainer)))
             callbacks = _callbacks(settings, run, validation, journal, show, stop, first_step)
-            for stage in stages(settings.data.crop, settings.train.steps, first_step):
+            for stage in plan_stages(settings.data.crop, settings.train.steps, first_step):
+                on_phase(f"compiling the step for crops of {stage.crop} px")
                 before, batches = batches, open_batches(settings, inputs.photographs, stage)
                 if before:
                     batches.follow(before)
@@ -147,14 +154,16 @@ def _train(
     finished = step == settings.train.steps
     photographs, pictures = validation_losses(run)
     if finished:
+        on_phase("writing the style file")
         card = card_of_run(
             settings, inputs.styles, inputs.vgg19, photographs=photographs, pictures=pictures
         )
         network = _as_float32(trainer.network, card)
         if known is not None and settings.network.joins:
             network = join_networks(known, network)
-        write_whole(run.style_file, network.save)
-        _write_runtime_file(run)
+        with run.writing():
+            write_whole(run.style_file, network.save)
+            _write_runtime_file(run)
     return Trained(
         step,
         run.style_file if finished else None,
@@ -188,7 +197,7 @@ def _callbacks(
     stop: threading.Event,
     first_step: int,
 ) -> list[keras.callbacks.Callback]:
-    """Returns what happens after every step, in order: nothing broken may be saved."""
+    """Returns the callbacks in order. Divergence comes first: broken weights are never saved."""
     every = settings.train
     steps = {"first_step": first_step, "last_step": every.steps}
     return [
@@ -207,13 +216,13 @@ def fit(
     batches: StyledBatches,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
-    """Runs Keras' loop over the batches, once.
+    """Trains on the batches, once.
 
-    The graph is traced for this size alone: one that knows several is slower, and a resumed run,
-    which meets the second size first, would round differently.
+    The graph is traced anew for each crop size. A graph for several sizes is slower, and in a run
+    that is resumed at the second size it would round differently.
 
     Raises:
-        OnestrokeError: what the batches or a callback found wrong.
+        OnestrokeError: the batches or a callback failed, or the memory is too small.
     """
     trainer.make_train_function(force=True)
     purpose = f"for batches of {batches.batch} pictures of {batches.crop} px"
@@ -221,7 +230,7 @@ def fit(
         with explain_memory_errors(purpose, "lower data.batch or data.crop"):
             trainer.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=list(callbacks))
     except Exception as error:
-        # Keras reads batches in threads and reports their errors as TensorFlow's own.
+        # Keras reads batches in threads and reports their errors as errors of TensorFlow.
         if batches.failure is not None:
             raise batches.failure from error
         raise
@@ -234,24 +243,24 @@ def build_trainer(
     *,
     known: TransformNetwork | None = None,
 ) -> StyleTrainer:
-    """Builds and compiles the networks, with fresh weights drawn from the seed.
+    """Builds and compiles the networks.
 
     Args:
-        settings: the run.
-        weights: of the loss network.
+        settings: the settings of the run; the seed determines random weights.
+        weights: weights of the loss network.
         styles: the paintings.
-        known: the network of ``network.init``, whose weights are taken instead; its styles are
-            tried on photographs, and each new one begins as the blend that comes nearest.
+        known: the network of ``network.init``. Its weights are copied, and each new style starts as
+            the nearest blend of its styles; see ``initial_rows``.
     """
-    keras.utils.set_random_seed(settings.train.seed)
     precision = settings.train.precision
     names = settings.style.all_names()
-    network = build_network(
-        settings.network.preset,
-        len(names),
-        precision,
-        identity=names.index(IDENTITY) if settings.style.identity else None,
-    )
+    with _seeded(settings.train.seed):
+        network = build_network(
+            settings.network.preset,
+            len(names),
+            precision,
+            identity=names.index(IDENTITY) if settings.style.identity else None,
+        )
     objective = build_objective(
         settings.loss,
         weights,
@@ -262,7 +271,7 @@ def build_trainer(
         face_weights=load_face_weights() if settings.loss.identity_weight else None,
     )
     if known is not None:
-        blends = find_initial_blends(known, objective, typical_photographs()[:TRIED])
+        blends = find_initial_blends(known, objective, typical_photographs()[:COMPARED])
         copy_network(known, network, blends)
     if settings.network.learn == "rows":
         freeze_shared_layers(network)
@@ -270,6 +279,20 @@ def build_trainer(
     trainer.compile(optimizer=build_optimizer(settings.train))
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seeds Python's random numbers, from which Keras draws the seeds of initial weights.
+
+    Afterwards the generator of the caller is restored.
+    """
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def build_network(
@@ -281,7 +304,7 @@ def build_network(
 
 
 def build_optimizer(settings: TrainSettings) -> keras.optimizers.Optimizer:
-    """Returns Muon, or Adam (Kingma and Ba 2015), with the learning rate's schedule."""
+    """Returns Muon, or Adam (Kingma and Ba 2015), with the learning rate schedule."""
     rate = Schedule(
         settings.learning_rate,
         steps=settings.steps,
@@ -315,7 +338,7 @@ def open_batches(settings: Settings, photographs: Photographs, stage: Stage) -> 
 
 
 def _as_float32(network: TransformNetwork, card: ModelCard) -> TransformNetwork:
-    """Returns the network as it is saved, whatever precision trained it."""
+    """Returns the network in float32, the precision of style files."""
     with keras_defaults():
         saved = TransformNetwork(
             network.preset, network.styles, identity=network.identity, card=card
@@ -325,7 +348,7 @@ def _as_float32(network: TransformNetwork, card: ModelCard) -> TransformNetwork:
 
 
 def validation_losses(run: RunFolder) -> tuple[dict[str, float], dict[str, float]]:
-    """Reads the terms of the validation photographs and of their latest paintings."""
+    """Reads the loss terms of the validation photographs, unpainted and as painted last."""
     latest: dict[str, float] = {}
     for entry in run.metrics():
         latest.update(entry)
@@ -336,7 +359,10 @@ def validation_losses(run: RunFolder) -> tuple[dict[str, float], dict[str, float
 
 
 def _resume(run: RunFolder, trainer: StyleTrainer) -> int:
-    """Restores the newest checkpoint that can be read; returns its step, 0 without one.
+    """Restores the newest checkpoint that can be read. Later entries of the logs are removed.
+
+    Returns:
+        The step of the checkpoint; 0 without checkpoints.
 
     Raises:
         ModelError: there are checkpoints, and none can be read.
@@ -350,12 +376,18 @@ def _resume(run: RunFolder, trainer: StyleTrainer) -> int:
             logger.warning("skipped a checkpoint: %s", error)
             unreadable = error
             continue
-        run.forget_after(step)
+        _drop_after(run, step)
         return step
     if unreadable:
         raise unreadable
-    run.forget_after(-1)
+    _drop_after(run, -1)
     return 0
+
+
+def _drop_after(run: RunFolder, step: int) -> None:
+    with run.writing():
+        run.drop_after(step)
+        drop_events_after(run.events, step)
 
 
 def _named(prefix: str, terms: Mapping[str, float]) -> dict[str, float]:

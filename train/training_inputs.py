@@ -1,4 +1,4 @@
-"""What a training reads from disk, checked before TensorFlow starts."""
+"""The inputs of a training, read and checked before TensorFlow starts."""
 
 from dataclasses import dataclass
 from pathlib import Path

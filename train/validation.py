@@ -1,4 +1,4 @@
-"""Photographs that are never trained on: painted, and measured by the training's own losses."""
+"""Validation: photographs that are never trained on are painted, and the losses measured."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,16 +12,16 @@ from onestroke.models.card import IDENTITY
 from onestroke.pictures import to_uint8
 from onestroke.train.style_trainer import StyleTrainer
 
-SHOWN = 16  # pictures on it at most
-OF_EACH_STYLE = ("style", "content")  # terms that are also averaged over one style's pictures
+MAX_SHOWN = 16  # pictures on a contact sheet
+TERMS_OF_STYLES = ("style", "content")  # terms that are also averaged for each style
 
 
 class Validation:
-    """The fixed validation photographs, painted in the styles in turn.
+    """The fixed validation photographs. The styles take turns.
 
     Args:
         photographs: ``(height, width, 3)`` uint8 RGB each.
-        names: of the styles.
+        names: names of the styles.
     """
 
     def __init__(self, photographs: Sequence[np.ndarray], names: Sequence[str]) -> None:
@@ -36,13 +36,13 @@ class Validation:
             }
             for i, photograph in enumerate(self.photographs)
         ]
-        self.shown = min(max(PER_ROW, len(names)), len(self.batches), SHOWN)
+        self.shown = min(max(PER_ROW, len(names)), len(self.batches), MAX_SHOWN)
 
     def measure_photographs(self, trainer: StyleTrainer) -> dict[str, float]:
-        """Returns the mean terms of the photographs themselves: where the training starts."""
+        """Returns the mean terms of the unpainted photographs."""
         terms = []
         for x in self.batches:
-            with explain_memory_errors(*_of_size(x["image"])):
+            with explain_memory_errors(*_memory_advice(x["image"])):
                 terms.append(_terms(trainer, x, x["image"]))
         return self._mean(terms)
 
@@ -51,7 +51,7 @@ class Validation:
         terms: list[dict[str, float]] = []
         painted: list[np.ndarray] = []
         for x in self.batches:
-            with explain_memory_errors(*_of_size(x["image"])):
+            with explain_memory_errors(*_memory_advice(x["image"])):
                 picture = trainer(x, training=False)
                 terms.append(_terms(trainer, x, picture))
             if len(painted) < self.shown:
@@ -59,21 +59,21 @@ class Validation:
         return self._mean(terms), paired_sheet(self.photographs[: self.shown], painted)
 
     def _mean(self, terms: Sequence[dict[str, float]]) -> dict[str, float]:
-        """Averages terms over the paintings; of several styles, each one's own losses too."""
+        """Averages terms over the pictures; with several styles, also for each style."""
         pairs = list(zip(self.names, terms, strict=True))
-        painted = [its for name, its in pairs if name != IDENTITY]
-        means = {key: _rounded([its[key] for its in painted]) for key in painted[0]}
+        painted = [values for name, values in pairs if name != IDENTITY]
+        means = {key: _rounded([values[key] for values in painted]) for key in painted[0]}
         if len(set(self.names)) == 1:
             return means
         return means | {
-            f"{term}/{name}": _rounded([its[term] for other, its in pairs if other == name])
+            f"{term}/{name}": _rounded([values[term] for other, values in pairs if other == name])
             for name in dict.fromkeys(self.names)
-            for term in OF_EACH_STYLE
+            for term in TERMS_OF_STYLES
         }
 
 
-def _of_size(batch: np.ndarray) -> tuple[str, str]:
-    """Returns what memory is for, and what to do where there is too little."""
+def _memory_advice(batch: np.ndarray) -> tuple[str, str]:
+    """Returns the purpose and the remedy for an out-of-memory error."""
     height, width = batch.shape[1:3]
     return f"for validation photographs of {width} x {height}", "lower data.validation_size"
 

@@ -18,7 +18,7 @@ def run(monkeypatch, capsys):
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["onestroke", "faces", *map(str, arguments)])
-        monkeypatch.setattr(terminal, "end_in_silence", lambda: None)
+        monkeypatch.setattr(terminal, "silence_exit", lambda: None)
         with pytest.raises(SystemExit) as caught:
             main()
         said = capsys.readouterr()

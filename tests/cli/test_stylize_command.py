@@ -1,90 +1,127 @@
-"""The command ``stylize`` with pipes and with names that a terminal would obey."""
+"""``onestroke stylize``: pictures, styles, and what a broken picture does."""
 
-import io
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 
-def run(*arguments: str | Path | bytes, data: bytes = b"", **environment: str):
-    return subprocess.run(
-        [sys.executable, "-m", "onestroke", "stylize", *arguments],
-        input=data,
-        env={**os.environ, **environment},
-        capture_output=True,
+def test_stylize_paints_a_picture_at_its_size(run, trained, tmp_path):
+    Image.new("RGB", (37, 21), (200, 30, 90)).save(tmp_path / "photo.png")
+    status, said, _ = run(
+        "stylize", tmp_path / "photo.png", "--model", trained, "--output", tmp_path / "out.png"
     )
+    assert status == 0
+    assert "1/1" in said
+    assert Image.open(tmp_path / "out.png").size == (37, 21)
 
 
-def picture(kind: str = "PNG") -> bytes:
-    pixels = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, kind)
-    return stream.getvalue()
+def test_styles_are_listed_and_chosen(run, mistake, style_file, tmp_path):
+    Image.new("RGB", (37, 21), (200, 30, 90)).save(tmp_path / "photo.png")
+
+    def painted(*styles):
+        given = [part for style in styles for part in ("--style", style)]
+        output = tmp_path / "out.png"
+        run("stylize", tmp_path / "photo.png", "--model", style_file, "--output", output, *given)
+        return np.asarray(Image.open(output)).astype(int)
+
+    wave, scream = painted("wave"), painted("scream:0.5")
+    assert np.abs(wave - scream).max() > 3
+    np.testing.assert_array_equal(painted(), wave)
+    np.testing.assert_array_equal(painted("wave:2", "scream:0"), wave)
+    error = mistake(
+        *("stylize", tmp_path / "photo.png", "--model", style_file),
+        *("--output", tmp_path / "no.png", "--style", "wawe:0.4"),
+    )
+    assert "received 'wawe'; did you mean wave?" in error
+    assert not (tmp_path / "no.png").exists()
+
+
+def test_brackets_in_a_name_are_not_markup(run, trained, tmp_path):
+    Image.new("RGB", (20, 20)).save(tmp_path / "photo [raw] :star:.png")
+    source = tmp_path / "photo [raw] :star:.png"
+    _, said, _ = run("stylize", source, "--model", trained, "--output", tmp_path / "out [/y].png")
+    assert "out [/y].png" in said
+
+
+def test_strength_zero_returns_the_photograph(run, trained, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    arguments = ("stylize", tmp_path / "photo.png", "--model", trained / "style.keras")
+    assert run(*arguments, "--output", tmp_path / "same.png", "--strength", 0)[0] == 0
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "same.png")), pixels)
+
+
+def test_a_broken_picture_does_not_stop_the_others(run, trained, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_bytes(b"no picture")
+    Image.new("RGB", (20, 20)).save(photos / "b.jpg")
+    status, printed, error = run(
+        "stylize", photos, "--model", trained, "--output", tmp_path / "out"
+    )
+    assert status == 2
+    assert error.startswith("onestroke: ")
+    assert error.count("\n") == 1, "one line per mistake, and no summary that repeats it"
+    assert "a.jpg" in error
+    assert (tmp_path / "out" / "b.jpg").is_file()
+    assert "2/2" in printed
+    assert "Painted 1 of 2 pictures in " in printed
+
+
+def test_keras_json_is_ignored(trained, tmp_path):
+    (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first"}')
+    photograph = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)).save(
+        photograph
+    )
+    painted = []
+    for name, home in (("one", {}), ("two", {"KERAS_HOME": str(tmp_path)})):
+        output = tmp_path / f"{name}.png"
+        options = ["--model", str(trained), "--output", str(output)]
+        subprocess.run(
+            [sys.executable, "-m", "onestroke", "stylize", str(photograph), *options],
+            env={**os.environ, **home},
+            check=True,
+        )
+        painted.append(output.read_bytes())
+    assert painted[0] == painted[1]
 
 
 @pytest.mark.parametrize(
-    ("source", "target"), [("-", "-"), ("/dev/stdin", "/dev/stdout"), ("-", "painted.png")]
+    ("arguments", "expected"),
+    [
+        (["PHOTO"], "Missing option '--output'; see `onestroke stylize --help`"),
+        (["PHOTO", "--output", "b.jpg", "--strength", "2"], "2"),
+        (["PHOTO", "--output", "b.jpg", "--style", "nope"], "'nope'"),
+        (["", "--output", "b.jpg"], "empty"),
+        (["a.jpg", "--model", "m.keras", "--output", "b.jpg"], "a.jpg"),
+    ],
 )
-def test_pipes(tmp_path: Path, source: str, target: str) -> None:
-    file = str(tmp_path / target) if target == "painted.png" else target
-    done = run(source, "--output", file, data=picture())
-    assert done.returncode == 0, done.stderr
-    painted = (tmp_path / target).read_bytes() if target == "painted.png" else done.stdout
-    with Image.open(io.BytesIO(painted)) as image:
-        assert image.size == (48, 32)
-        assert image.format == "PNG"
+def test_mistakes_end_in_one_line(mistake, photograph, monkeypatch, arguments, expected):
+    monkeypatch.chdir(photograph.parent)
+    places = {"PHOTO": str(photograph)}
+    assert expected in mistake("stylize", *(places.get(a, a) for a in arguments))
+    assert list(photograph.parent.iterdir()) == [photograph]
 
 
-def test_a_broken_picture_from_a_pipe_ends_in_one_line() -> None:
-    done = run("-", "--output", "-", data=b"no picture")
-    assert done.returncode == 2
-    assert done.stdout == b""
-    assert b"is a text file, not a picture" in done.stderr
-    assert b"Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("styles", "expected"),
+    [
+        ([], "Style: wave, of 2; `onestroke styles --model "),
+        (["--style", "scream"], "Style: scream, of 2; "),
+        (["--style", "wave:3", "--style", "scream:1"], "Style: wave 75%, scream 25%, of 2; "),
+    ],
+)
+def test_the_style_is_named(run, style_file, photograph, tmp_path, styles, expected):
+    output = tmp_path / "out.png"
+    _, printed, _ = run("stylize", photograph, "--model", style_file, "--output", output, *styles)
+    assert expected in printed
 
 
-def test_control_characters_in_names_are_escaped(tmp_path: Path) -> None:
-    name = "a\x1b[31m\x07\nb.png"
-    (tmp_path / name).write_bytes(picture())
-    (tmp_path / "c\x1b.png").write_bytes(b"no picture")
-    done = run(tmp_path / name, tmp_path / "c\x1b.png", "--output", tmp_path / "out")
-    assert (tmp_path / "out" / name).is_file()
-    printed = done.stdout + done.stderr
-    assert b"\x1b" not in printed
-    assert b"\x07" not in printed
-    assert rb"a\x1b[31m\x07\nb.png" in printed
-    assert rb"c\x1b.png" in done.stderr
-
-
-def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
-    source = os.fsencode(tmp_path) + b"/caf\xe9.png"
-    with open(source, "wb") as file:
-        file.write(picture())
-    done = run(source, "--output", tmp_path / "out", PYTHONIOENCODING="utf-8")
-    assert done.returncode == 0, done.stderr
-    assert os.listdir(os.fsencode(tmp_path / "out")) == [b"caf\xe9.png"]
-
-
-def test_without_a_temporary_folder(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(picture())
-    code = """if True:
-        import sys, tempfile
-        def fail(*_, **__):
-            raise FileNotFoundError(2, "No usable temporary directory found")
-        tempfile.gettempdir = tempfile._candidate_tempdir_list = fail
-        tempfile._get_default_tempdir = fail
-        from onestroke.cli.app import main
-        main()
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", code, "stylize", "a.png", "--output", "b.png"],
-        cwd=tmp_path,
-        capture_output=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "b.png").is_file()
+def test_the_style_of_a_model_with_one_style_is_named(run, trained, photograph, tmp_path):
+    _, printed, _ = run("stylize", photograph, "--model", trained, "--output", tmp_path / "o.png")
+    assert "Style: bundled.\n" in printed

@@ -1,4 +1,4 @@
-"""Networks against the optimisation they replace, on networks whose worth is known."""
+"""Networks compared with the optimisation they replace, for networks with known results."""
 
 import json
 import math
@@ -68,7 +68,7 @@ def reached_by(result: Result) -> dict[bytes, np.ndarray]:
     return {photograph.picture.tobytes(): curve.picture for photograph, curve in pairs}
 
 
-def test_a_network_that_does_nothing_is_overtaken_at_once(results):
+def test_a_network_that_changes_nothing_is_equalled_at_once(results):
     nothing = results[0]
     assert nothing.overtaken("photograph") == [0, 0]
     assert nothing.median_overtaken("photograph") == 0
@@ -77,9 +77,9 @@ def test_a_network_that_does_nothing_is_overtaken_at_once(results):
     assert nothing.pictures[0].figures == nothing.photographs[0].figures
 
 
-def test_a_network_as_good_as_the_optimisation_is_worth_its_iterations(results):
+def test_a_network_equal_to_the_optimisation_replaces_its_iterations(results):
     perfect = results[1]
-    # Its picture is rounded to bytes, which costs or gains a little; none: it was never overtaken.
+    # Rounding the picture to bytes changes the loss a little; None: it was never equalled.
     assert all((k or 12) >= 11 for k in perfect.overtaken("photograph"))
     for painted, curve in zip(perfect.pictures, perfect.curves["photograph"], strict=True):
         assert painted.figures["loss"] == pytest.approx(curve.terms[-1]["loss"], rel=0.02)
@@ -87,7 +87,7 @@ def test_a_network_as_good_as_the_optimisation_is_worth_its_iterations(results):
     assert perfect.mean("loss") < results[0].mean("loss")
 
 
-def test_curves_are_whole_and_fall(results):
+def test_curves_are_complete_and_fall(results):
     for start in ("noise", "photograph"):
         for curve in results[0].curves[start]:
             losses = [terms["loss"] for terms in curve.terms]
@@ -97,18 +97,18 @@ def test_curves_are_whole_and_fall(results):
             assert curve.picture.shape == (32, 32, 3)
 
 
-def test_optimisations_are_remembered_for_other_networks_of_the_same_loss(results, folder):
+def test_optimisations_are_cached_for_networks_with_the_same_loss(results, folder):
     assert len(list(folder.iterdir())) == 4  # two photographs from two starts
     assert results[0].curves["noise"][0].terms == results[1].curves["noise"][0].terms
 
 
-def test_stopping_where_a_network_is_overtaken_counts_the_same(results, folder, tmp_path):
+def test_until_overtaken_gives_the_same_counts(results, folder, tmp_path):
     nothing = subject("nothing", lambda x: x)
     (halfway,) = evaluate([nothing], PHOTOGRAPHS, Baselines(6), sizes=[32])
     reached = reached_by(halfway)
     half = subject("half", lambda x: reached[x.tobytes()])
     stopping = Baselines(12, tmp_path, until_overtaken=True)
-    # What is remembered of the first network is too short for the second.
+    # The cached optimisation of the first network is too short for the second.
     for network in (nothing, half):
         (whole,) = evaluate([network], PHOTOGRAPHS, Baselines(12, folder), sizes=[32])
         (stopped,) = evaluate([network], PHOTOGRAPHS, stopping, sizes=[32])
@@ -119,7 +119,7 @@ def test_stopping_where_a_network_is_overtaken_counts_the_same(results, folder, 
     assert all(k in (6, 7) for k in stopped.overtaken("photograph"))
 
 
-def test_a_broken_memory_is_made_again(tmp_path):
+def test_a_broken_cache_file_is_replaced(tmp_path):
     baselines = Baselines(2, tmp_path)
     painted = evaluate([subject("a", lambda x: x)], PHOTOGRAPHS, baselines, sizes=[32])[0]
     for file in tmp_path.iterdir():
@@ -167,8 +167,8 @@ def test_speed_by_hand():
     assert Speed("m", 16, passes=[0.1, 0.2, 0.3], iterations=[2.0, 1.0, 9.0]).ratio == 5000
 
 
-def test_passes_and_iterations_are_timed_in_turn(monkeypatch):
-    """By a clock that every look moves by 1, and every pass by 100."""
+def test_passes_and_iterations_are_timed_alternately(monkeypatch):
+    """With a clock that every reading advances by 1, and every pass by 100."""
     now = 0.0
 
     def paint(photograph):
@@ -254,7 +254,7 @@ def test_without_optimisations_there_is_no_curve(tmp_path):
     assert [list(column.cells) for column in losses.columns][-2:] == [["-"], ["-"]]
 
 
-def test_networks_of_one_name_have_files_of_their_own(results, tmp_path):
+def test_networks_with_equal_names_have_separate_files(results, tmp_path):
     models = ["a/style.keras", "b/style.keras", "."]
     write_report(
         tmp_path, [replace(results[0], model=model) for model in models], speeds=[], about={}
@@ -265,7 +265,7 @@ def test_networks_of_one_name_have_files_of_their_own(results, tmp_path):
     assert len(list(tmp_path.glob("pictures_*.jpg"))) == 3
 
 
-def test_what_cannot_paint_a_size_says_so_before_anything_is_optimised(tmp_path):
+def test_an_unsupported_size_fails_before_any_optimisation(tmp_path):
     def paint(photograph):
         if len(photograph) > 32:
             raise ModelError("too large")
@@ -276,7 +276,7 @@ def test_what_cannot_paint_a_size_says_so_before_anything_is_optimised(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_blend_is_measured_by_its_weights():
+def test_a_blend_is_measured_with_its_weights():
     black, white = np.zeros((32, 32, 3), np.uint8), np.full((32, 32, 3), 200, np.uint8)
     black[::2] = 2
     assert Colours.of([black, white], [1, 3]).mean == pytest.approx(0.25 * 1 + 0.75 * 200)

@@ -1,4 +1,4 @@
-"""What can be wrong with a picture, on pictures where it is, and where it is not."""
+"""Measures of picture quality, on pictures with and without the artefact."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from onestroke.evaluate.picture_quality import (
 
 
 def strokes(seed: int, height: int = 96, width: int = 131) -> np.ndarray:
-    """Smooth noise around grey, with energy at all frequencies that fall off."""
+    """Returns noise around grey with energy at all frequencies, less at higher ones."""
     random = np.random.default_rng(seed)
     field = sum(
         scale
@@ -26,7 +26,7 @@ def strokes(seed: int, height: int = 96, width: int = 131) -> np.ndarray:
 
 
 @pytest.mark.parametrize("period", [2, 4])
-def test_a_checkerboard_stands_out(period):
+def test_a_checkerboard_has_grid_energy(period):
     picture = strokes(0)
     rows, columns = np.indices(picture.shape[:2]) // (period // 2)
     board = 16 * ((rows + columns) % 2)[..., None]
@@ -35,7 +35,7 @@ def test_a_checkerboard_stands_out(period):
     assert grid_energy(with_board) > 0.01
 
 
-def test_other_textures_are_no_grid():
+def test_other_textures_have_no_grid_energy():
     rows = np.arange(96)[:, None, None]
     stripes = np.broadcast_to(128 + 60 * np.sin(2 * np.pi * rows / 7), (96, 128, 3))
     assert grid_energy(stripes.astype(np.uint8)) < 0.001
@@ -43,8 +43,8 @@ def test_other_textures_are_no_grid():
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-def test_edges_along_the_picture_are_no_grid(axis):
-    """All the energy of upright bars lies on one line of frequencies, of level ones on another."""
+def test_vertical_and_horizontal_edges_have_no_grid_energy(axis):
+    """Vertical bars have energy in one row of frequencies, horizontal ones in one column."""
     bars = np.where(np.arange(131) // 16 % 2, 230, 20)[None, :, None].repeat(96, 0).repeat(3, -1)
     picture = bars if axis else bars.transpose(1, 0, 2)
     assert grid_energy(picture.astype(np.uint8)) < 0.001
@@ -56,7 +56,7 @@ def test_clipped_values_are_counted():
     assert clipped_share(picture) == pytest.approx(2 / 12)
 
 
-def test_a_frame_is_the_step_at_the_border():
+def test_a_frame_is_a_border_difference():
     framed = np.full((40, 50, 3), 100, np.uint8)
     framed[:8], framed[-8:], framed[:, :8], framed[:, -8:] = 160, 160, 160, 160
     # Within the inner ring, the corners belong to the frame: 2 x 8 of 50, 2 x 8 of 40.
@@ -69,7 +69,7 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
     return colour_distance(Colours.of([one]), Colours.of([other]))
 
 
-def test_colours_are_compared_by_mean_and_spread():
+def test_colours_are_compared_by_mean_and_covariance():
     random = np.random.default_rng(0)
     picture = random.integers(60, 100, (50, 50, 3), dtype=np.uint8)
     moved = picture + np.array([3, 4, 12], np.uint8)

@@ -1,4 +1,4 @@
-"""Pixels that go down the slope of the loss: gradients, both methods, their bounds."""
+"""Gradient descent on pixels: the gradient, both methods, their bounds."""
 
 import itertools
 
@@ -49,7 +49,7 @@ def test_the_terms_are_those_of_the_objective_and_of_each_layer(loss, wanted):
     assert gradient.shape == (SIDE, SIDE, 3)
 
 
-def test_the_gradient_is_the_slope_of_the_loss(loss, wanted):
+def test_the_gradient_equals_a_finite_difference(loss, wanted):
     picture = noise(2)
     _, gradient = loss(picture, wanted)
     step = 0.2 * gradient / np.abs(gradient).max()
@@ -57,14 +57,14 @@ def test_the_gradient_is_the_slope_of_the_loss(loss, wanted):
     assert slope == pytest.approx(2 * np.sum(gradient * step), rel=0.02)
 
 
-def test_a_loss_that_is_no_number_is_an_error(loss, wanted):
+def test_a_loss_that_is_not_finite_is_an_error(loss, wanted):
     picture = noise(2)
     picture[0, 0, 0] = np.nan
-    with pytest.raises(OnestrokeError, match="expected a finite loss; it is nan; lower the"):
+    with pytest.raises(OnestrokeError, match="the loss is nan; lower the"):
         loss(picture, wanted)
 
 
-def test_too_little_memory_is_one_line(loss, wanted, monkeypatch):
+def test_out_of_memory_is_one_line(loss, wanted, monkeypatch):
     def fails(*args):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
@@ -73,7 +73,7 @@ def test_too_little_memory_is_one_line(loss, wanted, monkeypatch):
         loss(noise(2), wanted)
 
 
-def test_lbfgs_goes_down_and_tells_the_terms_of_each_picture(loss, wanted):
+def test_lbfgs_reduces_the_loss_and_reports_the_terms_of_each_picture(loss, wanted):
     seen: list = []
     descent = Descent(noise(2))
     descend_by_lbfgs(loss, wanted, descent=descent, iterations=8, after=collect(seen))
@@ -88,8 +88,8 @@ def test_lbfgs_goes_down_and_tells_the_terms_of_each_picture(loss, wanted):
     np.testing.assert_array_equal(descent.picture, seen[-1][1])
 
 
-def test_lbfgs_goes_on_where_a_step_is_small(loss, wanted):
-    """A loss scaled as a mean over pixels once ended here: its first step was lost in rounding."""
+def test_lbfgs_continues_after_small_steps(loss, wanted):
+    """A loss scaled as a mean over pixels once ended here: rounding hid its first step."""
     descent = Descent(noise(2))
     for _ in range(3):
         seen: list = []
@@ -98,7 +98,7 @@ def test_lbfgs_goes_on_where_a_step_is_small(loss, wanted):
 
 
 @pytest.mark.parametrize("method", [descend_by_lbfgs, descend_by_adam])
-def test_both_stop_when_told(loss, wanted, method):
+def test_both_methods_stop_on_request(loss, wanted, method):
     seen: list = []
     options = {"learning_rate": 5.0} if method is descend_by_adam else {}
     method(
@@ -112,7 +112,7 @@ def test_both_stop_when_told(loss, wanted, method):
     assert len(seen) == 3
 
 
-def test_adam_goes_down_within_the_bounds(loss, wanted):
+def test_adam_reduces_the_loss_within_the_bounds(loss, wanted):
     seen: list = []
     descend_by_adam(
         loss,
@@ -130,7 +130,7 @@ def test_adam_goes_down_within_the_bounds(loss, wanted):
     assert pictures.max() <= 255
 
 
-def test_adam_remembers_its_way(loss, wanted):
+def test_adam_is_resumed_from_its_memory(loss, wanted):
     whole, parts = Descent(noise(2)), Descent(noise(2))
     descend_by_adam(loss, wanted, descent=whole, iterations=6, after=collect([]), learning_rate=5.0)
     for _ in range(2):

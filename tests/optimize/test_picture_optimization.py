@@ -1,4 +1,4 @@
-"""Optimising one picture: sizes, starts, styles, kills and what resumes them."""
+"""Optimising one picture: sizes, initial pictures, styles, resuming."""
 
 import threading
 
@@ -50,7 +50,7 @@ def test_sizes_double_from_coarse_to_fine():
     assert level_sizes((60, 400), OptimizeSettings(size=150)) == [(22, 150)]  # no half of 11
 
 
-def test_the_whole_way_from_coarse_to_fine(content):
+def test_sizes_are_optimised_from_coarse_to_fine(content):
     seen = []
     result = begin(content).run(show=lambda *shown: seen.append(shown))
     assert result.finished
@@ -67,8 +67,8 @@ def test_the_whole_way_from_coarse_to_fine(content):
 
 @pytest.mark.parametrize("method", ["l-bfgs", "adam"])
 @pytest.mark.parametrize("saves", [1, 4])
-def test_killed_and_resumed_equals_never_killed(content, tmp_path, method, saves):
-    """Killed an iteration after a save, at the coarse size and at the fine one."""
+def test_a_resumed_optimisation_equals_an_uninterrupted_one(content, tmp_path, method, saves):
+    """Killed one iteration after a save, at the coarse size and at the fine one."""
     how = f"optimize.method={method}"
     whole = begin(content, how).run()
 
@@ -84,11 +84,11 @@ def test_killed_and_resumed_equals_never_killed(content, tmp_path, method, saves
     result = resumed.run()
     np.testing.assert_array_equal(result.picture, whole.picture)
     assert result.picture_terms == whole.picture_terms
-    resumed.forget_state()
+    resumed.delete_state()
     assert not state.exists()
 
 
-def test_a_stop_loses_no_iteration(content, tmp_path):
+def test_a_stop_saves_every_iteration(content, tmp_path):
     stop = threading.Event()
     state = tmp_path / "state.npz"
     first = begin(content, state_file=state)
@@ -107,11 +107,11 @@ def test_a_state_of_other_settings_or_pictures_is_refused(content, tmp_path):
     with pytest.raises(SettingsError, match="delete that file, or choose another output"):
         begin(content, state_file=state)
     state.write_bytes(b"PK no archive")
-    with pytest.raises(ModelError, match=r"state\.npz is broken .* delete it to begin anew"):
+    with pytest.raises(ModelError, match=r"state\.npz is broken .* delete it to start again"):
         begin(content, state_file=state)
 
 
-def test_starts(content):
+def test_initial_pictures(content):
     photograph = begin(content, "optimize.coarsest=48").state.descent.picture
     assert photograph.shape == (32, 48, 3)
     noise = begin(content, "optimize.start=noise", "optimize.coarsest=48").state.descent.picture
@@ -134,21 +134,21 @@ def test_starts(content):
     painted, given = begun((20, 30))
     assert [photograph.shape for photograph in painted] == [(16, 24, 3)]
     np.testing.assert_array_equal(given, np.full((16, 24, 3), 200.0))
-    with pytest.raises(PictureError, match=r"24 x 16; .*first\.png is 30 x 10; crop it"):
+    with pytest.raises(PictureError, match=r"first\.png is 30 x 10 .* 24 x 16; crop it"):
         begun((10, 30))
 
 
-def test_an_end_before_the_last_iteration_is_told(content, monkeypatch, caplog):
-    """As where no step makes the loss smaller: the method returns, and nobody has stopped it."""
+def test_an_early_end_is_logged(content, monkeypatch, caplog):
+    """The method returns early if no step reduces the loss."""
     monkeypatch.setattr(picture_optimization, "descend_by_lbfgs", lambda *args, **step: None)
     seen = []
     result = begin(content).run(show=lambda progress, picture: seen.append(progress.step))
     assert result.finished
     assert seen == [6, 12]  # the display and the frames reach the end of each size
-    assert "no step makes the loss smaller after iteration 0" in caplog.text
+    assert "no step reduces the loss after iteration 0" in caplog.text
 
 
-def test_enlarging_keeps_to_the_range():
+def test_enlarging_stays_in_the_range():
     checks = np.kron([[0.0, 255.0], [255.0, 0.0]], np.ones((4, 4)))
     larger = enlarge(np.repeat(checks[..., None], 3, -1), (16, 17))
     assert larger.shape == (16, 17, 3)
@@ -179,7 +179,7 @@ def test_several_paintings_are_blended_by_weight(content, tmp_path):
     one, other = (str(tmp_path / f"{name}.png") for name in ("a", "b"))
 
     def gram(*styles):
-        objective = begin(content, styles=styles)._objective(1.0)
+        objective = begin(content, styles=styles).build_objective(1.0)
         return objective.targets.grams["relu1_1"]
 
     expected = 0.25 * gram(one) + 0.75 * gram(other)
@@ -187,14 +187,14 @@ def test_several_paintings_are_blended_by_weight(content, tmp_path):
 
 
 def test_pooling_and_layers_are_the_settings(content):
-    objective = begin(content, "loss.pooling=avg", "loss.style={relu3_1: 1}")._objective(1.0)
+    objective = begin(content, "loss.pooling=avg", "loss.style={relu3_1: 1}").build_objective(1.0)
     assert objective.loss_network.get_layer("pool1").__class__.__name__ == "AveragePooling2D"
     assert set(objective.targets.grams) == {"relu3_1"}
 
 
 def test_pictures_too_narrow_for_the_first_size(tmp_path):
     Image.fromarray(np.zeros((20, 100, 3), np.uint8)).save(tmp_path / "thin.png")
-    with pytest.raises(PictureError, match=r"keeps 16 pixels a side; .* would be 48 x 10"):
+    with pytest.raises(PictureError, match=r"would be 48 x 10 pixels; both sides need at least 16"):
         begin(tmp_path / "thin.png")
 
 
@@ -214,7 +214,7 @@ def test_settings_of_an_optimisation(tmp_path):
         SettingsError, match=r"section 'style' must contain keys; it contains 'wave\.jpg'"
     ):
         read_picture_settings(recipe, ["a.jpg"], [])
-    with pytest.raises(SettingsError, match="name it with --style PATH"):
+    with pytest.raises(SettingsError, match="add --style PATH"):
         read_picture_settings(None, [], [])
     with pytest.raises(SettingsError, match=r"did you mean optimize\.iterations\?"):
         read_picture_settings(None, ["a"], ["optimize.iteration=3"])

@@ -1,4 +1,4 @@
-"""Photographs to batches: what decides a batch, what a window shows, what broken files do."""
+"""Training batches: determinism, crops, broken files; sources of photographs."""
 
 import io
 import itertools
@@ -24,7 +24,7 @@ CROP = 16
 
 
 class FlatPictures(Photographs):
-    """Picture i is of one colour, i everywhere, so that a batch tells what it was made of."""
+    """Picture i has the value i everywhere, so that a batch shows which pictures it contains."""
 
     def __init__(self, count: int, broken: range | set[int] = range(0), patience: int = 10**9):
         self.count, self.broken, self.patience = count, broken, patience
@@ -63,12 +63,12 @@ def make_batches(photographs: Photographs, **changes: Any) -> PhotographBatches:
 
 
 def drawn(batches: PhotographBatches) -> list[int]:
-    """The numbers of the flat pictures, in the order of the draws."""
+    """Returns the numbers of the flat pictures in the order of the draws."""
     return [int(window[0, 0, 0]) for step in range(len(batches)) for window in batches[step]]
 
 
 def slopes(window: np.ndarray) -> tuple[float, float]:
-    """Of a picture that is x in red and y in green: photograph's pixels per window's pixel."""
+    """Returns the scale of a crop of a picture with x in red and y in green."""
     inner = window[2:-2, 2:-2]
     return float(np.diff(inner[:, :, 0], axis=1).mean()), float(
         np.diff(inner[:, :, 1], axis=0).mean()
@@ -106,7 +106,7 @@ class TestBatches:
         assert 0 <= batches[0].min() < 50
         assert 200 < batches[0].max() <= 255
 
-    def test_a_function_of_seed_and_step_alone(self, folder: Path) -> None:
+    def test_a_batch_is_a_function_of_seed_and_step(self, folder: Path) -> None:
         photographs = open_source(str(folder))
         in_order = [make_batches(photographs)[step] for step in range(10)]
         batches = make_batches(photographs)
@@ -134,7 +134,7 @@ class TestBatches:
         assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
         assert epochs[0] != epochs[1] != epochs[2]
 
-    def test_windows_differ_between_epochs(self) -> None:
+    def test_crops_differ_between_epochs(self) -> None:
         batches = make_batches(OnePicture(ramps(200, 250)), batch=1)
         assert (batches[0] != batches[1]).any()
 
@@ -164,22 +164,22 @@ class TestBatches:
             np.testing.assert_array_equal(batch, batches[step])
 
     def test_pipeline_rate(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """By a clock that every look moves by a second: batches begin at 1, 2, 3 and 4."""
+        """With a clock that every reading advances by a second: batches begin at 1, 2, 3 and 4."""
         clock = SimpleNamespace(perf_counter=itertools.count().__next__)
         monkeypatch.setattr("onestroke.train.batches.time", clock)
         batches = make_batches(FlatPictures(9), batch=3, last_step=2, workers=1)
         assert pipeline_rate(batches, 5) == pytest.approx(4 * 3 / 6)
 
 
-class TestWindows:
-    def windows(self, photographs: Photographs, **changes: Any) -> Iterator[np.ndarray]:
+class TestCrops:
+    def crops(self, photographs: Photographs, **changes: Any) -> Iterator[np.ndarray]:
         batches = make_batches(photographs, **changes)
         for step in range(len(batches)):
             yield from batches[step]
 
-    def test_no_distortion_and_the_scale_that_was_asked_for(self) -> None:
+    def test_crops_have_the_requested_scale_without_distortion(self) -> None:
         across = []
-        for window in self.windows(OnePicture(ramps(200, 250)), crop=50, scale=(0.4, 0.9)):
+        for window in self.crops(OnePicture(ramps(200, 250)), crop=50, scale=(0.4, 0.9)):
             right, down = slopes(window)
             assert abs(right) == pytest.approx(down, rel=0.02)
             across.append(down)
@@ -187,10 +187,10 @@ class TestWindows:
         assert 1.6 <= min(across) + 0.02 < 2.0
         assert 3.2 < max(across) - 0.02 <= 3.6
 
-    def test_places_reach_all_over_the_photograph(self) -> None:
+    def test_crops_cover_the_whole_photograph(self) -> None:
         corners = [
             window[-1 if slopes(window)[0] < 0 else 0, 0 if slopes(window)[0] > 0 else -1, :2]
-            for window in self.windows(OnePicture(ramps(200, 250)), scale=(0.5, 0.5), last_step=50)
+            for window in self.crops(OnePicture(ramps(200, 250)), scale=(0.5, 0.5), last_step=50)
         ]
         lefts = np.array(corners)[:, 0]
         assert lefts.min() < 10
@@ -198,27 +198,27 @@ class TestWindows:
 
     def test_half_are_mirrored(self) -> None:
         photographs = OnePicture(ramps(200, 250))
-        mirrored = [slopes(window)[0] < 0 for window in self.windows(photographs, last_step=50)]
+        mirrored = [slopes(window)[0] < 0 for window in self.crops(photographs, last_step=50)]
         assert 70 < sum(mirrored) < 130  # of 200; five deviations
         assert all(
-            slopes(window)[0] > 0 for window in self.windows(photographs, flip=False, last_step=50)
+            slopes(window)[0] > 0 for window in self.crops(photographs, flip=False, last_step=50)
         )
 
     def test_the_whole_short_side(self) -> None:
-        for window in self.windows(OnePicture(ramps(200, 250)), crop=50, scale=(1.0, 1.0)):
+        for window in self.crops(OnePicture(ramps(200, 250)), crop=50, scale=(1.0, 1.0)):
             assert slopes(window)[1] == pytest.approx(4, rel=0.02)
             assert window[:, :, 1].min() < 4
             assert window[:, :, 1].max() > 195
 
-    def test_small_photographs_are_not_enlarged_more_than_they_must(self) -> None:
-        for window in self.windows(OnePicture(ramps(200, 250)), crop=150, scale=(0.1, 0.2)):
+    def test_small_photographs_are_enlarged_only_if_necessary(self) -> None:
+        for window in self.crops(OnePicture(ramps(200, 250)), crop=150, scale=(0.1, 0.2)):
             assert slopes(window)[1] == pytest.approx(1, rel=0.01)  # 150 pixels, not 40
-        for window in self.windows(OnePicture(ramps(20, 250)), crop=64):
+        for window in self.crops(OnePicture(ramps(20, 250)), crop=64):
             right, down = slopes(window)
             assert down == pytest.approx(20 / 64, rel=0.05)
             assert abs(right) == pytest.approx(20 / 64, rel=0.05)
 
-    def test_a_jpeg_unpacked_small_shows_the_same(self, tmp_path: Path) -> None:
+    def test_a_jpeg_decoded_at_a_small_size_gives_the_same_crop(self, tmp_path: Path) -> None:
         pixels = np.kron(ramps(200, 250), np.ones((5, 5, 1), np.uint8))
         (tmp_path / "large.jpg").write_bytes(jpeg(pixels, quality=95))
         Image.fromarray(pixels).save(tmp_path / "large.png")
@@ -274,7 +274,7 @@ class TestBrokenFiles:
         drawn(make_batches(photographs, last_step=50))
         assert photographs.reads.count(3) == photographs.reads.count(7) == 1
 
-    def test_a_tenth_is_borne_and_more_is_not(self) -> None:
+    def test_more_than_a_tenth_of_broken_files_is_an_error(self) -> None:
         batches = make_batches(FlatPictures(50, range(5)), last_step=50)
         drawn(batches)
         assert len(batches.broken) == 5
@@ -286,9 +286,9 @@ class TestBrokenFiles:
         last = list(batches.broken.values())[-1]
         assert str(caught.value) == (
             f"6 of the {seen} photographs read so far cannot be read, out of 50; "
-            f"mend or remove them; the last one: {last}"
+            f"repair or remove them; the last one: {last}"
         )
-        with pytest.raises(DataError):  # and there is no going on
+        with pytest.raises(DataError):  # the batches stay unusable
             batches[0]
 
     def test_in_a_large_collection_the_share_is_of_what_was_seen(self) -> None:
@@ -302,7 +302,7 @@ class TestBrokenFiles:
         assert set(batches.broken) == late
 
     @pytest.mark.parametrize("count", [1, 3, 1000])
-    def test_nothing_left(self, count: int) -> None:
+    def test_no_readable_photograph(self, count: int) -> None:
         with pytest.raises(DataError, match="cannot be read"):
             make_batches(FlatPictures(count, range(count)))[0]
 
@@ -333,7 +333,7 @@ class TestMemory:
 
 
 def a_model(seen: list[np.ndarray]) -> keras.Model:
-    """A model that trains one number and remembers, in order, what it was shown."""
+    """Returns a model that records its inputs in order."""
 
     class Watcher(keras.Model):
         def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A training killed at any moment and resumed ends in the same weights, bit for bit."""
+"""A training that is killed and resumed ends in the same weights, bit for bit."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def wait_for(process: subprocess.Popen, condition) -> None:
     deadline = time.monotonic() + 600  # a busy machine is slow
     while not condition():
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "the training did not come that far"
+        assert time.monotonic() < deadline, "the training did not reach that step"
         time.sleep(0.002)
 
 
@@ -35,7 +35,7 @@ def steps_logged(run: Path) -> int:
     return max((entry["step"] for entry in RunFolder(run).metrics()), default=0)
 
 
-def test_interrupted_and_killed_equals_uninterrupted(tiny_recipe, tmp_path):
+def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(tiny_recipe, tmp_path):
     recipe = yaml.safe_load(tiny_recipe.read_text())
     recipe["train"] |= {"steps": 40, "checkpoint_every": 3, "sample_every": 7}
     tiny_recipe.write_text(yaml.safe_dump(recipe))
@@ -44,10 +44,10 @@ def test_interrupted_and_killed_equals_uninterrupted(tiny_recipe, tmp_path):
     interrupted = start("train", "--config", str(tiny_recipe), "--run", str(run))
     wait_for(interrupted, lambda: steps_logged(run) >= 2)
     os.kill(interrupted.pid, signal.SIGINT)
-    said, complained = interrupted.communicate(timeout=60)
-    assert interrupted.returncode == 130, complained
-    assert f"onestroke train --run {run}" in said
-    assert "Stopped and saved at step" in said
+    printed, error = interrupted.communicate(timeout=60)
+    assert interrupted.returncode == 130, error
+    assert f"onestroke train --run {run}" in printed
+    assert "Stopped and saved at step" in printed
     saved = RunFolder(run).checkpoint_steps()[-1]
     assert saved < 40
 

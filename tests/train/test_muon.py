@@ -1,4 +1,4 @@
-"""Muon against its definition, worked out by a singular value decomposition."""
+"""Muon compared with its definition by singular value decomposition."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ def layer():
 
 
 def step(variables, gradients, **options) -> list[np.ndarray]:
-    """What one step takes off the variables."""
+    """Returns what one step subtracts from the variables."""
     before = [variable.numpy() for variable in variables]
     optimizer = ConvolutionMuon(0.1, adam_share=0.5, **options)
     optimizer.build(variables)
@@ -24,10 +24,10 @@ def step(variables, gradients, **options) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_every_direction_of_a_kernel_counts_about_alike(layer, dtype):
+def test_every_direction_of_a_kernel_gets_an_equal_step(layer, dtype):
     random = np.random.default_rng(0)
     gradient = random.normal(size=(3, 3, 5, 6)).astype(np.float32)
-    gradient[..., 0] *= 100  # one output that drowns the others
+    gradient[..., 0] *= 100  # one output is far larger than the others
     (taken,) = step([layer.kernel], [gradient], matrix_dtype=dtype)
     left, _, right = np.linalg.svd(gradient.reshape(45, 6), full_matrices=False)
     inside = left.T @ taken.reshape(45, 6) @ right.T
@@ -47,7 +47,7 @@ def test_steps_do_not_depend_on_the_scale_of_the_loss(layer):
     np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
 
 
-def test_scales_shifts_and_the_last_layer_are_adams():
+def test_scales_shifts_and_the_last_layer_use_adam():
     last = keras.layers.Conv2D(3, 3, name="last")
     last.build((None, 8, 8, 5))
     # Adam's first step is the learning rate in the gradient's direction, whatever its size.

@@ -9,7 +9,12 @@ import yaml
 from onestroke import machine
 from onestroke.errors import SettingsError
 from onestroke.train import settings as settings_module
-from onestroke.train.settings import check_settings, read_recipe, resolve_settings
+from onestroke.train.settings import (
+    check_settings,
+    compose_recipe,
+    read_recipe,
+    resolve_settings,
+)
 
 RECIPES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
@@ -122,39 +127,45 @@ def test_settings_are_frozen(recipe):
         ({"data": {"steps": 4}}, "unknown key data.steps; did you mean train.steps?"),
         ({"styl": {}}, "unknown key styl; did you mean style?"),
         ({"train": {"steps": "x"}}, "train.steps: input should be a valid integer"),
-        ({"train": {"steps": 0}}, "train.steps: input should be greater than or equal to 1; got 0"),
+        (
+            {"train": {"steps": 0}},
+            "train.steps: input should be greater than or equal to 1; received 0",
+        ),
         (
             {"loss": {"content": {"relu6_1": 1}}},
-            "loss.content.relu6_1: expected layers relu1_1 to relu5_4 of VGG19; got",
+            "loss.content.relu6_1: expected layers relu1_1 to relu5_4 of VGG19; received",
         ),
         (
             {"loss": {"style": {"relu1_1": -1}}},
             "loss.style.relu1_1: input should be greater than 0",
         ),
         ({"loss": {"style": {}}}, "loss.style: dictionary should have at least 1 item"),
-        ({"data": {"crop": 130}}, "data.crop.0: input should be a multiple of 4; got 130"),
+        ({"data": {"crop": 130}}, "data.crop.0: input should be a multiple of 4; received 130"),
         ({"data": {"scale": [0.5, 2]}}, "data.scale.1: input should be less than or equal to 1"),
-        ({"data": {"scale": [0.9, 0.5]}}, "the first share should be the smaller one; got"),
+        ({"data": {"scale": [0.9, 0.5]}}, "the first share must be the smaller one; received"),
         ({"network": {"preset": "tiny"}}, "network.preset: input should be 'johnson', 'half' or"),
         ({"train": {"precision": "fp8"}}, "train.precision: input should be 'auto', 'float32'"),
         ({"train": {"learning_rate": float("nan")}}, "train.learning_rate: input should be"),
         (
             {"style": {"pictures": ["a/b.jpg", "c/b.jpg"]}},
-            "style: b would name two styles; name each style, as --set 'style.names=[wave, ",
+            "style: two styles are named b; name each style with --set 'style.names=[wave, ",
         ),
         (
             {"style": {"pictures": ["a.jpg"], "names": ["b", "c"]}},
-            "expected 1 names, one for each style; got 2",
+            "expected 1 names, one for each style; received 2",
         ),
         (
             {"style": {"pictures": ["a.jpg"], "captions": {"b": "B"}}},
-            "expected captions of a; b is none",
+            "caption of an unknown style b; the styles are a",
         ),
         (
             {"style": {"pictures": ["photograph.jpg"]}},
-            "photograph is kept for the identity; name each style, as --set 'style.names=[",
+            "photograph is the reserved name of the identity; name each style with --set",
         ),
-        ({"network": {"learn": "rows"}}, "expected network.init for network.learn=rows"),
+        (
+            {"network": {"learn": "rows"}},
+            "network.learn=rows needs network.init, the network to extend",
+        ),
         ({"style": {"pictures": [[3]]}}, "expected paths, each alone or with its weight"),
         ({"data": {"source": ""}}, "data.source.0: string should have at least 1 character"),
         ({"train": {"seed": 2**40}}, "train.seed: input should be less than 4294967296"),
@@ -184,18 +195,18 @@ def test_recipes_of_the_package_go_by_name(path, tmp_path, monkeypatch):
 def test_recipes_that_cannot_be_read(tmp_path):
     absent = tmp_path / "absent.yaml"
     text = message(read_recipe, absent)
-    assert f"cannot read {absent} (No such file or directory)" in text
-    assert "the file of a recipe, or one of base, coco, cpu, " in text
+    assert f"cannot read the recipe {absent} (No such file or directory)" in text
+    assert "check the path, or use one of base, coco, cpu, " in text
     broken = tmp_path / "broken.yaml"
     broken.write_text("train: {steps: 4")
-    assert f"expected YAML in {broken}; " in message(read_recipe, broken)
+    assert f"{broken} is not valid YAML: " in message(read_recipe, broken)
     broken.write_text("train")
-    assert "got no mapping" in message(read_recipe, broken)
+    assert "has no sections" in message(read_recipe, broken)
 
 
 @pytest.mark.parametrize("override", ["steps=4", "train.steps", ".steps=4", "train.=4"])
 def test_malformed_overrides(recipe, override):
-    expected = f"expected --set section.key=value; got --set {override}"
+    expected = f"expected --set section.key=value; received --set {override}"
     assert message(read_recipe, recipe, [override]) == expected
 
 
@@ -208,7 +219,7 @@ def test_unknown_override_is_named(recipe):
 @pytest.mark.parametrize("name", ["", "scene:2", "scene:0.5"])
 def test_names_that_could_not_be_chosen(recipe, name):
     text = message(read_recipe, recipe, [f'style.names=["{name}"]'])
-    assert f"not empty and do not end in a weight; got {name!r}; name each style, as" in text
+    assert f"the style name {name!r} is empty or ends in a weight; name each style with" in text
     assert read_recipe(recipe, ['style.names=["scene:two"]']).style.names == ["scene:two"]
 
 
@@ -250,3 +261,21 @@ def test_a_gpu_decides_the_precision_before_the_processor(
     monkeypatch.setattr(machine.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(machine, "gpu_generation", lambda: generation)
     assert machine.multiplies_bfloat16() is expected
+
+
+def test_default_recipes_with_init_and_with_learn_all():
+    rows, rows_name = compose_recipe(None, init="base", styles=["sea.png"])
+    whole, whole_name = compose_recipe(
+        None,
+        init="base_mobile",
+        learn_all=True,
+        styles=["sea.png"],
+        overrides=["train.steps=2"],
+    )
+    assert (rows_name, whole_name) == ("new_style", "cpu")
+    assert (rows.network.init, rows.network.learn, rows.network.joins) == ("base", "rows", True)
+    network = whole.network
+    assert (network.init, network.preset, network.learn) == ("base_mobile", "mobile", "all")
+    assert (whole.train.learning_rate, whole.train.steps) == (0.003, 2), (
+        "the values of cpu.yaml, not of new_style.yaml"
+    )

@@ -463,7 +463,7 @@ def test_a_cut_off_line_of_metrics_is_dropped(tmp_path):
     with run.metrics_file.open("a") as file:
         file.write('{"step": 2, "lo')
     assert run.metrics() == [{"step": 1, "loss": 2.0}]
-    run.forget_after(1)
+    run.drop_after(1)
     assert run.metrics_file.read_text() == '{"step": 1, "loss": 2.0}\n'
 
 

@@ -1,0 +1,62 @@
+"""The filter of native messages: harmless lines are dropped, nothing else is lost."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+CHATTER = (
+    b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+    b"I0000 00:00:1795657686.375073    2965 port.cc:153] oneDNN custom operations are on.\n"
+    b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
+)
+
+
+def printed_by(body: str) -> tuple[int, str]:
+    """Runs lines of Python inside the filter; returns the exit status and the error stream."""
+    code = (
+        "import logging, os, signal\n"
+        "from onestroke.cli import terminal\n"
+        f"CHATTER = {CHATTER!r}\n"
+        "with terminal.filter_native_logs():\n"
+        "    os.write(2, CHATTER)\n"
+    ) + "".join(f"    {line}\n" for line in body.splitlines())
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+def test_harmless_lines_are_dropped():
+    assert printed_by("pass") == (0, "")
+
+
+def test_warnings_of_loggers_are_shown():
+    status, error = printed_by("logging.getLogger('onestroke.train').warning('skipped one')")
+    assert (status, error) == (0, "skipped one\n")
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("os.abort()", -signal.SIGABRT), ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL)],
+)
+def test_the_last_words_of_a_crash_are_shown(end, status):
+    assert printed_by(f"os.write(2, b'out of registers\\n')\n{end}") == (
+        status,
+        "out of registers\n",
+    )
+
+
+def test_errors_keep_their_traceback():
+    status, error = printed_by("raise ValueError('a bug')")
+    assert status == 1
+    assert error.startswith("Traceback")
+    assert error.endswith("ValueError: a bug\n")
+
+
+def test_verbose_shows_everything():
+    code = (
+        "import os\nfrom onestroke.cli import terminal\nterminal.verbose = True\n"
+        f"with terminal.filter_native_logs():\n    os.write(2, {CHATTER!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert done.stderr == CHATTER

@@ -1,0 +1,118 @@
+"""The journal of a run: losses, learning rate and training speed in two logs.
+
+One is ``metrics.jsonl``, the other TensorBoard's event files.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from onestroke.files import write_whole
+from onestroke.train.run_folder import RunFolder
+from onestroke.train.step_callback import StepCallback
+
+
+class Journal(StepCallback):
+    """Writes losses, learning rate and pictures per second to ``metrics.jsonl`` and TensorBoard.
+
+    Args:
+        run: the run folder.
+        every: steps between two entries.
+        batch: pictures per step.
+    """
+
+    def __init__(self, run: RunFolder, every: int, batch: int, **steps: int) -> None:
+        super().__init__(**steps)
+        self.run = run
+        self.every = every
+        self.batch = batch
+        self.writer = tf.summary.create_file_writer(str(run.events))
+        self.begun = time.perf_counter()
+        self.seconds = 0.0
+        self.steps = 0
+        self.latest: dict[str, float] = {}
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Starts the clock. The time of samples and checkpoints is not counted."""
+        self.begun = time.perf_counter()
+
+    def after_step(self, step: int, terms: Mapping[str, float]) -> None:
+        """Logs the means of the interval and starts a new one."""
+        self.seconds += time.perf_counter() - self.begun
+        self.steps += 1
+        if not self.is_due(step, self.every):
+            return
+        speed = self.steps * self.batch / self.seconds
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        # A style that no picture of the interval was painted in has no mean.
+        means = {name: value for name, value in terms.items() if math.isfinite(value)}
+        self.latest = {**means, "learning_rate": rate, "pictures_per_second": round(speed, 3)}
+        self.write(step, self.latest)
+        self.seconds, self.steps = 0.0, 0
+        for metric in self.model.metrics:
+            metric.reset_state()
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds an entry to both logs."""
+        with self.run.writing():
+            self.run.append_metrics({"step": step, **values})
+            with self.writer.as_default(step=step):
+                for name, value in values.items():
+                    tf.summary.scalar(name, value)
+
+    def write_picture(self, step: int, name: str, picture: np.ndarray) -> None:
+        """Adds a picture, ``(height, width, 3)`` uint8, to TensorBoard's log."""
+        with self.run.writing(), self.writer.as_default(step=step):
+            tf.summary.image(name, picture[None])
+
+    def close(self) -> None:
+        """Writes what is still in memory."""
+        with self.run.writing():
+            self.writer.close()
+
+
+def drop_events_after(folder: Path, step: int) -> None:
+    """Removes the events of later steps, which a resumed run writes again.
+
+    A record that a kill cut off is removed too. Files without an event are deleted.
+
+    Args:
+        folder: TensorBoard's event files.
+        step: the last step to keep.
+    """
+    for file in sorted(folder.glob("events.out.tfevents.*")):
+        records, complete = _read_records(file)
+        events = [tf.compat.v1.Event.FromString(record) for record in records]
+        # Each file opens with an event that holds the version of the format.
+        kept = [
+            record
+            for record, event in zip(records, events, strict=True)
+            if event.step <= step or event.HasField("file_version")
+        ]
+        if not any(event.HasField("summary") and event.step <= step for event in events):
+            file.unlink()
+        elif len(kept) < len(records) or not complete:
+            write_whole(file, lambda path, kept=kept: _write_records(path, kept))
+
+
+def _read_records(file: Path) -> tuple[list[bytes], bool]:
+    """Returns the whole records of an event file, and whether the file ends with them."""
+    records: list[bytes] = []
+    try:
+        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+            records.append(record)
+    except tf.errors.DataLossError:
+        return records, False
+    return records, True
+
+
+def _write_records(path: Path, records: list[bytes]) -> None:
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(record)
