@@ -89,3 +89,26 @@ def runtime_file(style_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     path = tmp_path_factory.mktemp("runtime") / "style.tflite"
     write_runtime_file(style_file, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def known(tiny_values, tmp_path_factory) -> Path:
+    """The style file of a finished run of two styles, stripes and noise, and the identity."""
+    import numpy as np
+    from PIL import Image
+
+    from onestroke.train.settings import check_settings, resolve_settings
+    from onestroke.train.training import train
+
+    folder = tmp_path_factory.mktemp("known")
+    stripes = np.zeros((48, 48, 3), np.uint8)
+    stripes[:, ::4] = (250, 40, 10)
+    noise = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    paintings = [str(folder / "stripes.png"), str(folder / "noise.png")]
+    for file, pixels in zip(paintings, (stripes, noise), strict=True):
+        Image.fromarray(pixels).save(file)
+    style = {**tiny_values["style"], "pictures": paintings, "identity": True}
+    settings = resolve_settings(check_settings({**tiny_values, "style": style}))
+    trained = train(settings, folder / "known").style_file
+    assert trained is not None
+    return trained

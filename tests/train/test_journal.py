@@ -1,0 +1,52 @@
+"""The two logs of a run."""
+
+import threading
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from onestroke.train.journal import drop_events_after
+from onestroke.train.run_folder import RunFolder
+from onestroke.train.training import train
+
+
+def read_events(run: RunFolder) -> EventAccumulator:
+    # Without purging, which would hide events that were written twice.
+    events = EventAccumulator(str(run.events), purge_orphaned_data=False)
+    events.Reload()
+    return events
+
+
+def steps_of(run: RunFolder, tag: str) -> list[int]:
+    return [event.step for event in read_events(run).Tensors(tag)]
+
+
+def test_tensorboard_has_every_term_and_the_samples(once):
+    events = read_events(RunFolder(once(train__steps=2).style_file.parent))
+    tags = set(events.Tags()["tensors"])
+    assert {"loss", "content", "style", "variation", "learning_rate", "pictures_per_second"} <= tags
+    assert {"validation_style", "validation_content", "photographs_style", "validation"} <= tags
+
+
+def test_a_resumed_run_has_every_step_once(settings, tmp_path):
+    """Stopped after step 5, and resumed from step 4 because the last checkpoint is broken."""
+    stop = threading.Event()
+    run = RunFolder(tmp_path / "run")
+    train(settings, run.path, stop=stop, show=lambda now: stop.set() if now.step == 4 else None)
+    assert steps_of(run, "loss") == [1, 2, 3, 4, 5]
+    run.checkpoint_file(5).write_bytes(b"PK")
+    [file] = run.events.iterdir()
+    with file.open("ab") as events:
+        events.write(b"\x20\x00\x00")  # cut off by a kill
+    train(settings, run.path)
+    assert steps_of(run, "loss") == list(range(1, 9))
+    assert steps_of(run, "validation") == [4, 8]
+    assert steps_of(run, "photographs_style") == [0]
+
+
+def test_files_without_an_event_to_keep_are_deleted(settings, tmp_path, changed):
+    run = RunFolder(tmp_path / "run")
+    train(changed(settings, train__steps=1), run.path)
+    drop_events_after(run.events, 0)
+    assert steps_of(run, "photographs_style") == [0]
+    drop_events_after(run.events, -1)
+    assert not list(run.events.iterdir())
