@@ -39,7 +39,7 @@ CHATTER = (
     rb"WARNING: All log messages before absl::InitializeLog\(\) is called"
     rb"|[IW]\d{4} \d\d:\d\d:\d+"
     rb"|E\d{4} .*(Unable to register|already registered)"
-    rb"|INFO: |VERBOSE: "
+    rb"|To enable the following instructions|INFO: |VERBOSE: "
 )
 # Runs in a process of its own, so that a crash of this one loses no line.
 FILTER = """

@@ -170,9 +170,9 @@ def _prepare(recipe: "Settings", run: Path, display: Display) -> "PreparedRun":
 def _train(prepared: "PreparedRun", display: Display) -> "Trained":
     """Trains; Ctrl-C saves and stops."""
     display.show_phase("starting TensorFlow")
-    with filter_native_logs():
+    with filter_native_logs(), stop_at_interrupt() as stop:
         from onestroke.train.training import train_prepared
-    with stop_at_interrupt() as stop:
+
         return train_prepared(prepared, show=display, on_phase=display.show_phase, stop=stop)
 
 

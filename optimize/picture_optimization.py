@@ -35,7 +35,13 @@ from onestroke.optimize.optimization_state import (
 )
 from onestroke.optimize.picture_inputs import PictureInputs, level_sizes
 from onestroke.optimize.picture_settings import STARTS, PictureSettings
-from onestroke.pictures import PictureError, resize, size_of_long_side, to_uint8
+from onestroke.pictures import (
+    PictureError,
+    resize,
+    size_of_long_side,
+    size_of_short_side,
+    to_uint8,
+)
 from onestroke.progress import Progress
 
 logger = logging.getLogger("onestroke.optimize")
