@@ -146,4 +146,4 @@ def test_an_output_that_cannot_be_written_is_refused_at_once(mistake, photograph
     (tmp_path / "taken.png").mkdir()
     target = tmp_path / "taken.png"
     error = mistake("optimize", photograph, "--style", "bundled", "--output", target)
-    assert "taken.png is a folder" in error
+    assert "taken.png: it is a folder" in error
