@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+RUNTIME = "Runtime"  # title of a group of options in --help
 BASE = Path("base")  # the bundled network that painting commands use by default
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT…", help="Pictures or folders.")]
@@ -23,7 +24,9 @@ Paintings = Annotated[
 Runtime = Annotated[
     str | None,
     typer.Option(
-        metavar="litert|keras", help="For a style file: litert (default), or keras on NVIDIA GPUs."
+        metavar="litert|keras",
+        help="For a style file: litert (default), or keras on NVIDIA GPUs.",
+        rich_help_panel=RUNTIME,
     ),
 ]
 Overrides = Annotated[

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from onestroke.cli.options import BASE, Inputs, Model, PreserveColor, Runtime, StyleBlend
+from onestroke.cli.options import (
+    BASE,
+    RUNTIME,
+    Inputs,
+    Model,
+    PreserveColor,
+    Runtime,
+    StyleBlend,
+)
 from onestroke.cli.progress_display import format_duration
 from onestroke.cli.terminal import filter_native_logs, out, seconds_since_start
 from onestroke.errors import OnestrokeError
@@ -57,7 +65,10 @@ def stylize(
     ] = False,
     device: Annotated[
         str | None,
-        typer.Option(help="For an ONNX file: cpu, cuda, directml, coreml or openvino."),
+        typer.Option(
+            help="For an ONNX file: cpu, cuda, directml, coreml or openvino.",
+            rich_help_panel=RUNTIME,
+        ),
     ] = None,
 ) -> None:
     """Paint pictures with a trained style."""
