@@ -80,6 +80,7 @@ class LiteRtPainter:
         elif height * width > self.whole_pixels:
             moments = self.moments(thumbnail(picture, self.whole_pixels), style)
             yield from self.tiles(picture, style, moments)
+            self._runner = None  # a large picture's file needs the memory
             return
         yield (slice(0, height), slice(0, width)), self._run(picture, style)[STYLED]
 
