@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onestroke.export.export_style import export_style
+    from onestroke.pictures import read_picture, write_picture
     from onestroke.stylize.model import load
     from onestroke.train.train_style import train_style
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "export_style", "load", "train_style"]
+__all__ = [
+    "__version__",
+    "export_style",
+    "load",
+    "read_picture",
+    "train_style",
+    "write_picture",
+]
 
 # In a checkout, the sub-packages are folders beside this one. An installed package has them inside.
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -22,7 +30,9 @@ if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "stylize").is_dir()
 _PUBLIC = {
     "export_style": "onestroke.export.export_style",
     "load": "onestroke.stylize.model",
+    "read_picture": "onestroke.pictures",
     "train_style": "onestroke.train.train_style",
+    "write_picture": "onestroke.pictures",
 }
 _PACKAGES = ("models", "data", "losses", "train", "optimize", "evaluate", "stylize", "export")
 
