@@ -87,7 +87,7 @@ def load(
 
     Example:
         >>> stylizer = onestroke.load("base")
-        >>> painted = stylizer(photograph, style="the_kiss", strength=0.8)
+        >>> painted = stylizer("photo.jpg", style="the_kiss", strength=0.8)
     """
     check_runtime(runtime)
     opened = model if isinstance(model, Model) else open_model(model)
@@ -97,25 +97,26 @@ def load(
             f"{runtime}"
         )
     if opened.kind == "onnx":
-        return Stylizer(OnnxPainter(opened.path, opened.card, device=device or "cpu"))
+        painter = OnnxPainter(opened.path, opened.card, device=device or "cpu")
+        return Stylizer(painter, name=opened.name)
     if device:
         raise SettingsError(
             f"--device needs an ONNX file, not {opened.name}; export one with --format onnx"
         )
     if opened.kind == "tflite":
-        return Stylizer(LiteRtPainter(opened.path, opened.card))
+        return Stylizer(LiteRtPainter(opened.path, opened.card), name=opened.name)
     if opened.kind == "saved_model":
         check_tensorflow("SavedModels")
-        return Stylizer(SavedModelPainter(opened.path, opened.card))
+        return Stylizer(SavedModelPainter(opened.path, opened.card), name=opened.name)
     if runtime != "keras" and (found := _choose_runtime_file(opened.path, runtime)):
-        return Stylizer(LiteRtPainter(found))
+        return Stylizer(LiteRtPainter(found), name=opened.name)
     check_tensorflow("paintings with Keras")
     from onestroke.models.keras_defaults import check_backend
 
     check_backend("tensorflow")
     from onestroke.stylize.keras_painter import KerasPainter
 
-    return Stylizer(KerasPainter(load_network(opened.path)))
+    return Stylizer(KerasPainter(load_network(opened.path)), name=opened.name)
 
 
 def _starts_as_onnx(path: Path) -> bool:

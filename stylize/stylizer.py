@@ -5,15 +5,18 @@ import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, overload
 
 import numpy as np
+from PIL import Image
 
 from onestroke.errors import SettingsError, format_value
 from onestroke.models.card import IDENTITY, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.pictures import PictureError, resize, shrink, to_uint8
 from onestroke.stylize.colour import keep_colours
+from onestroke.stylize.picture_input import AnyPicture, read_input, to_image
 from onestroke.stylize.strength import check_strength, fade
 
 # Full HD and a little more: there a johnson takes 1.2 GB as a TFLite file and 2.4 as a SavedModel.
@@ -62,14 +65,16 @@ class Stylizer:
 
     Args:
         painter: what runs the network; ``onestroke.load`` makes the one that a file needs.
+        name: name of the model, shown by ``repr``.
 
     Example:
         >>> stylizer = onestroke.load("runs/wave")
         >>> painted = stylizer(photograph, strength=0.8)
     """
 
-    def __init__(self, painter: Painter) -> None:
+    def __init__(self, painter: Painter, *, name: str = "") -> None:
         self.painter = painter
+        self.name = name
         self._lock = threading.Lock()  # a painter has one memory, prepared for one size
 
     @property
@@ -77,6 +82,12 @@ class Stylizer:
         """The names of the styles that the network holds."""
         return self.painter.card.style_names
 
+    def __repr__(self) -> str:
+        card = self.painter.card
+        names, default = ", ".join(card.style_names), card.style_names[card.default]
+        return f"<Stylizer {self.name or card.preset}; default style {default}; styles {names}>"
+
+    @overload
     def __call__(
         self,
         picture: np.ndarray,
@@ -85,30 +96,65 @@ class Stylizer:
         preserve_color: bool = False,
         style: StyleChoice | None = None,
         paint_size: int | None = None,
-    ) -> np.ndarray:
+    ) -> np.ndarray: ...
+
+    @overload
+    def __call__(
+        self,
+        picture: Image.Image | Path | str,
+        *,
+        strength: float = 1.0,
+        preserve_color: bool = False,
+        style: StyleChoice | None = None,
+        paint_size: int | None = None,
+    ) -> Image.Image: ...
+
+    def __call__(
+        self,
+        picture: AnyPicture,
+        *,
+        strength: float = 1.0,
+        preserve_color: bool = False,
+        style: StyleChoice | None = None,
+        paint_size: int | None = None,
+    ) -> np.ndarray | Image.Image:
         """Paints one picture.
 
         Args:
-            picture: (height, width, 3) uint8 RGB in [0, 255], both sides at least 16.
-            strength: in [0, 1], from the photograph (0, given back exactly) to the painted
-                picture (1): a way between styles in a network that has learnt to give photographs
-                back, where only what is under 0.2 also fades into the photograph's own pixels;
-                else a cross-fade of pixels.
+            picture: ``(height, width, 3)`` uint8 RGB, a Pillow image, or the path of a picture.
+                Both sides have at least 16 pixels.
+            strength: from 0, the photograph unchanged, to 1, the full style. A network with the
+                style ``photograph`` interpolates between the two styles, and below 0.2 also fades
+                into the pixels of the photograph; other networks only fade.
             preserve_color: take the luminance of the painted picture and the chroma of the
                 photograph.
-            style: of a network that holds several, the name of one, or the weight of each by its
-                name, of which only the proportions matter. None takes the default of the model.
-            paint_size: long side in pixels at which a larger picture is painted; the paint is then
+            style: the name of a style, or weights by name for a blend; only the proportions matter.
+                None for the default style of the model.
+            paint_size: long side in pixels at which a larger picture is painted. The result is then
                 enlarged, and with it the strokes.
 
         Returns:
-            (height, width, 3) uint8 RGB in [0, 255], the size of the picture.
+            The painted picture at the size of the input: an array for an array, else a Pillow
+            image.
 
         Raises:
-            PictureError: the array is no such picture, or would be too small at ``paint_size``.
-            SettingsError: the strength or the size is out of its range, a style unknown, or the
-                weights are no proportions.
+            PictureError: the picture is missing, broken or too small.
+            SettingsError: an argument is out of range, or a style is unknown.
         """
+        if not isinstance(picture, Image.Image | Path | str):
+            return self._paint(picture, strength, preserve_color, style, paint_size)
+        source = read_input(picture)
+        painted = self._paint(source.pixels, strength, preserve_color, style, paint_size)
+        return to_image(painted, source.alpha)
+
+    def _paint(
+        self,
+        picture: np.ndarray,
+        strength: float,
+        preserve_color: bool,
+        style: StyleChoice | None,
+        paint_size: int | None,
+    ) -> np.ndarray:
         check_picture(picture)
         check_strength(strength)
         check_side("a paint size", paint_size)
@@ -213,11 +259,14 @@ def _hint(name: str, names: Sequence[str]) -> str:
 
 
 def check_side(what: str, pixels: int | None) -> None:
-    """Raises a SettingsError for a side, if there is one, of fewer pixels than a network paints."""
-    if pixels is not None and not (isinstance(pixels, Integral) and pixels >= MINIMUM_SIDE):
-        raise SettingsError(
-            f"expected {what} of {MINIMUM_SIDE} pixels or more; received {format_value(pixels)}"
-        )
+    """Raises a SettingsError for a side that is no integer or has too few pixels to paint."""
+    if pixels is None:
+        return
+    if not isinstance(pixels, Integral):
+        kind = type(pixels).__name__
+        raise SettingsError(f"expected {what} as an int; received the {kind} {pixels!r}")
+    if pixels < MINIMUM_SIDE:
+        raise SettingsError(f"expected {what} of {MINIMUM_SIDE} pixels or more; received {pixels}")
 
 
 def check_whole(picture: np.ndarray) -> None:

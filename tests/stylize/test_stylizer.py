@@ -189,11 +189,19 @@ def test_strength_out_of_range(stylizer, photograph):
         stylizer(photograph, strength=1.5)
 
 
-@pytest.mark.parametrize(("size", "received"), [(15, "15"), (-1, "-1"), ("64", "'64'")])
-def test_paint_size_out_of_range(stylizer, photograph, size, received):
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (15, "a paint size of 16 pixels or more; received 15"),
+        (-1, "a paint size of 16 pixels or more; received -1"),
+        ("64", "a paint size as an int; received the str '64'"),
+        (64.0, "a paint size as an int; received the float 64.0"),
+    ],
+)
+def test_a_paint_size_must_be_an_integer_of_16_or_more(stylizer, photograph, size, expected):
     with pytest.raises(SettingsError) as caught:
         stylizer(photograph, paint_size=size)
-    assert str(caught.value) == f"expected a paint size of 16 pixels or more; received {received}"
+    assert str(caught.value) == f"expected {expected}"
 
 
 def test_a_paint_size_that_leaves_too_little(stylizer):
@@ -212,7 +220,7 @@ def test_a_paint_size_that_leaves_too_little(stylizer):
         (np.zeros((20, 20), np.uint8), "(20, 20) uint8"),
         (np.zeros((20, 20, 4), np.uint8), "(20, 20, 4) uint8"),
         (np.zeros((1, 20, 20, 3), np.uint8), "(1, 20, 20, 3) uint8"),
-        ("cat.jpg", "a str"),
+        ([[0, 0, 0]], "a list"),
     ],
 )
 def test_arrays_that_are_no_pictures(stylizer, picture, received):
