@@ -1,4 +1,4 @@
-"""The objective that the transformation network is trained to minimise.
+"""The objective of the training.
 
     content(x, y) + style(painting, y) + variation(y)
 
@@ -30,7 +30,7 @@ from onestroke.models.vgg19_weights import Vgg19Weights
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How much each term and each VGG19 layer counts."""
+    """Weights of the terms and of the VGG19 layers."""
 
     content: float
     style: float
@@ -41,11 +41,11 @@ class LossWeights:
 
 
 class Objective:
-    """The loss of pictures: how far they are from photographs, their styles, and smoothness.
+    """The loss of pictures: content, style and variation.
 
     Args:
         loss_network: VGG19 with every content and style layer; see ``models.vgg19``.
-        targets: the styles to reach.
+        targets: of the styles.
         weights: of the terms and layers.
         faces: the face identity term; None where its weight is 0.
     """
@@ -58,7 +58,7 @@ class Objective:
         faces: FaceIdentity | None = None,
     ) -> None:
         self.loss_network = loss_network
-        # The photographs themselves are only looked at by the content layers.
+        # Photographs need only the content layers.
         self.content_network = keras.Model(
             loss_network.input,
             {name: loss_network.output[name] for name in weights.content_layers},
@@ -77,9 +77,9 @@ class Objective:
         """Returns the loss, its terms before their weights, and each style layer's.
 
         Args:
-            wanted: what ``content_network`` makes of the photographs.
+            wanted: features of the photographs from ``content_network``.
             pictures: ``(batch, height, width, 3)`` RGB float32 in [0, 255].
-            style: ``(batch, styles)`` float32, one-hot; None where there is a single style.
+            style: ``(batch, styles)`` float32, one-hot; None for a single style.
             photographs: as ``pictures``; for the identity and the face identity term alone.
 
         Returns:
@@ -103,7 +103,7 @@ class Objective:
             loss += weights.faces * terms["faces"]
         if style is not None and photographs is not None:
             repeated = reproduction_loss(pictures, photographs)
-            # By the weight of style it would hold the paintings up.
+            # With the weight of the style term, the identity would slow down the paintings.
             loss += targets.identity * (weights.content * terms["content"] + repeated - loss)
             terms["style"] += targets.identity * (repeated - terms["style"])
             terms["variation"] *= 1 - targets.identity
@@ -126,15 +126,15 @@ def build_objective(
         settings: layers, weights and pooling.
         vgg19: weights of the loss network.
         styles: the paintings.
-        identity: whether one more style gives photographs back.
+        identity: whether there is one more style, which returns photographs unchanged.
         precision: of the loss network, a Keras dtype policy.
-        cache: a folder in which paintings' measures are remembered.
+        cache: folder of cached measurements of paintings.
         face_weights: of the face identity term; without them it is left out.
     """
     targets = measure_styles(settings, vgg19, styles, identity=identity, folder=cache)
     layers = list(dict.fromkeys([*settings.content, *settings.style]))
     return Objective(
-        # Frozen, its weights need no 32-bit original.
+        # Frozen weights need no 32-bit copy.
         loss_network(
             layers, vgg19, pooling=settings.pooling, dtype=precision.removeprefix("mixed_")
         ),

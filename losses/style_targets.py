@@ -1,9 +1,9 @@
-"""What the style loss needs to know of each style: measured once, and remembered.
+"""Targets of the style loss, computed once per painting and cached.
 
-A painting's distance is the style loss that photographs have in themselves, by the median of the
-package's own. Divided by it, a style loss of 1 is a photograph's and 0 the painting's, whichever
-painting: without it, the weak Gram matrices of a pale painting (Monet's Impression, Sunrise: 12)
-would outweigh everything else.
+The distance of a painting is the median style loss of the bundled photographs. Divided by it, a
+style loss of 1 is that of a typical photograph and 0 that of the painting, for every painting.
+Without the division, the weak Gram matrices of a pale painting (Monet's Impression, Sunrise: 12)
+would dominate the loss.
 """
 
 import contextlib
@@ -28,19 +28,19 @@ from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.pictures import shrink
 
-PHOTOGRAPH_SIDE = 256  # long side in pixels of the photographs that tell a painting's distance
-MEASURED_AS = 3  # counts up when the measure changes
+PHOTOGRAPH_SIDE = 256  # long side in pixels of the photographs that define the distance
+MEASURED_AS = 3  # version of the measurement; increases when it changes
 
 
 @dataclass(frozen=True)
 class StyleTargets:
-    """What the style loss needs to know of each style, computed once before training.
+    """Targets of the style loss for each style, computed once before training.
 
     Attributes:
         grams: Gram matrices of each style layer's features, ``(styles, channels, channels)``.
         distance: style loss of a typical photograph before it is divided by this, ``(styles,)``.
         variation: mean square differences of neighbouring pixels, ``(styles,)``.
-        identity: ``(styles,)``, 1 for the style that gives photographs back, 0 for paintings.
+        identity: ``(styles,)``, 1 for the style that returns photographs unchanged, 0 for others.
     """
 
     grams: Mapping[str, Tensor]
@@ -49,7 +49,7 @@ class StyleTargets:
     identity: Tensor
 
     def of(self, style: Tensor) -> "StyleTargets":
-        """Returns those of each picture's style; ``style`` is ``(batch, styles)``, one-hot."""
+        """Returns the targets of each picture; ``style`` is ``(batch, styles)``, one-hot."""
         index = ops.argmax(style, axis=-1)
         return StyleTargets(
             {name: ops.take(gram, index, axis=0) for name, gram in self.grams.items()},
@@ -67,14 +67,14 @@ def measure_styles(
     identity: bool = False,
     folder: Path | None = None,
 ) -> StyleTargets:
-    """Measures paintings by the loss network, in 32 bits; the identity comes last.
+    """Measures paintings with the loss network in 32 bits; the identity comes last.
 
     Args:
         settings: the style layers and the pooling.
         vgg19: weights of the loss network.
         styles: the paintings.
-        identity: whether one more style gives photographs back.
-        folder: where measures are remembered, by the paintings' pixels; None for nowhere.
+        identity: whether there is one more style, which returns photographs unchanged.
+        folder: cache of the measurements, by the paintings' pixels; None for no cache.
     """
     measure = _PaintingMeasure(settings, vgg19)
     measured = []
@@ -86,10 +86,10 @@ def measure_styles(
             with explain_memory_errors(f"for a painting of {width} x {height}", "lower style.size"):
                 arrays = measure.measure(style)
             if file:
-                with contextlib.suppress(OSError):  # then it costs only time
+                with contextlib.suppress(OSError):  # without a cache it only takes longer
                     write_arrays(file, arrays)
         measured.append(arrays)
-    if identity:  # not used, but numbers they must be
+    if identity:  # not used, but the arrays need a row for it
         measured.append(measured[0])
     weights = np.array([settings.style[name] for name in sorted(settings.style)], np.float32)
     distances = [np.median(arrays["errors"] @ (weights / weights.sum())) for arrays in measured]
@@ -106,14 +106,14 @@ def measure_styles(
 
 
 def typical_photographs() -> list[np.ndarray]:
-    """Reads the package's photographs, ``(height, width, 3)`` uint8 RGB, 256 pixels long."""
+    """Reads the bundled photographs, ``(height, width, 3)`` uint8 RGB, long side 256 pixels."""
     source = open_source(["bundled"], split="train")
     read = (source.read(i, PHOTOGRAPH_SIDE) for i in range(len(source)))
     return [shrink(photograph, PHOTOGRAPH_SIDE) for photograph in read]
 
 
 class _PaintingMeasure:
-    """Measures paintings, and how far photographs are from them.
+    """Measures paintings, and the style loss of photographs against them.
 
     Args:
         settings: the style layers and the pooling.
@@ -126,7 +126,7 @@ class _PaintingMeasure:
         self.pooling = settings.pooling
 
     def measure(self, style: Style) -> dict[str, np.ndarray]:
-        """Returns a blend of paintings as arrays.
+        """Returns the measurements of a blend of paintings.
 
         They are the Gram matrix of each layer, ``(1, channels, channels)``; ``variation``,
         ``(1,)``; and ``errors``, the relative errors of photographs' Grams, ``(photographs,
@@ -150,12 +150,12 @@ class _PaintingMeasure:
 
     @cached_property
     def network(self) -> keras.Model:
-        """Built only when something is to be measured."""
+        """The loss network, built at the first measurement."""
         return loss_network(self.layers, self.vgg19, pooling=self.pooling)
 
     @cached_property
     def _photographs(self) -> list[dict[str, np.ndarray]]:
-        """Gram matrices of the package's photographs."""
+        """Gram matrices of the bundled photographs."""
         return [self._grams(photograph) for photograph in typical_photographs()]
 
     def _grams(self, picture: np.ndarray) -> dict[str, np.ndarray]:
@@ -164,13 +164,13 @@ class _PaintingMeasure:
 
 
 def _fingerprint(style: Style, settings: LossSettings, vgg19: Vgg19Weights) -> str:
-    """Returns a name that is the same for equal measures alone."""
+    """Returns a key that is equal only for equal measurements."""
     about = (sorted(settings.style), settings.pooling, vgg19.sha256, [*style.shares])
     return fingerprint_of((MEASURED_AS, numeric_libraries(), about), style.pictures)
 
 
 def _read(file: Path, names: Sequence[str]) -> dict[str, np.ndarray] | None:
-    """Returns a remembered measure; None if there is none, or a broken one."""
+    """Returns a cached measurement; None if there is none or it is broken."""
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in names}

@@ -1,7 +1,7 @@
-"""Content, style and variation losses, each without a dimension.
+"""Content, style and variation losses, all dimensionless.
 
-Every term is a difference measured against the energy of what it should resemble, so that a
-weight of 1 means the same for any painting, picture size, batch size and choice of layers.
+Every term is the energy of a difference divided by the energy of its target, so that a weight of 1
+means the same for any painting, picture size, batch size and choice of layers.
 Features and pictures are ``(batch, height, width, channels)`` floats; every loss is ``(batch,)``,
 one number for each picture.
 """
@@ -12,8 +12,8 @@ from keras import ops
 
 from onestroke.models.layers import Tensor
 
-FLAT = 1.0  # squared pixel values: for a photograph of one colour
-TINY = 1e-8  # for features that are all zero; VGG19's biases keep even a black picture's above
+FLAT = 1.0  # squared pixel values, added to the variance of a photograph of one colour
+TINY = 1e-8  # for features that are all zero; those of a black picture are not, due to biases
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -34,10 +34,10 @@ def gram_matrix(features: Tensor) -> Tensor:
 
 
 def relative_error(actual: Tensor, target: Tensor) -> Tensor:
-    """Energy of the difference over energy of the target, for each picture.
+    """Energy of the difference divided by the energy of the target, for each picture.
 
-    ``|actual - target|² / |target|²``, summed over all but the batch. 0 for equals, 1 where
-    ``actual`` is zero.
+    ``|actual - target|² / |target|²``, summed over all axes but the batch. 0 if both are equal, 1
+    if ``actual`` is zero.
     """
     actual, target = ops.cast(actual, "float32"), ops.cast(target, "float32")
     axes = tuple(range(1, len(target.shape)))
@@ -46,7 +46,7 @@ def relative_error(actual: Tensor, target: Tensor) -> Tensor:
 
 
 def weighted_mean(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """Averages the layers' losses by their weights, so that more layers do not weigh more."""
+    """Averages the losses of layers by weight, so that more layers do not increase the term."""
     total = sum(weights.values())
     return sum(losses[name] * (weight / total) for name, weight in weights.items())
 
@@ -65,8 +65,8 @@ def content_loss(
 def style_losses(actual: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Style reconstruction loss of each layer (Johnson et al. 2016, eq. 4).
 
-    Departure: divided by the energy of the painting's Gram matrix instead of its size. What
-    photographs have is divided out in ``train.targets``.
+    Departure: divided by the energy of the painting's Gram matrix instead of its size. The loss of
+    typical photographs is divided out in ``losses.style_targets``.
 
     Args:
         actual: features of the pictures.
@@ -79,8 +79,8 @@ def style_losses(actual: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> d
 def variation(picture: Tensor) -> Tensor:
     """Mean square difference of neighbouring pixels, per picture.
 
-    Departure: the square where total variation is usually the absolute value, as the field's
-    trainers have it; it weighs single outliers more and edges of strokes less evenly.
+    Departure: squares instead of the absolute values of total variation, as most implementations
+    of style transfer do. Squares penalise single outliers more.
 
     Returns:
         ``(batch,)`` float32, in squared pixel values.
@@ -92,7 +92,7 @@ def variation(picture: Tensor) -> Tensor:
 
 
 def variation_loss(picture: Tensor, painting_variation: Tensor) -> Tensor:
-    """Total variation measured against the painting's own: 1 is as rough as the painting.
+    """Variation divided by that of the painting: 1 is as rough as the painting.
 
     After Johnson et al. 2016, section 3.2 (total variation regularisation).
     """
@@ -100,7 +100,7 @@ def variation_loss(picture: Tensor, painting_variation: Tensor) -> Tensor:
 
 
 def reproduction_loss(picture: Tensor, photograph: Tensor) -> Tensor:
-    """How far a picture is from the photograph it should repeat, against the photograph's variance.
+    """Mean square error of a reproduced photograph, divided by the photograph's variance.
 
     1 for a picture of the photograph's mean colour.
     """

@@ -1,9 +1,9 @@
-"""Layers of the transformation network, in the forms that every phone and browser delegate takes.
+"""Layers of the transformation network, built from operators that phones and browsers support.
 
-Each gives the same numbers as the textbook layer. Mirror padding as its own operator doubles the
-latency of a TFLite file, bilinear upsampling as its own operator cannot be converted for every
-size, and a naive variance overflows 16-bit floats; these forms avoid all three.
-All layers take and give ``(batch, height, width, channels)`` floats.
+Each layer computes the same numbers as the textbook layer. The usual forms have three problems:
+reflection padding as one operator doubles the latency of a TFLite file, bilinear upsampling as one
+operator cannot be converted for every size, and a naive variance overflows 16-bit floats.
+Inputs and outputs of all layers are ``(batch, height, width, channels)`` floats.
 """
 
 from typing import Any
@@ -11,27 +11,27 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any  # a symbolic or a concrete tensor of whichever Keras backend runs
+Tensor = Any  # a symbolic or a concrete tensor of the Keras backend
 Moments = tuple[Tensor, Tensor]
 
-# Said wherever Keras would else go by the user's own keras.json.
+# Given explicitly, because the default is in the user's keras.json.
 CHANNELS = "channels_last"
 
 register = keras.saving.register_keras_serializable(package="onestroke")
 
 # Deviations before normalisation reach 4,337 on real photographs; squared, that is beyond the
-# 65,504 of a 16-bit float. Divided by 64 first, it stays below 4,600.
+# 65,504 of a 16-bit float. Divided by 64 first, the square stays below 4,600.
 DEVIATION_SCALE = 1 / 64
 
-MOMENTUM = 0.98  # of the moving moments, the part that a batch leaves
+MOMENTUM = 0.98  # share of the moving moments that is kept at each batch
 
 
 @register
 class ReflectPadding(keras.layers.Layer):
-    """Mirrors ``size`` rows and columns at each border, without repeating the border itself.
+    """Reflection padding of ``size`` rows and columns; the outermost row is not repeated.
 
     Args:
-        size: rows and columns to add on every side; the picture must be larger than this.
+        size: rows and columns to add on every side; must be smaller than the picture.
 
     Output shape: ``(batch, height + 2 * size, width + 2 * size, channels)``.
     """
@@ -48,7 +48,7 @@ class ReflectPadding(keras.layers.Layer):
         for axis, cut in CUTS.items():
             before = [cut(x, k, k + 1) for k in range(self.size, 0, -1)]
             after = [cut(x, -k - 1, -k) for k in range(1, self.size + 1)]
-            # Joined among themselves first: XNNPACK takes five tensors at most.
+            # Concatenated in two steps, because XNNPACK accepts five tensors at most.
             mirrored = [ops.concatenate(side, axis=axis) for side in (before, after)]
             x = ops.concatenate([mirrored[0], x, mirrored[1]], axis=axis)
         return x
@@ -59,7 +59,7 @@ class ReflectPadding(keras.layers.Layer):
         return (shape[0], height, width, shape[3])
 
     def get_config(self) -> dict:
-        """Returns what rebuilds the layer."""
+        """Returns the arguments that rebuild the layer."""
         return {**super().get_config(), "size": self.size}
 
 
@@ -78,16 +78,16 @@ CUTS = {1: _rows, 2: _columns}  # by axis
 class ConvolutionByColumns(keras.layers.Conv2D):
     """A wide convolution of few channels, stride 1, without padding or bias.
 
-    The picture and its copies moved by three and six columns become channels, so that the kernel
-    has a third of the taps: XNNPACK keeps an address for every tap of every pixel, and works
-    channel by channel within a tap. The kernel's width is nine.
+    The picture and its copies shifted by three and six columns become channels, so that the kernel
+    has a third of the taps. XNNPACK stores an address for every tap of every pixel, and vectorises
+    over the channels of a tap. The kernel must be nine columns wide.
     """
 
     def call(self, x: Tensor) -> Tensor:
-        """Returns what the plain convolution returns, up to the order of its sums."""
+        """Returns the plain convolution, with another order of summation."""
         height, _, channels, filters = self.kernel.shape
         kernel = ops.reshape(self.kernel, (height, 3, 3, channels, filters))
-        kernel = ops.transpose(kernel, (0, 2, 1, 3, 4))  # first the column within a copy
+        kernel = ops.transpose(kernel, (0, 2, 1, 3, 4))  # the column within a copy comes first
         kernel = ops.reshape(kernel, (height, 3, 3 * channels, filters))
         copies = ops.concatenate([x[:, :, :-6], x[:, :, 3:-3], x[:, :, 6:]], axis=-1)
         return ops.conv(copies, kernel, padding="valid", data_format=CHANNELS)
@@ -97,13 +97,13 @@ class ConvolutionByColumns(keras.layers.Conv2D):
 class ConvolutionByBlocks(keras.layers.Conv2D):
     """A convolution to few channels, stride 1, without padding or bias.
 
-    Computes blocks of 2 x 2 pixels at once, as channels: processors compute 16 channels at a time,
-    so that 12 cost little more than 3. The height and width that come out are even.
+    Computes blocks of 2 x 2 pixels as channels: processors compute 16 channels at a time, so that
+    12 channels cost little more than 3. Height and width of the output are even.
     """
 
     def call(self, x: Tensor) -> Tensor:
-        """Returns what the plain convolution returns, up to the order of its sums."""
-        # The kernel moved by one row, one column or both, for the four pixels of each block.
+        """Returns the plain convolution, with another order of summation."""
+        # The kernel shifted by one row, one column or both, for the four pixels of each block.
         moved = [
             ops.pad(self.kernel, [[row, 1 - row], [column, 1 - column], [0, 0], [0, 0]])
             for row in (0, 1)
@@ -118,17 +118,17 @@ class ConvolutionByBlocks(keras.layers.Conv2D):
 class SubpixelConvolution(keras.layers.Conv2D):
     """A convolution that doubles height and width, without padding or bias.
 
-    Makes the four pixels of each 2 x 2 block as channels (Shi et al. 2016, "Real-Time Single Image
-    and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network"), then
-    averages each pixel with the next one to the right and below: zero for what alternates from
-    pixel to pixel, the checkerboard that such layers leave otherwise.
+    The four pixels of each 2 x 2 block are computed as channels (Shi et al. 2016, "Real-Time Single
+    Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network").
+    Then each pixel is averaged with the next one to the right and below. This removes patterns that
+    alternate from pixel to pixel: the checkerboard artifacts of such layers.
 
     Args:
-        filters: four for each channel that comes out.
+        filters: four for each output channel.
     """
 
     def call(self, x: Tensor) -> Tensor:
-        """Returns twice the height and width of the plain convolution, a quarter its channels."""
+        """Returns twice the height and width of the plain convolution, a quarter as many channels."""
         x = ops.conv(x, self.kernel, padding="valid", data_format=CHANNELS)
         x = ops.depth_to_space(x, 2)
         for axis, cut in CUTS.items():
@@ -143,10 +143,10 @@ class SubpixelConvolution(keras.layers.Conv2D):
 
 @register
 def equal_pixels(shape: tuple[int, ...], dtype: Any = None) -> Tensor:
-    """Draws a kernel for ``SubpixelConvolution`` that makes the pixels of a block alike.
+    """Draws a kernel for ``SubpixelConvolution`` that computes equal pixels within a block.
 
-    Training then starts as from nearest upsampling (Aitken et al. 2017, "Checkerboard artifact free
-    sub-pixel convolution").
+    Training then starts from nearest-neighbour upsampling (Aitken et al. 2017, "Checkerboard
+    artifact free sub-pixel convolution").
     """
     height, width, channels, filters = shape
     one = keras.initializers.GlorotUniform()((height, width, channels, filters // 4), dtype)
@@ -155,32 +155,31 @@ def equal_pixels(shape: tuple[int, ...], dtype: Any = None) -> Tensor:
 
 @register
 class SmoothUpsampling(keras.layers.Layer):
-    """Doubles height and width, and mirrors one row and column at each border.
+    """Doubles height and width, and reflects one row and column at each border.
 
-    A [1 2 1] blur, then bilinear interpolation; the border repeats itself.
-    Upsampling before a convolution leaves no checkerboard where a transposed convolution does
-    (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts"). Neither nearest nor bilinear
-    upsampling is enough, though: in flat areas the residual blocks amplify the noise of the
-    photograph, most where it changes sign from one coarse pixel to the next, and the convolution
-    and the ReLU that follow turn those alternations into a weave of half their period. The blur
-    is zero for them.
+    A [1 2 1] blur is followed by bilinear interpolation; border pixels are repeated. Upsampling
+    before a convolution avoids the checkerboard artifacts of a transposed convolution (Odena et al.
+    2016, "Deconvolution and Checkerboard Artifacts"). Nearest or bilinear upsampling alone is not
+    enough: in flat areas the residual blocks amplify noise of the photograph, most where the noise
+    changes sign between neighbouring coarse pixels. The following convolution and ReLU turn this
+    into a grid of half the period. The blur removes alternating signs.
 
     Output shape: ``(batch, 2 * height + 2, 2 * width + 2, channels)``, for a 3 x 3 convolution.
     """
 
-    # Blur and interpolation in one: what stands a quarter of a step before a pixel is made of the
-    # two pixels before it, itself and the one after. Backwards, what stands a quarter after it.
+    # Blur and interpolation combined. An output pixel a quarter of a step before an input pixel is
+    # a sum of the two pixels before it, itself and the next one. Reversed, a quarter after it.
     TAPS = (1 / 16, 5 / 16, 7 / 16, 3 / 16, 0.0)
 
     def call(self, x: Tensor) -> Tensor:
-        """Makes the four pixels of each 2 x 2 block as channels, then moves them into place."""
+        """Computes the four pixels of each 2 x 2 block as channels, then rearranges them."""
         blocks = [quarter for half in self._halves(x, 1) for quarter in self._halves(half, 2)]
         return ops.depth_to_space(ops.concatenate(blocks, axis=-1), 2)
 
     def _halves(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-        """Returns every second row or column that comes out: the odd ones, then the even ones.
+        """Returns every second output row or column: the odd ones, then the even ones.
 
-        Mirrored here, at half the size, they take half the memory of ``ReflectPadding`` behind.
+        Reflection at half the size takes half the memory of ``ReflectPadding`` afterwards.
         """
         cut = CUTS[axis]
         first, last = cut(x, 0, 1), cut(x, -1, None)
@@ -208,14 +207,14 @@ def _filter(x: Tensor, taps: tuple[float, ...], axis: int) -> Tensor:
 
 @register
 class ConditionalAffine(keras.layers.Layer):
-    """Scales and shifts every channel with numbers of the style asked for.
+    """Scales and shifts every channel with the numbers of a style.
 
-    Each style owns one row of ``scale`` and one of ``shift``; several styles are blended by
+    Each style has one row of ``scale`` and one of ``shift``; several styles are blended by
     weighting their rows (Dumoulin et al. 2017, "A Learned Representation For Artistic Style",
     section 2.2).
 
     Args:
-        styles: the number of rows. With one row there is nothing to choose and no style input.
+        styles: the number of rows. With one row there is no style input.
     """
 
     def __init__(self, styles: int = 1, **kwargs: Any) -> None:
@@ -241,11 +240,11 @@ class ConditionalAffine(keras.layers.Layer):
         return x * scale + shift
 
     def compute_output_spec(self, x: Tensor, **others: Any) -> keras.KerasTensor:
-        """Returns the shape it was given."""
+        """Returns the shape of the input."""
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
 
     def get_config(self) -> dict:
-        """Returns what rebuilds the layer."""
+        """Returns the arguments that rebuild the layer."""
         return {**super().get_config(), "styles": self.styles}
 
 
@@ -257,16 +256,16 @@ def _as_picture(rows: Tensor) -> Tensor:
 class ConditionalInstanceNorm(ConditionalAffine):
     """Instance normalisation (Ulyanov et al. 2016), then the style's scale and shift.
 
-    One style may be the identity, for which the moving mean and deviation of the paintings in
-    training replace the picture's own. Normalised by its own, it could not be given back: its
-    light and its contrasts are gone, and training smuggles them past the normalisation in white
-    spots that every style then has (Karras et al. 2020, "Analyzing and Improving the Image Quality
-    of StyleGAN", section 2).
+    One style may be the identity. For the identity, the moving mean and deviation of the paintings
+    in training replace the picture's own moments. Normalised by its own moments, a photograph could
+    not be reproduced, because brightness and contrast are removed. Training would then encode them
+    in white spots that appear in every style (Karras et al. 2020, "Analyzing and Improving the
+    Image Quality of StyleGAN", section 2).
 
     Args:
         styles: the number of rows of scale and shift.
-        epsilon: added to the variance; larger than the usual 1e-5, since scaled it must not
-            vanish in the 16-bit floats of a phone's GPU.
+        epsilon: added to the variance; larger than the usual 1e-5, because after scaling it must
+            not be zero in the 16-bit floats of a phone's GPU.
         identity: the row of the identity, if there is one.
     """
 
@@ -294,8 +293,8 @@ class ConditionalInstanceNorm(ConditionalAffine):
     def moments(self, x: Tensor) -> Moments:
         """Returns mean and variance of each channel, ``(batch, 1, 1, channels)``.
 
-        In 32 bits at any precision: the gradient of a square root cubes its output, beyond what a
-        16-bit float holds. The variance is that of the deviations times ``DEVIATION_SCALE``.
+        Computed in 32 bits at any precision: the gradient of a square root contains the cube of its
+        output, which exceeds a 16-bit float. Deviations are multiplied by ``DEVIATION_SCALE``.
         """
         x = ops.cast(x, "float32")
         mean = ops.mean(x, axis=(1, 2), keepdims=True)
@@ -309,17 +308,17 @@ class ConditionalInstanceNorm(ConditionalAffine):
         moments: Moments | None = None,
         training: bool = False,
     ) -> Tensor:
-        """Normalises by the picture's own moments, or by ``moments`` of a larger whole.
+        """Normalises by the picture's own moments, or by ``moments`` of a larger picture.
 
-        Where ``a`` is the identity's share of a blend of scales and shifts: ``(scale - a *
+        With ``a`` the identity's share of a blend, the result is ``(scale - a *
         scale_identity) * (x - mean) / deviation + a * scale_identity * (x - moving_mean) /
         moving_deviation + shift``.
 
         Args:
             x: features, ``(batch, height, width, channels)``.
-            style: the weight of each style, ``(batch, styles)``; may be left out if there is one.
+            style: the weight of each style, ``(batch, styles)``; optional if there is one.
             moments: from ``moments``.
-            training: whether the moving moments follow those of the paintings in the batch.
+            training: whether the moving moments are updated with the paintings of the batch.
         """
         mean, variance = moments or self.moments(x)
         scale, shift = (ops.cast(row, "float32") for row in self.rows(style))
@@ -337,22 +336,22 @@ class ConditionalInstanceNorm(ConditionalAffine):
         return ops.cast(deviation * factor + shift, self.compute_dtype)
 
     def _move_moments(self, mean: Tensor, deviation: Tensor, weight: Tensor) -> None:
-        """Moves the moments a little towards those of a batch, ``weight`` of each picture."""
+        """Updates the moving moments with those of a batch; ``weight`` is of each picture."""
         for moving, new in ((self.moving_mean, mean), (self.moving_deviation, deviation)):
             change = ops.mean(weight * (new - moving), axis=(0, 1, 2))
             moving.assign_add((1 - MOMENTUM) * ops.stop_gradient(change))
 
     def get_config(self) -> dict:
-        """Returns what rebuilds the layer."""
+        """Returns the arguments that rebuild the layer."""
         return {**super().get_config(), "epsilon": self.epsilon, "identity": self.identity}
 
 
 @register
 class CropLike(keras.layers.Layer):
-    """Cuts a picture to the height and width of a second one, keeping the top left."""
+    """Crops a picture to the height and width of a second one, keeping the top left corner."""
 
     def call(self, x: Tensor, like: Tensor) -> Tensor:
-        """Returns ``x`` without the rows and columns that ``like`` does not have."""
+        """Returns ``x`` without the rows and columns beyond those of ``like``."""
         shape = ops.shape(like)
         return x[:, : shape[1], : shape[2]]
 
@@ -363,12 +362,12 @@ class CropLike(keras.layers.Layer):
 
 @register
 class Pixels(keras.layers.Layer):
-    """Bounds the output to [0, 255] by a sigmoid, whose gradient never dies at once as a clip's."""
+    """Bounds the output to [0, 255] by a sigmoid; a clip would have gradients of zero."""
 
     def call(self, x: Tensor) -> Tensor:
         """Returns pixels."""
         return 255.0 * ops.sigmoid(x)
 
     def compute_output_shape(self, shape: tuple) -> tuple:
-        """Returns the shape it was given."""
+        """Returns the shape of the input."""
         return shape

@@ -9,7 +9,7 @@ ARCHITECTURE = 3  # increases when layers change in a way that the shapes of wei
 
 @dataclass(frozen=True)
 class Step:
-    """A convolution on the way down or up: its channels, its kernel, by how much it scales."""
+    """A convolution that downsamples or upsamples: channels, kernel size and scale."""
 
     channels: int
     kernel: int
@@ -24,7 +24,7 @@ class Preset:
         down: the convolutions before the residual blocks; ``scale`` is the stride.
         blocks: the number of residual blocks, each of two 3 x 3 convolutions.
         up: the convolutions after the blocks; ``scale`` is the upsampling before each, which
-            wants a kernel of 3. The last one, if it scales, is a sub-pixel convolution.
+            requires a kernel of 3. The last one, if it scales, is a sub-pixel convolution.
     """
 
     down: tuple[Step, ...]
@@ -33,14 +33,14 @@ class Preset:
 
     @property
     def stride(self) -> int:
-        """Pixels of the picture that one step of the coarsest features spans."""
+        """Pixels of the picture per pixel of the coarsest features."""
         return math.prod(step.scale for step in self.down)
 
     @property
     def reach(self) -> int:
-        """Pixels on every side of one painted pixel that its colour is made from.
+        """Receptive field: pixels on every side of a painted pixel that determine its colour.
 
-        The whole picture takes part as well, but only through the moments.
+        The whole picture has an influence too, but only through the moments.
         """
         pixels, scale = 0, 1
         for step in self.down:
@@ -50,10 +50,10 @@ class Preset:
         *inner, last = self.up
         for step in inner:
             scale //= step.scale
-            # An upsampled pixel takes from its own coarse pixel and the next two on either side.
+            # An upsampled pixel depends on its own coarse pixel and the next two on either side.
             pixels += 4 * (step.scale - 1) * scale
             pixels += step.kernel // 2 * scale
-        # A sub-pixel convolution sees as far from any pixel of a block, and averages two of them.
+        # A sub-pixel convolution has this reach from any pixel of a block, and averages two.
         return pixels + last.kernel // 2 * scale + 2 * (last.scale - 1)
 
 
@@ -68,9 +68,9 @@ def _johnson(width: int) -> Preset:
 PRESETS = {
     "johnson": _johnson(32),
     "half": _johnson(16),
-    # At full size even a narrow 9 x 9 convolution costs more than everything at quarter size, so
-    # the first convolution already halves the picture and the last one works at half size. Many
-    # narrow blocks learn more in the same time than few wide ones or depthwise ones; processors
+    # At full size even a narrow 9 x 9 convolution costs more than all layers at quarter size. The
+    # first convolution therefore halves the picture, and the last one works at half size. Many
+    # narrow blocks reach lower losses in the same time than few wide or depthwise ones. Processors
     # compute 16 channels at a time.
     "mobile": Preset(
         down=(Step(16, 5, 2), Step(32, 3, 2)),

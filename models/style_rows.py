@@ -1,4 +1,4 @@
-"""Moving styles between networks: the rows of scale and shift beside the layers that all share."""
+"""Copies, extracts and joins the styles of networks: rows of scale and shift for each style."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ from onestroke.models.derived_cards import blend_card, joined_card
 from onestroke.models.transform_network import TransformNetwork
 
 ROWS = ("scale", "shift")
-MOVING = ("moving_mean", "moving_deviation")  # only networks with an identity have them
+MOVING = ("moving_mean", "moving_deviation")  # only in networks with an identity
 
 
 def copy_network(source: TransformNetwork, target: TransformNetwork, blends: np.ndarray) -> None:
-    """Gives a network the layers of another one of its preset, and blends of its styles.
+    """Copies the layers of a network of the same preset, and blends of its styles.
 
     Args:
         source: the network to copy.
@@ -25,7 +25,7 @@ def copy_network(source: TransformNetwork, target: TransformNetwork, blends: np.
     known = _values_by_path(source)
     for mine in target.variables:
         if mine.name in MOVING and source.identity is None:
-            continue  # yet to be learnt
+            continue  # not trained yet
         values = known[mine.path]
         mine.assign(blends @ values if is_row(mine) else values)
 
@@ -48,7 +48,7 @@ def join_networks(first: TransformNetwork, second: TransformNetwork) -> Transfor
     """Returns a network of the first one's layers with the styles of both.
 
     Raises:
-        ValueError: their layers differ, so that the styles of one mean nothing to the other.
+        ValueError: the shared layers differ, so that the styles cannot be exchanged.
     """
     identity = first.identity
     if identity is None and second.identity is not None:
@@ -68,7 +68,7 @@ def join_networks(first: TransformNetwork, second: TransformNetwork) -> Transfor
         elif np.array_equal(values[0], values[-1]):
             mine.assign(values[0])
         else:
-            raise ValueError(f"expected networks of the same layers; {mine.path} differs")
+            raise ValueError(f"the networks have different shared layers: {mine.path} differs")
     return joined
 
 
@@ -83,5 +83,5 @@ def freeze_shared_layers(network: TransformNetwork) -> None:
 
 
 def is_row(variable: keras.Variable) -> bool:
-    """Whether a variable holds a row for every style."""
+    """Returns whether a variable has a row for every style."""
     return variable.name in ROWS

@@ -1,11 +1,11 @@
 """The image transformation network of Johnson et al. 2016, in three sizes.
 
 After "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" and its supplement:
-a stem, two steps down, residual blocks, two steps up. Departures, each the field's consensus or
-needed to ship: instance instead of batch normalisation (Ulyanov et al. 2016), reflection padding
-at every convolution, smooth upsampling before a convolution instead of a transposed one (at the
-end of ``mobile``, a sub-pixel convolution), a sigmoid at the end with no normalisation before it,
-one row of scale and shift per style.
+a stem, two downsampling steps, residual blocks, two upsampling steps. Departures, which are common
+practice or needed for exports: instance instead of batch normalisation (Ulyanov et al. 2016),
+reflection padding at every convolution, smooth upsampling before a convolution instead of a
+transposed one (at the end of ``mobile``, a sub-pixel convolution), a sigmoid without normalisation
+at the end, one row of scale and shift per style.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ from onestroke.models.presets import ARCHITECTURE, PRESETS
 
 
 class Convolution:
-    """Reflection padding, a convolution, normalisation, and maybe a ReLU."""
+    """Reflection padding, a convolution, normalisation, and optionally a ReLU."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Convolution:
         upsample: bool = False,
         relu: bool = True,
     ) -> None:
-        # A bias would be subtracted again by the normalisation that follows.
+        # The normalisation that follows would subtract a bias again.
         kind = ConvolutionByColumns if (kernel, stride) == (9, 1) else keras.layers.Conv2D
         self.padding = (
             SmoothUpsampling(name=f"{name}_padding")
@@ -64,14 +64,14 @@ class Convolution:
         self.relu = keras.layers.ReLU(name=f"{name}_relu") if relu else None
 
     def __call__(self, x: Tensor, flow: "Flow") -> Tensor:
-        """Returns the features; notes in ``flow`` what the normalisation was given."""
+        """Returns the features; records the input of the normalisation in ``flow``."""
         x = self.convolution(self.padding(x))
         x = self.norm(x, style=flow.style, moments=flow.next_moments(x))
         return self.relu(x) if self.relu else x
 
 
 class Flow:
-    """What travels through the network beside the features.
+    """Inputs and records of one pass through the network, beside the features.
 
     Args:
         style: ``(batch, styles)`` weights, None for a network of one style.
@@ -84,19 +84,19 @@ class Flow:
         self.normalised: list[Tensor] = []
 
     def next_moments(self, x: Tensor) -> Moments | None:
-        """Notes the features about to be normalised; returns their given moments, if any."""
+        """Records the features to normalise; returns their given moments, if any."""
         self.normalised.append(x)
         return None if self.unused is None else next(self.unused)
 
 
 @register
 class TransformNetwork(keras.Model):
-    """Repaints a picture in one forward pass.
+    """Paints a picture in one forward pass.
 
     Args:
         preset: ``"johnson"``, ``"half"`` or ``"mobile"``.
-        styles: the number of styles it holds.
-        identity: the index of the one that gives photographs back, if one of several does.
+        styles: the number of styles.
+        identity: the index of the style that returns photographs unchanged; None if there is none.
         card: the model card, saved with the network; by default that of an untrained network.
 
     Input: ``image``, ``(batch, height, width, 3)`` RGB float32 in [0, 255], both sides at least
@@ -114,7 +114,7 @@ class TransformNetwork(keras.Model):
         **kwargs: Any,
     ) -> None:
         if preset not in PRESETS:
-            raise ModelError(f"expected a preset of {', '.join(PRESETS)}; got {preset!r}")
+            raise ModelError(f"unknown preset {preset!r}; choose one of {', '.join(PRESETS)}")
         size = PRESETS[preset]
         rows: dict[str, Any] = {"styles": styles, "identity": identity}
         self.rescaling = keras.layers.Rescaling(1 / 127.5, offset=-1, dtype="float32")
@@ -132,7 +132,7 @@ class TransformNetwork(keras.Model):
             for i, s in enumerate(inner, 1)
         ]
         self.last_padding = ReflectPadding(last.kernel // 2, name="last_padding")
-        # From here on in 32 bits at any precision: 16-bit floats cannot hold 255 shades.
+        # 32 bits from here on, at any precision: bfloat16 cannot represent 255 shades.
         options = {
             "use_bias": False,
             "data_format": CHANNELS,
@@ -166,7 +166,7 @@ class TransformNetwork(keras.Model):
 
         Args:
             image: ``(batch, height, width, 3)`` RGB float32 in [0, 255].
-            flow: brings the style and gathers what is normalised.
+            flow: contains the style and records the inputs of the normalisations.
 
         Returns:
             The painted pictures, of the shape and range of ``image``.
@@ -176,7 +176,7 @@ class TransformNetwork(keras.Model):
     def paint_uncropped(self, image: Tensor, flow: Flow) -> Tensor:
         """Paints up to ``Preset.stride - 1`` rows and columns more than the picture has.
 
-        For runtimes that have no operator to cut a picture of changing size; else as ``paint``.
+        For runtimes without an operator that crops to a variable size; otherwise as ``paint``.
         """
         x = self.rescaling(image)
         for convolution in self.down:
@@ -192,15 +192,15 @@ class TransformNetwork(keras.Model):
         return self.pixels(self.colour(x, style=flow.style))
 
     def as_input(self, image: Tensor, style: Tensor) -> Any:
-        """Returns what to call the network with: a network of one style is not told which."""
+        """Returns the input of the network: a network of one style has no style input."""
         return {"image": image, "style": style} if self.styles > 1 else image
 
     def moments(self, image: Tensor, style: Tensor | None = None) -> list[Moments]:
-        """Returns the moments that each normalisation in turn takes from the pictures.
+        """Returns the moments of the pictures at each normalisation.
 
         ``image`` is as in ``paint``, ``style`` ``(batch, styles)`` float32, the weight of each.
-        With those of a whole picture in the ``Flow``, ``paint`` repaints a part of it as if the
-        rest were there.
+        With the moments of a whole picture in the ``Flow``, ``paint`` paints a part of the picture
+        as it would be painted within the whole.
         """
         flow = Flow(style, moments=None)
         self.paint(image, flow)
@@ -213,7 +213,7 @@ class TransformNetwork(keras.Model):
         return sum(int(layer.norm.scale.shape[-1]) for layer in layers)
 
     def get_config(self) -> dict:
-        """Returns what rebuilds the network."""
+        """Returns the arguments that rebuild the network."""
         return {
             "name": self.name,
             "architecture": ARCHITECTURE,
@@ -222,7 +222,7 @@ class TransformNetwork(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "TransformNetwork":
-        """Rebuilds the network, without its weights."""
+        """Builds the network without its weights."""
         card = parse_card(config["card"], "the network")
         return cls(
             card.preset,

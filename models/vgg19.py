@@ -1,7 +1,7 @@
 """The loss network: VGG19 of Simonyan and Zisserman 2014, frozen, with named features.
 
-Layers go by the papers' names: ``relu4_2`` is the second convolution of the fourth block, after
-its ReLU.
+Layers have the names of the papers: ``relu4_2`` is the second convolution of the fourth block,
+after its ReLU.
 """
 
 import re
@@ -33,14 +33,14 @@ class EdgePadding(keras.layers.Layer):
 def loss_network(
     layers: Sequence[str], weights: Vgg19Weights, *, pooling: str = "max", dtype: Any = "float32"
 ) -> keras.Model:
-    """Builds VGG19 up to the deepest layer asked for.
+    """Builds VGG19 up to the deepest of the layers.
 
-    Departure: its convolutions see the outermost pixels repeated beyond the border, not zeros.
-    Zeros are a frame that no painting has, and networks answer with a frame of their own.
+    Departure: convolutions are padded with the outermost pixels, not with zeros. Zeros look like a
+    frame, which no painting has, and trained networks reproduce the frame.
 
     Args:
         layers: names of features, for example ``["relu1_1", "relu4_2"]``.
-        weights: where the kernels come from.
+        weights: the kernels and biases.
         pooling: ``"max"`` as trained, or ``"avg"`` as Gatys et al. 2016 (section 2) prefer for
             pictures made by optimisation.
         dtype: a Keras dtype policy for the convolutions, for example ``"mixed_bfloat16"``.
@@ -54,11 +54,11 @@ def loss_network(
     """
     for name in layers:
         if name not in LAYERS:
-            raise SettingsError(f"{EXPECTED_LAYERS}; got {name!r}")
+            raise SettingsError(f"unknown layer {name!r}; {EXPECTED_LAYERS}")
     if pooling not in POOLINGS:
-        raise SettingsError(f"expected pooling max or avg; got {pooling!r}")
+        raise SettingsError(f"unknown pooling {pooling!r}; choose max or avg")
     image = keras.Input((None, None, 3), name="image")
-    # In 32 bits: pixels minus their mean do not fit the 8 significant bits of bfloat16.
+    # In 32 bits: the 8 significant bits of bfloat16 are too few for pixels minus their mean.
     minus_mean = [-float(mean) for mean in weights.mean]
     x = keras.layers.Rescaling(1.0, offset=minus_mean, dtype="float32", name="minus_mean")(image)
     features = {}
@@ -80,6 +80,6 @@ def loss_network(
 
 
 def block_and_layer(name: str) -> tuple[int, int]:
-    """Splits a layer's name: ``"relu4_2"`` is block 4, layer 2."""
+    """Splits the name of a layer: ``"relu4_2"`` is block 4, layer 2."""
     block, layer = re.findall(r"\d", name)
     return int(block), int(layer)

@@ -1,7 +1,7 @@
-"""VGG19's weights, from the package, from Keras, or from a file in any of the usual formats.
+"""Weights of VGG19, from the package, from Keras, or from a file in a common format.
 
-Whatever the source, kernels come out for RGB input: Keras' files expect BGR, so the first kernel
-is turned around; MatConvNet's file expects RGB as it is.
+Kernels are always returned for RGB input. Keras' files expect BGR, so the first kernel is reversed;
+MatConvNet's file expects RGB.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ DEPTHS = (2, 2, 4, 4, 4)  # convolutions in each block
 LAYERS = tuple(
     f"relu{block}_{layer}" for block, depth in enumerate(DEPTHS, 1) for layer in range(1, depth + 1)
 )
-EXPECTED_LAYERS = f"expected layers {LAYERS[0]} to {LAYERS[-1]} of VGG19"
+EXPECTED_LAYERS = f"VGG19 has the layers {LAYERS[0]} to {LAYERS[-1]}"
 BUNDLED = Path(__file__).parent / "vgg19_8bit.npz"
 KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{KERAS_FILE}"
 KERAS_MD5 = "253f8cb515780f3b799900260a226db6"  # as keras.applications checks it
 MEAN_RGB = (123.68, 116.779, 103.939)  # of ImageNet, subtracted when VGG19 was trained
-SOURCES = "expected vgg19 weights 'bundled', 'imagenet', or a .h5, .mat or .npz file"
+SOURCES = "loss.vgg19 is 'bundled', 'imagenet', or a .h5, .mat or .npz file"
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -36,11 +36,10 @@ class Vgg19Weights:
 
     Attributes:
         source: ``"bundled"``, ``"imagenet"`` or the file's name.
-        sha256: of the file, so that a style can say which weights trained it.
+        sha256: of the file; the model card records it.
         mean: of the training pictures, RGB, in [0, 255].
-        read: gives the kernel ``(3, 3, in, out)`` and the bias ``(out,)``, both float32, of a
-            layer by its block and its place in the block, counted from 1, in the file's own order
-            of colours.
+        read: returns the kernel ``(3, 3, in, out)`` and the bias ``(out,)``, both float32, for a
+            block and a layer in it, counted from 1, in the file's order of colours.
         bgr: whether the file's first kernel expects BGR.
     """
 
@@ -77,16 +76,16 @@ def load_vgg19_weights(source: str | Path = "bundled") -> Vgg19Weights:
     elif name == "imagenet":
         path = _download()
     elif path.suffix not in readers:
-        raise ModelError(f"{SOURCES}; got {name!r}")
+        raise ModelError(f"unknown VGG19 weights {name!r}; {SOURCES}")
     elif not path.is_file():
-        raise ModelError(f"{SOURCES}; there is no file {name!r}")
+        raise ModelError(f"no file {name!r} with VGG19 weights; {SOURCES}")
     else:
         name = path.name
     try:
         read, mean = readers[path.suffix](path)
         _check_shapes(read)
-    except Exception as error:  # three libraries raise a dozen kinds over broken files
-        raise ModelError(f"{SOURCES}; {path.name} does not hold VGG19 ({error})") from error
+    except Exception as error:  # three libraries raise a dozen kinds for broken files
+        raise ModelError(f"{path.name} is broken or not VGG19 ({error}); {SOURCES}") from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Vgg19Weights(name, digest, mean, read, bgr=path.suffix != ".mat")
 
@@ -99,7 +98,7 @@ def absolute_weights_source(source: str) -> str:
 
 
 def _check_shapes(read: Callable[[int, int], Arrays]) -> None:
-    """Reads all sixteen layers, so that a broken file is found before the training starts."""
+    """Reads all sixteen layers, so that a broken file is reported before the training starts."""
     width_before = 3
     for block, (depth, width) in enumerate(zip(DEPTHS, WIDTHS, strict=True), 1):
         for layer in range(1, depth + 1):
@@ -120,8 +119,8 @@ def _download() -> Path:
         )
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise ModelError(
-            f"expected to download VGG19 ({KERAS_FILE}) or to find it in Keras' cache; "
-            "connect to the internet, or use vgg19: bundled"
+            f"VGG19 ({KERAS_FILE}) is not in Keras' cache and could not be downloaded; connect to "
+            "the internet, or use vgg19: bundled"
         ) from error
 
 
@@ -145,7 +144,7 @@ def _read_npz(path: Path) -> Reader:
 
 
 def _read_h5(path: Path) -> Reader:
-    """Reads Keras' legacy and current layouts alike: what counts is the layer's group and rank."""
+    """Reads Keras' old and new layouts: arrays are found by the layer's group and their rank."""
     import h5py
 
     by_layer: dict[str, dict[int, np.ndarray]] = {}
@@ -168,7 +167,7 @@ def _read_h5(path: Path) -> Reader:
 
 
 def _read_mat(path: Path) -> Reader:
-    """Reads MatConvNet's file, whose older release says ``filters`` and ``normalization``."""
+    """Reads MatConvNet's file; its older release has ``filters`` and ``normalization``."""
     import scipy.io
 
     data = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)

@@ -1,4 +1,4 @@
-"""How much of the painting shows, from the bare photograph to the full style."""
+"""Cross-fades between the photograph and the painted picture."""
 
 from numbers import Real
 
@@ -9,7 +9,7 @@ from onestroke.errors import SettingsError, format_value
 
 def check_strength(strength: float) -> None:
     """Raises a SettingsError unless the strength is in [0, 1]."""
-    if not (isinstance(strength, Real) and 0 <= strength <= 1):  # nor is NaN
+    if not (isinstance(strength, Real) and 0 <= strength <= 1):  # false for NaN
         raise SettingsError(
             "expected a strength from 0 (the photograph) to 1 (the full style); "
             f"received {format_value(strength)}"

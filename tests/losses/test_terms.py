@@ -41,7 +41,7 @@ def test_gram_matrix_equals_sums_written_out():
     np.testing.assert_allclose(gram_matrix(features(0)), gram_by_hand(features(0)), rtol=1e-5)
 
 
-def test_gram_of_a_tiled_picture_is_that_of_one_tile():
+def test_gram_matrix_of_a_tiled_picture_equals_that_of_one_tile():
     tile = features(1)
     np.testing.assert_allclose(
         gram_matrix(np.tile(tile, (1, 3, 2, 1))), gram_matrix(tile), rtol=1e-5
@@ -101,7 +101,7 @@ def test_style_loss_by_hand():
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
-def test_each_picture_may_have_a_style_of_its_own():
+def test_each_picture_can_have_another_style():
     grams = gram_by_hand(features(9)).astype(np.float32)
     both = style_losses({"a": features(0)}, {"a": grams})["a"]
     for i in range(2):
@@ -124,7 +124,7 @@ def test_a_picture_against_itself_is_zero():
 
 
 @pytest.mark.parametrize("times", [2, 3])
-def test_weights_carry_over_to_other_sizes_and_batches(times):
+def test_losses_do_not_depend_on_size_and_batch(times):
     """A larger picture of the same contents, and a batch of copies, lose the same."""
     actual, target = features(0, batch=1), features(1, batch=1)
     gram = {"a": np.asarray(gram_matrix(features(2, batch=1)))}

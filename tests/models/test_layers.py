@@ -43,7 +43,7 @@ def test_smooth_upsampling_is_a_blur_and_bilinear_upsampling(features):
 
 
 @pytest.mark.parametrize("axis", [1, 2])
-def test_smooth_upsampling_stops_alternations(axis):
+def test_smooth_upsampling_removes_alternating_signs(axis):
     stripes = np.resize([1.0, -1.0], 12).reshape((1, 12, 1, 1) if axis == 1 else (1, 1, 12, 1))
     picture = np.broadcast_to(stripes, (1, 12, 12, 1)).astype(np.float32)
     inside = ops.convert_to_numpy(SmoothUpsampling()(picture))[:, 4:-4, 4:-4]
@@ -54,7 +54,7 @@ def test_smooth_upsampling_stops_alternations(axis):
     ("layer", "size"),
     [(ConvolutionByColumns, 9), (ConvolutionByBlocks, 9), (ConvolutionByBlocks, 3)],
 )
-def test_convolutions_of_another_shape_are_plain_ones(layer, size):
+def test_rearranged_convolutions_equal_plain_ones(layer, size):
     features = np.random.default_rng(0).normal(size=(2, 15 + size, 13 + size, 5)).astype("f")
     convolution = layer(3, size, use_bias=False)
     result = convolution(features)
@@ -76,7 +76,7 @@ def test_subpixel_convolution_makes_blocks_and_averages_neighbours(features):
     assert layer(keras.Input((None, 20, 5))).shape == (None, None, 36, 1)
 
 
-def test_subpixel_convolution_begins_without_a_checkerboard():
+def test_initial_subpixel_convolution_has_no_checkerboard():
     layer = SubpixelConvolution(12, 3, use_bias=False, kernel_initializer=equal_pixels)
     flat = np.ones((1, 6, 6, 5), np.float32)
     np.testing.assert_allclose(np.ptp(np.asarray(layer(flat)), axis=(1, 2)), 0, atol=1e-6)
@@ -85,7 +85,7 @@ def test_subpixel_convolution_begins_without_a_checkerboard():
     np.testing.assert_allclose(np.ptp(inside, axis=(1, 2)), 0, atol=1e-5)
 
 
-def test_shapes_are_known_where_the_input_is():
+def test_known_shapes_are_propagated():
     image = keras.Input((None, 20, 3))
     assert ReflectPadding(4)(image).shape == (None, None, 28, 3)
     assert SmoothUpsampling()(image).shape == (None, None, 42, 3)
@@ -107,7 +107,7 @@ def test_instance_norm_of_a_flat_picture_is_its_shift():
     np.testing.assert_allclose(layer(flat)[0, 0, 0], [0.5, -2.0], atol=1e-6)
 
 
-def test_instance_norm_survives_16_bit_floats():
+def test_instance_norm_does_not_overflow_16_bit_floats():
     """A deviation of 4,337 was met on a photograph; its square is beyond a 16-bit float."""
     x = np.zeros((1, 8, 8, 1), np.float32)
     x[0, :4] = 8674

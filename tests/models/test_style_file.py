@@ -40,13 +40,13 @@ def rewritten(source: Path, target: Path, name: str, content: bytes) -> Path:
     return target
 
 
-def test_a_file_and_a_finished_run(style_file):
+def test_files_and_finished_runs_are_found(style_file):
     assert find_style_file(style_file) == style_file
     assert find_style_file(str(style_file.parent)) == style_file
     assert onestroke.load(style_file.parent).painter.network.preset == "mobile"
 
 
-def test_config_is_read_without_tensorflow(style_file):
+def test_card_of_a_style_file(style_file):
     card = read_card(style_file)
     assert card.preset == "mobile"
     assert card.style_names == ("wave", "scream")
@@ -64,7 +64,7 @@ def test_unfinished_run(tmp_path):
     )
 
 
-def test_the_command_that_finishes_a_run_can_be_pasted(tmp_path):
+def test_the_command_in_the_message_is_quoted(tmp_path):
     folder = tmp_path / "my run"
     folder.mkdir()
     (folder / "settings.yaml").touch()
@@ -72,11 +72,11 @@ def test_the_command_that_finishes_a_run_can_be_pasted(tmp_path):
         find_style_file(folder)
 
 
-def test_another_folder(tmp_path):
+def test_folders_without_a_style_file(tmp_path):
     assert_mistake(f"no style.keras in {tmp_path}; {EXPECTED}", tmp_path)
 
 
-def test_files_that_are_no_archives(tmp_path, style_file):
+def test_files_that_are_not_archives(tmp_path, style_file):
     path = tmp_path / "style.keras"
     whole = style_file.read_bytes()
     for content in (b"", b"not a zip", whole[: len(whole) // 2]):
@@ -84,7 +84,7 @@ def test_files_that_are_no_archives(tmp_path, style_file):
         assert_mistake(f"{path} is not a style file, or is broken; {REMEDY}", path)
 
 
-def test_archives_that_are_no_models(tmp_path, style_file):
+def test_archives_that_are_not_models(tmp_path, style_file):
     path = tmp_path / "style.keras"
     rewritten(style_file, path, "config.json", b"{")
     assert_mistake(f"{path} is not a style file, or is broken; {REMEDY}", path)
@@ -100,7 +100,7 @@ def test_another_keras_model(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["weights cut short", "unknown preset", "another width"])
-def test_broken_inside(tmp_path, style_file, damage):
+def test_archives_with_broken_content(tmp_path, style_file, damage):
     path = tmp_path / "style.keras"
     with zipfile.ZipFile(style_file) as archive:
         weights = archive.read("model.weights.h5")
@@ -155,7 +155,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, style_file):
         find_style_file(path)
 
 
-def test_another_version_is_seen_before_tensorflow_starts(tmp_path, style_file):
+def test_another_version_is_reported_before_tensorflow_is_imported(tmp_path, style_file):
     path = tmp_path / "style.keras"
     with zipfile.ZipFile(style_file) as archive:
         config = json.loads(archive.read("config.json"))

@@ -37,7 +37,7 @@ def test_parameters_of_the_presets(mobile):
     assert mobile.count_params() <= 200_000
 
 
-def test_mobile_takes_a_tenth_of_the_work(mobile):
+def test_mobile_needs_a_tenth_of_the_multiplications(mobile):
     johnson = multiply_adds(TransformNetwork("johnson"))
     assert johnson / 256**2 == pytest.approx(153_800, rel=0.01)  # as published for this network
     assert multiply_adds(mobile) <= johnson / 10
@@ -53,12 +53,12 @@ def test_output_has_the_size_of_the_input(preset, size):
     assert result.max() <= 255
 
 
-def test_every_size_from_16_keeps_its_size(mobile):
+def test_every_size_from_16_pixels_is_kept(mobile):
     for height in range(16, 36):
         assert mobile(picture(height, 51 - height)).shape == (1, height, 51 - height, 3)
 
 
-def test_pictures_of_a_batch_do_not_see_each_other(mobile):
+def test_pictures_of_a_batch_are_independent(mobile):
     pictures = picture(20, 24, batch=2)
     together = np.asarray(mobile(pictures))
     np.testing.assert_allclose(together[1:], mobile(pictures[1:]), atol=1e-2)
@@ -84,7 +84,7 @@ def test_styles_select_and_blend():
     assert first.mean() < paint(0.5, 0.5).mean() < second.mean()
 
 
-def test_only_the_identity_sees_the_light_of_a_photograph(tmp_path):
+def test_only_the_identity_depends_on_brightness(tmp_path):
     """Normalised, a picture of half the contrast is the same picture."""
     keras.utils.set_random_seed(4)  # the epsilon of a variance shows more with some weights
     network = TransformNetwork("mobile", styles=2, identity=1)
@@ -103,7 +103,7 @@ def test_only_the_identity_sees_the_light_of_a_photograph(tmp_path):
     np.testing.assert_array_equal(paint(photograph, 0.5, 0.5), before)
 
 
-def test_one_style_is_many_with_one_row(mobile):
+def test_one_style_equals_several_with_one_row(mobile):
     """Fewer parameters by nothing but the rows, and the same code path."""
     rows = sum(v.shape[-1] for v in mobile.trainable_variables if v.name in ("scale", "shift"))
     assert TransformNetwork("mobile", styles=3).count_params() == mobile.count_params() + 2 * rows
@@ -119,5 +119,5 @@ def test_saved_network_paints_the_same(mobile, tmp_path):
 
 
 def test_unknown_preset_is_named():
-    with pytest.raises(ModelError, match="expected a preset of johnson, half, mobile; got 'tiny'"):
+    with pytest.raises(ModelError, match="unknown preset 'tiny'; choose one of johnson, half"):
         TransformNetwork("tiny")

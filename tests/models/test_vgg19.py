@@ -87,7 +87,7 @@ def test_a_flat_picture_has_flat_features(bundled):
     np.testing.assert_allclose(single["relu5_1"], flat[:, :1, :1], rtol=1e-4)
 
 
-def test_nothing_is_computed_beyond_the_deepest_layer(bundled):
+def test_layers_beyond_the_deepest_one_are_not_built(bundled):
     network = loss_network(["relu3_1", "relu1_2"], bundled)
     names = [layer.name for layer in network.layers if layer.name in LAYERS]
     assert names == ["relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1"]
@@ -178,7 +178,7 @@ def test_imagenet_asks_keras_for_its_file(tmp_path, monkeypatch):
     assert asked["file_hash"] == vgg19_weights.KERAS_MD5
 
 
-def test_failed_download_says_what_to_do(monkeypatch):
+def test_failed_download_names_the_remedy(monkeypatch):
     def get_file(*_, **__):
         raise Exception("URL fetch failure")
 
@@ -188,16 +188,16 @@ def test_failed_download_says_what_to_do(monkeypatch):
 
 
 def test_wrong_files_are_named(tmp_path):
-    expected = "expected vgg19 weights 'bundled', 'imagenet', or a .h5, .mat or .npz file"
-    with pytest.raises(ModelError, match=f"{expected}; there is no file"):
+    sources = "loss.vgg19 is 'bundled', 'imagenet', or a .h5, .mat or .npz file"
+    with pytest.raises(ModelError, match=f"^no file .*absent.npz' with VGG19 weights; {sources}"):
         load_vgg19_weights(tmp_path / "absent.npz")
-    with pytest.raises(ModelError, match=f"{expected}; got 'vgg20'"):
+    with pytest.raises(ModelError, match=f"^unknown VGG19 weights 'vgg20'; {sources}"):
         load_vgg19_weights("vgg20")
     for suffix in (".npz", ".h5", ".mat"):
         broken = tmp_path / f"broken{suffix}"
         for content in (b"", BUNDLED.read_bytes()[:100]):
             broken.write_bytes(content)
-            with pytest.raises(ModelError, match=f"broken{suffix} does not hold VGG19"):
+            with pytest.raises(ModelError, match=f"broken{suffix} is broken or not VGG19"):
                 load_vgg19_weights(broken)
 
 
@@ -213,7 +213,9 @@ def test_every_layer_of_a_file_is_checked(tmp_path):
 
 
 def test_unknown_layer_and_pooling_are_named(bundled):
-    with pytest.raises(SettingsError, match="relu1_1 to relu5_4 of VGG19; got 'conv4_2'"):
+    with pytest.raises(
+        SettingsError, match="unknown layer 'conv4_2'; VGG19 has the layers relu1_1"
+    ):
         loss_network(["conv4_2"], bundled)
-    with pytest.raises(SettingsError, match="expected pooling max or avg; got 'mean'"):
+    with pytest.raises(SettingsError, match="unknown pooling 'mean'; choose max or avg"):
         loss_network(["relu1_1"], bundled, pooling="mean")

@@ -1,4 +1,4 @@
-"""Colours kept: values by hand, hue and luma for any picture."""
+"""Keeping colours: values by hand, and hue and luma of random pictures."""
 
 import colorsys
 
@@ -31,7 +31,7 @@ def test_values_by_hand(photograph, painted, expected):
     np.testing.assert_allclose(result, pixel(*expected), atol=1e-3)
 
 
-def test_luma_is_the_paint_s_and_hue_the_photograph_s():
+def test_luma_of_the_painting_and_hue_of_the_photograph_are_kept():
     random = np.random.default_rng(0)
     photograph = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
     painted = random.uniform(0, 255, (40, 50, 3)).astype(np.float32)
@@ -46,6 +46,6 @@ def test_luma_is_the_paint_s_and_hue_the_photograph_s():
             assert abs((shift + 0.5) % 1 - 0.5) < 1e-3
 
 
-def test_a_picture_painted_by_itself_stays():
+def test_a_picture_combined_with_itself_is_unchanged():
     photograph = np.random.default_rng(1).integers(0, 256, (20, 20, 3), dtype=np.uint8)
     np.testing.assert_allclose(keep_colours(photograph, photograph), photograph, atol=1e-3)

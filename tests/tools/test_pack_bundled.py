@@ -30,7 +30,7 @@ def photograph() -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_what_is_in_the_package(name: str) -> None:
+def test_styles_of_the_bundled_networks(name: str) -> None:
     file = find_style_file(name)
     assert file.stat().st_size <= LARGEST[name]
     card = read_card(file)
@@ -57,7 +57,7 @@ def test_every_style_paints_and_the_identity_does_not(name: str, photograph: np.
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_they_paint_what_they_painted_when_they_were_packed(name: str) -> None:
+def test_bundled_networks_paint_the_golden_pictures(name: str) -> None:
     paint_coarsely = runpy.run_path(str(GOLDEN / "make.py"))["paint_coarsely"]
     with np.load(GOLDEN / "painted.npz") as before:
         np.testing.assert_allclose(paint_coarsely(name), before[name], atol=1)
@@ -68,7 +68,9 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.sqrt(np.mean((a.astype(float) - b) ** 2)))
 
 
-def test_its_name_is_known_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_bundled_networks_are_accepted_by_all_functions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("base").mkdir()
     for left in ("saved_model.pb", "settings.yaml"):  # by an export, or a training
@@ -111,7 +113,7 @@ def test_packing_halves_the_numbers_and_adds_a_notice_and_figures(
         np.testing.assert_array_equal(packed, own.astype(np.float16))
 
 
-def test_numbers_too_large_for_16_bits(tmp_path: Path, style_file: Path) -> None:
+def test_weights_too_large_for_16_bits_are_refused(tmp_path: Path, style_file: Path) -> None:
     network = load_network(style_file)
     network.trainable_variables[0].assign(network.trainable_variables[0] + 1e6)
     network.save(tmp_path / "large.keras")
