@@ -128,7 +128,7 @@ class SubpixelConvolution(keras.layers.Conv2D):
     """
 
     def call(self, x: Tensor) -> Tensor:
-        """Returns twice the height and width of the plain convolution, a quarter as many channels."""
+        """Returns twice the height and width and a quarter of the channels of the convolution."""
         x = ops.conv(x, self.kernel, padding="valid", data_format=CHANNELS)
         x = ops.depth_to_space(x, 2)
         for axis, cut in CUTS.items():

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def _free_memory_of(group: Path) -> int | None:
     return None
 
 
-def check_memory(needed: float, purpose: str, remedy: str) -> None:
+def check_memory(needed: float, purpose: str, remedy: Callable[[float], str]) -> None:
     """Raises an OnestrokeError if an estimate exceeds the available memory.
 
     The system would otherwise kill the process, after minutes and without a message.
@@ -122,13 +122,13 @@ def check_memory(needed: float, purpose: str, remedy: str) -> None:
     Args:
         needed: estimated bytes.
         purpose: what the memory is for, beginning with a preposition.
-        remedy: what to do.
+        remedy: returns what to do; receives which share of the estimate is available.
     """
     available = available_memory()
     if available is not None and needed > available:
         raise OnestrokeError(
             f"not enough memory {purpose}: about {needed / 1e9:.1f} GB are needed, "
-            f"{available / 1e9:.1f} GB are available; {remedy}"
+            f"{available / 1e9:.1f} GB are available; {remedy(available / needed)}"
         )
 
 

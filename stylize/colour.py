@@ -11,9 +11,9 @@ def keep_colours(photograph: np.ndarray, painted: np.ndarray) -> np.ndarray:
     Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer", section 4
     (luminance-only transfer). They work in YIQ. Its Y is the luma used here; its I and Q are a
     linear map of the differences to the luma that are kept here, so the colours are the same.
-    Departures: the painting's luminance is not matched to the photograph's beforehand, because the network is
-    already trained. A colour outside the RGB cube is not clipped per channel, which would shift its
-    hue, but moved towards the grey of its luma until it is inside.
+    Departures: the painting's luminance is not matched to the photograph's beforehand, because the
+    network is already trained. A colour outside the RGB cube is not clipped per channel, which
+    would shift its hue, but moved towards the grey of its luma until it is inside.
 
     Args:
         photograph: (height, width, 3) RGB in [0, 255].

@@ -22,11 +22,12 @@ from onestroke.stylize.strength import check_strength, fade
 # Full HD and a little more: there a johnson takes 1.2 GB as a TFLite file and 2.4 as a SavedModel.
 EXPORTED_PIXELS = 2**21
 
-# No network gives a photograph back exactly (base: to some 16 shades), so under this strength its
-# paint also fades into the photograph; `export/page/page.js` has the same number.
+# No network returns a photograph exactly (base: an error of some 16 shades). Below this strength
+# the painted picture is also cross-faded with the photograph. `export/page/page.js` has the number,
+# too.
 CROSS_FADE_BELOW = 0.2
 
-WORDS_LIKE = 0.8  # of 1: how alike the word of a name is that is offered for an unknown one
+WORD_SIMILARITY = 0.8  # in [0, 1], of a word in a suggested style name, at least
 
 Region = tuple[slice, slice]
 Piece = tuple[Region, np.ndarray]
@@ -79,7 +80,7 @@ class Stylizer:
 
     @property
     def style_names(self) -> tuple[str, ...]:
-        """The names of the styles that the network holds."""
+        """Names of the network's styles."""
         return self.painter.card.style_names
 
     def __repr__(self) -> str:
@@ -183,8 +184,8 @@ class Stylizer:
         small = shrink(picture, paint_size)
         if min(small.shape[:2]) < MINIMUM_SIDE:
             raise PictureError(
-                f"expected {MINIMUM_SIDE} pixels a side or more to paint; the picture would be "
-                f"{small.shape[0]}x{small.shape[1]} (height x width); choose a larger paint size"
+                f"the picture would be painted at {small.shape[0]}x{small.shape[1]} (height x "
+                f"width); both sides need {MINIMUM_SIDE} pixels; choose a larger paint size"
             )
         paint = np.empty_like(small)
         for region, painted in self.painter.pieces(small, weights):
@@ -196,16 +197,16 @@ class Stylizer:
 def weigh_styles(
     style: StyleChoice | None, names: Sequence[str], *, default: int = 0
 ) -> np.ndarray:
-    """Returns the weight of each style of a network in turn, ``(styles,)`` float32, their sum 1.
+    """Returns the weight of each style of a network, ``(styles,)`` float32, their sum 1.
 
     Args:
         style: a name, or weights by name, of which only the proportions matter; None for the
             default.
         names: of the network's styles.
-        default: index of the style that None stands for.
+        default: index of the default style.
 
     Raises:
-        SettingsError: a style is unknown, the weights are no proportions, or it is neither.
+        SettingsError: a style is unknown, no weight is above 0, or the type is wrong.
     """
     if style is None:
         style = names[default]
@@ -223,18 +224,18 @@ def weigh_styles(
             start = name.rpartition(":")[0]
             if start in known:
                 raise SettingsError(
-                    f"expected {start} with a number for its weight (--style {start}:0.6, in "
-                    f"Python {{{start!r}: 0.6}}); received {name!r}"
+                    f"the weight in {name!r} is not a number; write --style {start}:0.6, in Python "
+                    f"{{{start!r}: 0.6}}"
                 )
             raise SettingsError(
-                f"expected a style of {', '.join(names)}; received {name!r}{_hint(name, names)}"
+                f"unknown style {name!r}{_hint(name, names)}; the model has {', '.join(names)}"
             )
     numbers = all(isinstance(weight, Real) for weight in asked.values())
     weights = np.array([asked.get(name, 0.0) if numbers else np.nan for name in known], np.float64)
     if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.max() > 0):
         received = ", ".join(f"{name}:{format_value(weight)}" for name, weight in asked.items())
         raise SettingsError(
-            "expected style weights of 0 or more, one of them above 0; "
+            "style weights must be 0 or more, and one of them above 0; "
             f"received {received or 'none'}"
         )
     weights /= weights.max()  # the sum of very large ones would be infinite
@@ -242,18 +243,18 @@ def weigh_styles(
 
 
 def _composed(name: str) -> str:
-    """Returns a name with each accent in its letter, as macOS does not write names of files."""
+    """Returns a name with composed accents; macOS writes file names with separate ones."""
     return unicodedata.normalize("NFC", str(name))
 
 
 def _hint(name: str, names: Sequence[str]) -> str:
-    """Names the style that is most alike, as a whole or else in a word of its name, if one is."""
+    """Suggests the most similar style, by its whole name or else by a word of it."""
     asked = name.lower().replace(" ", "_")
     whole = {known.lower(): known for known in names}
-    # Short words, as of or with, are like too much.
+    # Short words such as "of" are similar to too many.
     words = {word: whole[known] for known in whole for word in known.split("_") if len(word) > 3}
     alike = [whole[known] for known in difflib.get_close_matches(asked, whole, 1)] or [
-        words[word] for word in difflib.get_close_matches(asked, words, 1, WORDS_LIKE)
+        words[word] for word in difflib.get_close_matches(asked, words, 1, WORD_SIMILARITY)
     ]
     return f"; did you mean {alike[0]}?" if alike else ""
 

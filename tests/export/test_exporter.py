@@ -133,7 +133,7 @@ def test_identity_and_unknown_styles_are_refused(photographs: dict, tmp_path: Pa
             "photograph cannot be part of an exported blend",
         ),
         ({"the_kis": 1.0}, "did you mean the_kiss?"),
-        ("", "expected a style of great_wave, "),
+        ("", "unknown style ''; the model has great_wave, "),
         ({}, "one of them above 0; received none"),
     ):
         with pytest.raises(SettingsError, match=re.escape(message)):

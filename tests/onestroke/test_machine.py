@@ -92,18 +92,18 @@ class TestMemory:
     def test_other_systems(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(machine, "MEMORY_INFO", tmp_path / "absent")
         assert available_memory() is None
-        check_memory(1e18, "for a picture", "make it smaller")
+        check_memory(1e18, "for a picture", str)
 
     def test_estimates_above_the_available_memory_are_refused(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(machine, "available_memory", lambda: 2 * GB)
-        check_memory(1.9 * GB, "for a picture", "make it smaller")
+        check_memory(1.9 * GB, "for a picture", str)
         with pytest.raises(OnestrokeError) as caught:
-            check_memory(12.34 * GB, "for a picture", "make it smaller")
+            check_memory(12.5 * GB, "for a picture", lambda share: f"{share:.0%} would fit")
         assert str(caught.value) == (
-            "not enough memory for a picture: about 12.3 GB are needed, 2.0 GB are available; make "
-            "it smaller"
+            "not enough memory for a picture: about 12.5 GB are needed, 2.0 GB are available; 16% "
+            "would fit"
         )
 
 

@@ -1,14 +1,19 @@
 """Optimising one picture: sizes, initial pictures, styles, resuming."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from onestroke.errors import ModelError, SettingsError
+from onestroke.errors import ModelError, OnestrokeError, SettingsError
 from onestroke.optimize import picture_optimization
-from onestroke.optimize.picture_inputs import level_sizes, read_picture_inputs
+from onestroke.optimize.picture_inputs import (
+    check_optimization_memory,
+    level_sizes,
+    read_picture_inputs,
+)
 from onestroke.optimize.picture_optimization import Optimization, enlarge
 from onestroke.optimize.picture_settings import OptimizeSettings, read_picture_settings
 from onestroke.pictures import PictureError, to_uint8
@@ -218,3 +223,18 @@ def test_settings_of_an_optimisation(tmp_path):
         read_picture_settings(None, [], [])
     with pytest.raises(SettingsError, match=r"did you mean optimize\.iterations\?"):
         read_picture_settings(None, ["a"], ["optimize.iteration=3"])
+
+
+def test_too_large_a_picture_is_refused_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onestroke.machine.available_memory", lambda: 10**9)
+    monkeypatch.setattr("onestroke.optimize.picture_inputs.has_nvidia_gpu", lambda: False)
+    check_optimization_memory((400, 500))
+    with pytest.raises(OnestrokeError) as caught:
+        check_optimization_memory((1000, 2000))
+    # 4750 bytes * 2,000,000 pixels; 2000 * sqrt(1 / 9.5) = 648
+    assert str(caught.value) == (
+        "not enough memory to optimise 2000 x 1000 pixels: about 9.5 GB are needed, 1.0 GB are "
+        "available; choose --size 648 or smaller"
+    )

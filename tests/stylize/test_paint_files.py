@@ -179,7 +179,7 @@ def test_a_picture_shrunk_too_far_is_named(photos, style_file):
         ),
         ({"max_size": 15}, "expected a maximal size of 16 pixels or more; received 15"),
         ({"paint_size": 15}, "expected a paint size of 16 pixels or more; received 15"),
-        ({"style": {"starry": 1}}, "expected a style of wave, scream; received 'starry'"),
+        ({"style": {"starry": 1}}, "unknown style 'starry'; the model has wave, scream"),
     ],
 )
 def test_mistakes_in_options_stop_everything(photos, style_file, options, message):
