@@ -22,7 +22,7 @@ from onestroke.pictures import (
     size_of_long_side,
 )
 
-# Measured at 512 and 1024 pixels with the layers of the defaults, on a processor in 32 bits: 1.8 and
+# Measured at 512 and 1024 pixels with the default layers, on a processor in 32 bits: 1.8 and
 # 4.5 GB, of which 0.9 GB are for TensorFlow.
 BYTES_PER_PIXEL = 4750
 

@@ -1,4 +1,4 @@
-"""What several rooms' tests share: a recipe that trains in seconds, and a style file."""
+"""Fixtures of several packages: a recipe that trains in seconds, and a style file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(autouse=True, scope="session")
 def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests measure paintings themselves and leave nothing behind."""
+    """Gives the tests an empty cache of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -56,7 +56,7 @@ def tiny_values() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def tiny_recipe(tiny_values: dict[str, dict[str, Any]], tmp_path: Path) -> Path:
-    """The file of it."""
+    """The recipe as a file."""
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(tiny_values))
     return path
@@ -64,7 +64,7 @@ def tiny_recipe(tiny_values: dict[str, dict[str, Any]], tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A mobile network of random weights that holds two styles."""
+    """A mobile network with random weights and two styles."""
     import keras
 
     from onestroke.models.card import untrained_card
@@ -72,7 +72,7 @@ def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     keras.utils.set_random_seed(0)
     network = TransformNetwork("mobile", 2, card=untrained_card("mobile", ["wave", "scream"]))
-    # Rows that differ, so that a mixed-up style shows.
+    # Different rows, so that exchanged styles are noticed.
     for variable in network.trainable_variables:
         if variable.name == "shift":
             variable.assign_add([[0.2] * variable.shape[1], [-0.2] * variable.shape[1]])
