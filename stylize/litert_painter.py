@@ -27,7 +27,7 @@ STYLED, OWN_MOMENTS = "styled", "own_moments"  # outputs
 PLAIN_BYTES = {"johnson": 1400, "half": 780, "mobile": 340}
 FRUGAL_BYTES = {"johnson": 900, "half": 520, "mobile": 160}
 PLAIN_UP_TO = 400 * 10**6  # bytes; above, memory is worth a slower run
-WHOLE_UP_TO = 950 * 10**6  # bytes; above, a picture is painted in tiles
+WHOLE_UP_TO = 850 * 10**6  # bytes, enough for 720x1280; above, a picture is painted in tiles
 
 
 class LiteRtPainter:
