@@ -109,6 +109,18 @@ def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     write_whole(path, write)
 
 
+def append_text(path: Path, text: str) -> None:
+    """Adds text to a file; on mounts that cannot append, such as object stores, writes it anew."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED:
+            raise
+        before = path.read_text(encoding="utf-8") if path.is_file() else ""
+        write_whole(path, lambda new: new.write_text(before + text, encoding="utf-8"))
+
+
 def remove_leftovers(
     folder: Path, names: Collection[str] | None = None, *, age: float = 0.0
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from onestroke.errors import SettingsError
-from onestroke.files import expand_path, write_whole
+from onestroke.files import append_text, expand_path, write_whole
 from onestroke.pictures import Picture, to_uint8, write_picture
 from onestroke.progress import Progress
 
@@ -64,8 +64,7 @@ class ProgressPictures:
             picture: ``(height, width, 3)`` floats in [0, 255].
         """
         entry = {"iteration": progress.step, **progress.figures}
-        with (self.folder / LOSSES).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        append_text(self.folder / LOSSES, json.dumps(entry) + "\n")
         if progress.step % self.every == 0 or progress.step == progress.steps:
             frame = self.folder / f"iteration_{progress.step:06d}.png"
             write_picture(frame, Picture(to_uint8(picture)))

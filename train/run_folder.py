@@ -25,7 +25,7 @@ from typing import Any
 import filelock
 
 from onestroke.errors import ModelError, OnestrokeError, SettingsError, is_full_disk
-from onestroke.files import expand_path, is_unfinished, remove_leftovers, write_whole
+from onestroke.files import append_text, expand_path, is_unfinished, remove_leftovers, write_whole
 from onestroke.models.style_file import BUNDLED, RUN_SETTINGS, RUN_STYLE
 from onestroke.stylize.runtime_file import runtime_file_of
 from onestroke.train.settings import Settings, read_recipe
@@ -198,8 +198,7 @@ class RunFolder:
 
     def append_metrics(self, entry: Mapping[str, Any]) -> None:
         """Adds a line to ``metrics.jsonl``."""
-        with self.metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        append_text(self.metrics_file, json.dumps(entry) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
         """Reads ``metrics.jsonl``; a line that a kill cut off is left out."""

@@ -1,4 +1,4 @@
-"""The layers give the numbers of the textbook layers they stand for."""
+"""The layers compute the same numbers as the textbook layers."""
 
 import keras
 import numpy as np

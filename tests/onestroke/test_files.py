@@ -11,6 +11,7 @@ import pytest
 from onestroke import files
 from onestroke.errors import SettingsError
 from onestroke.files import (
+    append_text,
     cache_folder,
     check_file,
     check_writable,
@@ -211,6 +212,29 @@ class TestWriteWhole:
         assert os.read(reader, 100) == b"through the pipe"
         os.close(reader)
         assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+class TestAppendText:
+    def test_text_is_added(self, tmp_path: Path) -> None:
+        for line in ("ä\n", "b\n"):
+            append_text(tmp_path / "log", line)
+        assert (tmp_path / "log").read_text(encoding="utf-8") == "ä\nb\n"
+
+    def test_mounts_that_cannot_append(self, tmp_path: Path, monkeypatch) -> None:
+        opened = Path.open
+
+        def refuse(self: Path, mode: str = "r", **options: object):
+            if mode == "a":
+                raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+            return opened(self, mode, **options)
+
+        monkeypatch.setattr(Path, "open", refuse)
+        for line in ("ä\n", "b\n"):
+            append_text(tmp_path / "log", line)
+        assert (tmp_path / "log").read_text(encoding="utf-8") == "ä\nb\n"
+        monkeypatch.setattr(Path, "open", fail(errno.ENOSPC))
+        with pytest.raises(OSError, match="No space"):
+            append_text(tmp_path / "log", "c\n")
 
 
 class TestLeftovers:

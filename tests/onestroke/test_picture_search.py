@@ -1,4 +1,4 @@
-"""Which files of a folder or a glob are pictures, and what is said about the others."""
+"""Which files of a folder or a glob are pictures, and the messages about the others."""
 
 import logging
 from pathlib import Path

@@ -48,7 +48,7 @@ def test_every_style_is_on_the_page_and_on_the_sheet(photographs, style_file, tm
     painted = onestroke.load(style_file)(photograph, style={"scream": 1})
     last = pixels[height + GAP :]
     np.testing.assert_array_equal(last[LABEL:][:40, :60], painted)
-    assert last[:LABEL, :width].min() < 100, "its name stands above it"
+    assert last[:LABEL, :width].min() < 100, "the name is above the picture"
     assert (last[:, width:] == 255).all()
 
 
