@@ -146,7 +146,8 @@ def evaluate(
         show: called with a line for each part of the work.
     """
     squares = {
-        size: {name: middle_square(p, size) for name, p in photographs.items()} for size in sizes
+        size: {name: crop_middle_square(p, size) for name, p in photographs.items()}
+        for size in sizes
     }
     # All pictures are painted first: an unsupported size fails before hours of optimisation.
     painted = [
@@ -173,13 +174,13 @@ def measure_speed(
     """
     speeds = []
     for size in sizes:
-        square = middle_square(photograph, size)
+        square = crop_middle_square(photograph, size)
         for subject in subjects:
             speeds.append(_speed(subject, square))
     return speeds
 
 
-def middle_square(picture: np.ndarray, side: int) -> np.ndarray:
+def crop_middle_square(picture: np.ndarray, side: int) -> np.ndarray:
     """Cuts the largest square from the middle of a picture and scales it.
 
     Args:

@@ -81,7 +81,7 @@ def write_export(
     if options.format == "onnx":
         check_onnx()
     blend = _resolve_blend(style_file, style) if style is not None else None
-    from onestroke.export.verification import verify
+    from onestroke.export.verification import verify_export
 
     network = load_network(style_file)
     if blend:
@@ -96,7 +96,7 @@ def write_export(
 
     def write(temporary: Path) -> None:
         _write(network, temporary, options, card, representative)
-        reports.append(verify(network, temporary, options=options, photographs=photographs))
+        reports.append(verify_export(network, temporary, options=options, photographs=photographs))
         report_file.unlink(missing_ok=True)  # it describes the export that is now replaced
 
     write_whole(path, write)
@@ -193,12 +193,12 @@ def _ranges(
 ) -> Any:
     """Measures the ranges of the features on photographs, with the styles in turn."""
     from onestroke.export.tflite_file import convert_to_tflite, measure_ranges
-    from onestroke.export.verification import fit
+    from onestroke.export.verification import fit_to_size
 
     size = _limit_area(cast(Size, options.size), RANGES_SIDE)
     inputs = []
     for position, photograph in enumerate(photographs):
-        image = fit(photograph, size)[None]
+        image = fit_to_size(photograph, size)[None]
         inputs.append({"image": image if options.uint8 else image.astype(np.float32)})
         if network.styles > 1:
             one = np.eye(network.styles, dtype=np.float32)[position % network.styles]

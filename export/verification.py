@@ -83,7 +83,7 @@ class Report:
         return min(self.differences, key=lambda difference: difference.psnr)
 
 
-def verify(
+def verify_export(
     network: TransformNetwork, path: Path, *, options: ExportOptions, photographs: Photographs
 ) -> Report:
     """Paints every photograph with the network and with the file, and compares.
@@ -100,7 +100,9 @@ def verify(
         VerificationError: a TFLite file contains foreign operators, or the worst photograph is
             below the bound.
     """
-    fitted = [(name, fit(photograph, options.size)) for name, photograph in photographs.items()]
+    fitted = [
+        (name, fit_to_size(photograph, options.size)) for name, photograph in photographs.items()
+    ]
     first = fitted[0][1]
     # Exported files do not paint in tiles, so the network must not either.
     reference = KerasPainter(network, whole_pixels=max(p.shape[0] * p.shape[1] for _, p in fitted))
@@ -184,7 +186,7 @@ def paint(painter: Painter, photograph: np.ndarray, style: np.ndarray) -> np.nda
     return painted
 
 
-def fit(photograph: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+def fit_to_size(photograph: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     """Resizes a photograph to the size of an exported file and crops the centre.
 
     Args:

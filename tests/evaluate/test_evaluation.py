@@ -17,9 +17,9 @@ from onestroke.evaluate.evaluation import (
     Measured,
     Result,
     Speed,
+    crop_middle_square,
     evaluate,
     measure_speed,
-    middle_square,
 )
 from onestroke.evaluate.picture_quality import Colours
 from onestroke.evaluate.report import write_report
@@ -188,11 +188,11 @@ def test_passes_and_iterations_are_timed_alternately(monkeypatch):
     assert speed.iterations == [1] * 5
 
 
-def test_the_middle_square():
+def test_the_middle_square_is_cropped():
     wide = np.zeros((10, 30, 3), np.uint8)
     wide[:, 10:20] = 200
-    assert (middle_square(wide, 10) == 200).all()
-    assert middle_square(wide.transpose(1, 0, 2), 20).shape == (20, 20, 3)
+    assert (crop_middle_square(wide, 10) == 200).all()
+    assert crop_middle_square(wide.transpose(1, 0, 2), 20).shape == (20, 20, 3)
 
 
 def test_the_report(results, tmp_path):
@@ -215,7 +215,7 @@ def test_the_report(results, tmp_path):
     shown = results[0]
     painting, photograph, painted, from_noise, _ = (np.asarray(p, float) for p in places)
     for place, expected in (
-        (painting, middle_square(picture(7), 32)),
+        (painting, crop_middle_square(picture(7), 32)),
         (photograph, shown.photographs[0].picture),
         (painted, shown.photographs[0].picture),
         (from_noise, shown.curves["noise"][0].picture),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from onestroke.export.verification import _full_float32, difference, fit
+from onestroke.export.verification import _full_float32, difference, fit_to_size
 
 
 def test_difference_by_hand() -> None:
@@ -37,10 +37,10 @@ def test_rounding_is_ignored() -> None:
 def test_fit_crops_without_distortion() -> None:
     wide = np.zeros((100, 300, 3), np.uint8)
     wide[:, 100:200] = 255  # a square in the middle
-    assert fit(wide, None).shape == (128, 384, 3)
-    assert fit(wide, (64, 64)).min() > 240
-    assert fit(wide, (31, 97)).shape == (31, 97, 3)
-    assert fit(wide.swapaxes(0, 1), (97, 31)).shape == (97, 31, 3)
+    assert fit_to_size(wide, None).shape == (128, 384, 3)
+    assert fit_to_size(wide, (64, 64)).min() > 240
+    assert fit_to_size(wide, (31, 97)).shape == (31, 97, 3)
+    assert fit_to_size(wide.swapaxes(0, 1), (97, 31)).shape == (97, 31, 3)
 
 
 def test_tensorfloat_32_is_disabled_and_restored() -> None:

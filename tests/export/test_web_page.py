@@ -24,7 +24,7 @@ from onestroke.errors import ModelError, SettingsError
 from onestroke.export import litert_js
 from onestroke.export.export_options import ExportOptions
 from onestroke.export.page_server import open_server
-from onestroke.export.verification import difference, fit
+from onestroke.export.verification import difference, fit_to_size
 from onestroke.export.web_page import PAGE, _file_names, export_page
 from onestroke.files import cache_folder
 from onestroke.models.card import untrained_card
@@ -281,7 +281,7 @@ def make_page(style_file: Path, photographs: dict, place: Path) -> Path:
     size = (192, 256)
     folder = place / "page"
     export_page([style_file], folder, ExportOptions("web", "none", size), photographs=photographs)
-    Image.fromarray(fit(photographs["photograph"], size)).save(place / "photograph.png")
+    Image.fromarray(fit_to_size(photographs["photograph"], size)).save(place / "photograph.png")
     return folder
 
 

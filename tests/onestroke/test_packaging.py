@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -135,3 +136,17 @@ def test_commands_stay_short(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.body[0].lineno < 40, node.name
+
+
+def test_names_are_used_once():
+    """A command has the name of its verb; otherwise a name leads to one module."""
+    names, stems = defaultdict(set), defaultdict(set)
+    for package in PACKAGES:
+        for module, tree in modules(package).items():
+            stems[module.split(".")[1]].add(module)
+            if package != "cli":
+                for node in tree.body:
+                    if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_":
+                        names[node.name].add(module)
+    assert {name: places for name, places in names.items() if len(places) > 1} == {}
+    assert {stem: places for stem, places in stems.items() if len(places) > 1} == {}
