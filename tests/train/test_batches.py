@@ -274,6 +274,38 @@ class TestBrokenFiles:
         drawn(make_batches(photographs, last_step=50))
         assert photographs.reads.count(3) == photographs.reads.count(7) == 1
 
+    def test_a_drive_that_fails_for_a_moment_breaks_no_photograph(self) -> None:
+        photographs = FlatPictures(50)
+        read, failures = photographs.read, iter([True] * 4)
+
+        def fail_at_first(index: int, shrink_to: int | None = None) -> np.ndarray:
+            if next(failures, False):
+                raise PictureAccessError("cannot read a: Stale file handle")
+            return read(index, shrink_to)
+
+        photographs.read = fail_at_first  # type: ignore[method-assign]
+        batches = make_batches(photographs, last_step=25)
+        assert len(drawn(batches)) == 100
+        assert not batches.broken
+        assert batches.failure is None
+        assert set(photographs.reads) == set(range(50))  # the next epoch reads them
+
+    def test_a_drive_that_keeps_failing_ends_the_training(self) -> None:
+        photographs = FlatPictures(50)
+
+        def fail(index: int, shrink_to: int | None = None) -> np.ndarray:
+            raise PictureAccessError("cannot read a: Stale file handle; check the drive")
+
+        photographs.read = fail  # type: ignore[method-assign]
+        batches = make_batches(photographs)
+        with pytest.raises(DataError) as caught:
+            batches[0]
+        assert str(caught.value) == (
+            "10 photographs in a row could not be read; cannot read a: Stale file handle; check "
+            "the drive"
+        )
+        assert not batches.broken
+
     def test_more_than_a_tenth_of_broken_files_is_an_error(self) -> None:
         batches = make_batches(FlatPictures(50, range(5)), last_step=50)
         drawn(batches)
