@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from onestroke.data.photograph_sources import DataError, Photographs, open_source
-from onestroke.pictures import PictureError
+from onestroke.pictures import PictureAccessError, PictureError
 from onestroke.train.batches import PhotographBatches, StyledBatches, pipeline_rate
 
 CROP = 16
