@@ -24,6 +24,7 @@ from onestroke.cli import (
     stylize_command,
     terminal,
     train_command,
+    video_command,
 )
 from onestroke.cli.faces_command import faces
 from onestroke.errors import OnestrokeError, is_full_disk, is_out_of_memory
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     stylize_command,
+    video_command,
     styles_command,
     gallery_command,
     train_command,

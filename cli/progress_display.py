@@ -122,6 +122,10 @@ def format_progress(progress: Progress) -> str:
         losses.append(f"farthest {farthest} {figures[f'style/{farthest}']:.3f}")
     if "pictures_per_second" in figures:
         losses.append(f"{figures['pictures_per_second']:.1f} pictures/s")
+    if "frames_per_second" in figures:
+        losses.append(f"{figures['frames_per_second']:.1f} frames/s")
+    if "seconds_left" in figures:
+        losses.append(f"{format_duration(figures['seconds_left'])} left")
     return "  ".join(losses)
 
 

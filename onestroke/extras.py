@@ -7,6 +7,7 @@ from onestroke.errors import SettingsError
 
 TRAIN = ("tensorflow", "keras")
 PLOT = ("matplotlib",)
+VIDEO = ("imageio_ffmpeg",)
 RUN_TFLITE = ("ai_edge_litert",)
 WRITE_TFLITE = (*RUN_TFLITE, "ai_edge_quantizer")
 RUN_ONNX = ("onnxruntime",)
@@ -18,6 +19,7 @@ EXTRAS = {
     "export": ("ai_edge_quantizer",),
     "onnx": WRITE_ONNX,
     "plot": PLOT,
+    "video": VIDEO,
 }
 
 

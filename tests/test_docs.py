@@ -7,6 +7,7 @@ import contextlib
 import re
 import shlex
 import shutil
+import subprocess
 import time
 import tomllib
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from onestroke.export.page_server import PageServer
 from onestroke.models.presets import PRESETS, Preset, Step
 from onestroke.models.style_file import BUNDLED, read_card
 from onestroke.optimize.picture_settings import PictureSettings
+from onestroke.stylize.ffmpeg import find_ffmpeg
 from onestroke.stylize.litert_runner import FRUGAL_FLAGS
 from onestroke.train.settings import Settings
 
@@ -47,7 +49,6 @@ OTHER_PROGRAMS = {
     "make": "runs this test; the targets are checked",
     "pytest": "runs this test; the files are checked",
     "mkdir": "is not part of onestroke",
-    "ffmpeg": "is not a dependency",
     "tensorboard": "does not end",
 }
 # Commands of onestroke that are parsed, but not run.
@@ -235,6 +236,8 @@ def write_files(folder: Path) -> None:
     for name in ("Pictures", "photos", "PHOTOGRAPHS", "HELDOUT", "frames"):
         for number in range(2):
             picture(f"{name}/{number}.jpg")
+    clip = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=5:duration=0.6", str(folder / "clip.mp4")]
+    subprocess.run([find_ffmpeg(), "-v", "error", *clip], check=True)
 
 
 @pytest.fixture(scope="module")

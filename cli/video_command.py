@@ -1,0 +1,77 @@
+"""``onestroke video``: paint a video with a trained style."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from onestroke.cli.options import BASE, Model, PreserveColor, Runtime, StyleBlend
+from onestroke.cli.progress_display import format_duration, open_display
+from onestroke.cli.terminal import filter_native_logs, out
+from onestroke.weighted_names import parse_weighted_names
+
+EXAMPLES = (
+    "onestroke video clip.mp4 --output painted.mp4",
+    "onestroke video clip.mp4 --style the_kiss --max-size 640 --output painted.mp4",
+)
+SIZES, FILE = "Sizes", "File"
+
+
+def video(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video.")],
+    output: Annotated[
+        str, typer.Option(help="An .mp4, .mov, .mkv or .webm file; - for raw RGB frames.")
+    ],
+    model: Model = BASE,
+    style: StyleBlend = None,
+    strength: Annotated[float, typer.Option(help="From 0, the video, to 1, the full style.")] = 1.0,
+    preserve_color: PreserveColor = False,
+    max_size: Annotated[
+        int | None,
+        typer.Option(help="Longest side of the result, in pixels.", rich_help_panel=SIZES),
+    ] = None,
+    paint_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Paint at this long side and enlarge: larger strokes, and faster.",
+            rich_help_panel=SIZES,
+        ),
+    ] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            metavar="h264|h265|vp9|ffv1",
+            help="Default: h264, or vp9 for .webm.",
+            rich_help_panel=FILE,
+        ),
+    ] = None,
+    quality: Annotated[
+        int, typer.Option(help="From 0 to 100, the largest file.", rich_help_panel=FILE)
+    ] = 80,
+    runtime: Runtime = None,
+) -> None:
+    """Paint a video with a trained style; its sound is kept."""
+    from onestroke.pictures import STANDARD_STREAM
+    from onestroke.stylize.video import VideoOptions, stylize_video
+
+    weights = parse_weighted_names(style) if style else None
+    options = VideoOptions(strength, preserve_color, weights, max_size, paint_size, codec, quality)
+    raw = output == STANDARD_STREAM
+    if raw:
+        out.stderr = True  # the frames go to standard output
+    display = open_display(out, "frame")
+    try:
+        with filter_native_logs():
+            result = stylize_video(
+                source,
+                model,
+                output=sys.stdout.buffer if raw else output,
+                options=options,
+                runtime=cast(Any, runtime),
+                report=display,
+            )
+    finally:
+        display.close()
+    resumed = f", {result.resumed} of them by an earlier command" if result.resumed else ""
+    out.print(f"Painted {result.frames} frames in {format_duration(result.seconds)}{resumed}.")

@@ -1,0 +1,359 @@
+"""Painting videos: frames are decoded, painted and encoded at the same time, in pieces.
+
+Every piece is a finished file in a folder beside the output. A command that was stopped or killed
+continues after the last of them, and the output gets its name when all of them are joined.
+"""
+
+import contextlib
+import json
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from onestroke import __version__
+from onestroke.errors import SettingsError, format_value
+from onestroke.files import check_file, expand_path, find_overwritten, remove_leftovers, write_whole
+from onestroke.progress import Progress
+from onestroke.stylize.ffmpeg import VideoError
+from onestroke.stylize.model import Model, Runtime, load, open_model
+from onestroke.stylize.strength import check_strength
+from onestroke.stylize.stylizer import StyleChoice, check_side, weigh_styles
+from onestroke.stylize.video_reader import VideoInfo, VideoReader, open_video
+from onestroke.stylize.video_writer import (
+    DEFAULT_QUALITY,
+    VideoWriter,
+    choose_codec,
+    join_pieces,
+)
+
+AHEAD = 3  # frames decoded, and as many painted, that wait in memory
+PIECE_SECONDS = 4  # of the clip: at most these are painted again after a kill
+MINIMUM_PIECE = 24  # frames
+RATE_FRAMES = 20  # the latest, from which the speed is measured
+
+Paint = Callable[[np.ndarray], np.ndarray]
+Report = Callable[[Progress], object]
+Frame = tuple[int, np.ndarray]  # its time in microseconds, and (height, width, 3) uint8 RGB
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """How a video is painted.
+
+    Attributes:
+        strength, preserve_color, style, paint_size: as in ``PaintOptions``.
+        max_size: shrink frames whose long side is longer than this.
+        codec: of ``video_writer.CODECS``; by default H.264, and VP9 in WebM files.
+        quality: from 0 to 100.
+    """
+
+    strength: float = 1.0
+    preserve_color: bool = False
+    style: StyleChoice | None = None
+    max_size: int | None = None
+    paint_size: int | None = None
+    codec: str | None = None
+    quality: int = DEFAULT_QUALITY
+
+    def check(self) -> None:
+        """Raises a SettingsError for a value out of its range."""
+        check_strength(self.strength)
+        check_side("a maximal size", self.max_size)
+        check_side("a paint size", self.paint_size)
+        if not 0 <= self.quality <= 100:
+            raise SettingsError(
+                f"expected a quality from 0 to 100; received {format_value(self.quality)}"
+            )
+
+
+@dataclass(frozen=True)
+class VideoResult:
+    """What was painted.
+
+    Attributes:
+        frames: in the output.
+        resumed: how many of them an earlier command had painted.
+        seconds: of this command.
+    """
+
+    frames: int
+    resumed: int
+    seconds: float
+
+
+def stylize_video(
+    source: Path | str,
+    model: Path | str,
+    *,
+    output: Path | str | BinaryIO,
+    options: VideoOptions | None = None,
+    runtime: Runtime | None = None,
+    report: Report = lambda progress: None,
+) -> VideoResult:
+    """Paints a video. Sound, subtitles, chapters and the times of the frames are copied.
+
+    Args:
+        source: the video.
+        model: what ``onestroke.load`` takes.
+        output: the file to write, or an open file that receives the frames as raw RGB bytes.
+        options: how it is painted.
+        runtime: what runs a style file; see ``onestroke.load``.
+        report: called after every painted frame.
+
+    Returns:
+        How many frames the output has.
+
+    Raises:
+        OnestrokeError: the video, the model or an option is wrong, or the video is damaged or
+            shorter than it should be; what could be read is then in the output.
+    """
+    options = options or VideoOptions()
+    options.check()
+    target = expand_path(output) if isinstance(output, str | Path) else None
+    codec = choose_codec(target, options.codec) if target else None
+    opened = open_model(model)
+    weigh_styles(options.style, opened.card.style_names)
+    video = open_video(source, max_size=options.max_size)
+    if target:
+        check_file(target)
+        if find_overwritten([target], [video.path]):
+            raise SettingsError(f"{target} is the input; choose another output")
+    paint: Paint = partial(
+        load(opened, runtime=runtime),
+        strength=options.strength,
+        preserve_color=options.preserve_color,
+        style=options.style,
+        paint_size=options.paint_size,
+    )
+    started = time.perf_counter()
+    if target is None or codec is None:
+        frames = _paint_raw(video, paint, cast(BinaryIO, output), report)
+        return VideoResult(frames, 0, time.perf_counter() - started)
+    folder = target.with_name(f"{target.name}.parts")
+    with PieceFolder(folder, target.suffix, _plan(video, opened, options)) as pieces:
+        resumed = pieces.frames
+        write = partial(VideoWriter, video=video, codec=codec, quality=options.quality)
+        errors = _paint_pieces(video, paint, pieces, write, report)
+        if not pieces.frames:
+            raise VideoError(f"{video.path} has no frames ({errors[0] if errors else 'no error'})")
+        join = partial(join_pieces, pieces.files(), pieces.starts, video)
+        write_whole(target, join)
+        pieces.remove()
+    if errors:
+        raise VideoError(
+            f"{video.path} is damaged or cut short ({errors[0]}); {target} holds the "
+            f"{pieces.frames} frames that could be read"
+        )
+    return VideoResult(pieces.frames, resumed, time.perf_counter() - started)
+
+
+def _plan(video: VideoInfo, model: Model, options: VideoOptions) -> dict[str, Any]:
+    """Returns what must be equal for a command to continue what another began."""
+    files = {}
+    for path in (video.path, model.path):
+        status = path.stat()
+        files[str(path.resolve())] = [status.st_size, status.st_mtime_ns]
+    return {"version": __version__, "files": files, "options": asdict(options)}
+
+
+class PieceFolder:
+    """The finished pieces of a video that is being painted.
+
+    Args:
+        folder: where they are.
+        suffix: of the pieces.
+        plan: what is painted, and how; pieces of another plan are deleted.
+
+    Attributes:
+        starts: time of the first frame of each piece, in microseconds.
+        frames: in all pieces.
+
+    Raises:
+        SettingsError: another process paints the same video.
+    """
+
+    def __init__(self, folder: Path, suffix: str, plan: Mapping[str, Any]) -> None:
+        self.starts: list[int] = []
+        self.frames = 0
+        self._folder = folder
+        self._suffix = suffix
+        self._plan = json.dumps(plan, indent=1) + "\n"
+        self._lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+
+    def __enter__(self) -> "PieceFolder":
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise SettingsError(
+                f"{self._folder} is being filled by another process; wait for it or stop it"
+            ) from None
+        plan = self._folder / "plan.json"
+        if not plan.is_file() or plan.read_text(encoding="utf-8") != self._plan:
+            self.remove()
+            self._folder.mkdir()
+            _write_text(plan, self._plan)
+        remove_leftovers(self._folder)
+        while self._record(len(self.starts)).is_file() and self.file(len(self.starts)).is_file():
+            record = json.loads(self._record(len(self.starts)).read_text(encoding="utf-8"))
+            self.starts.append(record["start"])
+            self.frames += record["frames"]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        with contextlib.suppress(OSError):
+            Path(self._lock.lock_file).unlink()
+
+    def file(self, index: int) -> Path:
+        """Returns the video file of a piece."""
+        return self._folder / f"{index:05d}{self._suffix}"
+
+    def _record(self, index: int) -> Path:
+        return self._folder / f"{index:05d}.json"
+
+    def files(self) -> list[Path]:
+        """Returns the files of the finished pieces."""
+        return [self.file(index) for index in range(len(self.starts))]
+
+    def add(self, start: int, write: Callable[[Path], int]) -> None:
+        """Writes the next piece.
+
+        Args:
+            start: time of its first frame, in microseconds.
+            write: receives the path to write and returns the number of frames.
+        """
+        index, counts = len(self.starts), []
+        write_whole(self.file(index), lambda path: counts.append(write(path)))
+        record = json.dumps({"start": start, "frames": counts[0]})
+        _write_text(self._record(index), record)
+        self.starts.append(start)
+        self.frames += counts[0]
+
+    def remove(self) -> None:
+        """Deletes the folder."""
+        shutil.rmtree(self._folder)
+
+
+def _write_text(path: Path, text: str) -> None:
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _paint_pieces(
+    video: VideoInfo,
+    paint: Paint,
+    pieces: PieceFolder,
+    open_writer: Callable[[Path], VideoWriter],
+    report: Report,
+) -> list[str]:
+    """Paints what is missing, piece by piece; returns the errors of the decoder."""
+    reader = VideoReader(video, skip=pieces.frames)
+    count = max(MINIMUM_PIECE, round(PIECE_SECONDS * video.rate))
+    counter = _Counter(report, video.frames, pieces.frames)
+    with contextlib.closing(_paint_frames(reader, paint)) as frames:
+        while first := next(frames, None):
+            piece = chain([first], islice(frames, count - 1))
+            pieces.add(first[0], partial(_encode, open_writer, piece, counter))
+    counter.finish()
+    return reader.errors
+
+
+def _paint_raw(video: VideoInfo, paint: Paint, file: BinaryIO, report: Report) -> int:
+    """Writes painted frames as raw bytes; returns their number."""
+    reader = VideoReader(video)
+    counter = _Counter(report, video.frames, 0)
+    with contextlib.closing(_paint_frames(reader, paint)) as frames:
+        for _, painted in frames:
+            file.write(painted.tobytes())
+            counter.add()
+    file.flush()
+    counter.finish()
+    if reader.errors:
+        raise VideoError(
+            f"{video.path} is damaged or cut short ({reader.errors[0]}); "
+            f"{counter.frames} frames could be read"
+        )
+    return counter.frames
+
+
+def _paint_frames(reader: VideoReader, paint: Paint) -> Generator[Frame, None, None]:
+    """Paints frames, while a thread decodes the next ones."""
+    decoded = iter(reader)
+    pool = ThreadPoolExecutor(1)
+    try:
+        waiting = deque(pool.submit(next, decoded, None) for _ in range(AHEAD))
+        while frame := waiting.popleft().result():
+            waiting.append(pool.submit(next, decoded, None))
+            yield frame[0], paint(frame[1])
+    finally:
+        reader.close()
+        pool.shutdown(cancel_futures=True)
+
+
+def _encode(
+    open_writer: Callable[[Path], VideoWriter],
+    frames: Iterable[Frame],
+    counter: "_Counter",
+    path: Path,
+) -> int:
+    """Encodes frames in a thread, while the next ones are painted; returns their number."""
+    writer, count, start = open_writer(path), 0, 0
+    pool = ThreadPoolExecutor(1)
+    written: deque[Future[None]] = deque()
+    try:
+        for at, painted in frames:
+            start = start if count else at
+            written.append(pool.submit(writer.write, at - start, painted))
+            count += 1
+            counter.add()
+            while len(written) > AHEAD:
+                written.popleft().result()
+        for future in written:
+            future.result()
+        writer.close()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        writer.kill()
+    return count
+
+
+class _Counter:
+    """Reports how many frames are painted, how fast, and how long the others take.
+
+    Args:
+        report: called after each frame.
+        expected: an estimate of all frames.
+        frames: painted before.
+    """
+
+    def __init__(self, report: Report, expected: int, frames: int) -> None:
+        self.frames = frames
+        self._report = report
+        self._expected = expected
+        self._times = deque([time.perf_counter()], maxlen=RATE_FRAMES + 1)
+
+    def add(self) -> None:
+        """Counts a frame."""
+        self.frames += 1
+        self._times.append(time.perf_counter())
+        expected = max(self._expected, self.frames + 1)  # the last frame is known at the end
+        left = (expected - self.frames) / self._rate()
+        figures = {"frames_per_second": self._rate(), "seconds_left": left}
+        self._report(Progress(self.frames, expected, figures))
+
+    def finish(self) -> None:
+        """Reports that all frames are painted."""
+        self._report(Progress(self.frames, self.frames, {"frames_per_second": self._rate()}))
+
+    def _rate(self) -> float:
+        return (len(self._times) - 1) / max(1e-9, self._times[-1] - self._times[0])

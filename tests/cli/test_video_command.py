@@ -1,0 +1,46 @@
+"""``onestroke video`` writes files, and raw frames to its standard output."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from onestroke.stylize.ffmpeg import find_ffmpeg
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mkv"
+    card = ["-f", "lavfi", "-i", "testsrc=size=32x24:rate=5:duration=0.6", "-c:v", "ffv1"]
+    subprocess.run([find_ffmpeg(), "-v", "error", *card, str(path)], check=True)
+    return path
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "onestroke", "video", *arguments, "--model", "base_mobile"]
+    return subprocess.run(command, capture_output=True, check=False)
+
+
+def test_a_file_is_written(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "painted.mp4"
+    done = run(str(clip), "--output", str(target), "--style", "great_wave")
+    assert done.returncode == 0, done.stderr
+    assert target.stat().st_size > 1000
+    assert b"frame 3/3" in done.stdout
+    assert b"frames/s" in done.stdout
+    assert b"Painted 3 frames in" in done.stdout
+
+
+def test_raw_frames_go_to_the_standard_output(clip: Path) -> None:
+    done = run(str(clip), "--output", "-")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) == 3 * 24 * 32 * 3
+    assert b"Painted 3 frames in" in done.stderr
+
+
+def test_a_mistake_is_one_line(clip: Path, tmp_path: Path) -> None:
+    done = run(str(tmp_path / "missing.mp4"), "--output", str(tmp_path / "painted.mp4"))
+    assert done.returncode == 2
+    assert done.stderr.decode().count("\n") == 1
+    assert b"does not exist" in done.stderr
