@@ -6,7 +6,11 @@ from pathlib import Path
 
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.settings import Settings, resolve_settings
-from onestroke.train.training_inputs import TrainingInputs, read_training_inputs
+from onestroke.train.training_inputs import (
+    TrainingInputs,
+    check_training_memory,
+    read_training_inputs,
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def prepare_run(
     on_phase("reading paintings and photographs")
     inputs = read_training_inputs(recipe)
     settings = resolve_settings(recipe)
+    check_training_memory(settings)
     run = RunFolder(Path(folder))
     run.begin(settings)
     return PreparedRun(settings, inputs, run)
