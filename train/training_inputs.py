@@ -18,7 +18,7 @@ from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.pictures import PictureError, shrink
 from onestroke.train.settings import DataSettings, Settings
 
-# Measured with the preset johnson, the default layers and crops of 256 px on a processor in 32 bits:
+# Measured with the preset johnson, the default layers and crops of 256 px, on a CPU in 32 bits:
 # 1.5 GB at a batch of 1, 3.3 GB at 6.
 BYTES_PER_PIXEL = 5500
 
