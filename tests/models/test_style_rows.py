@@ -33,7 +33,7 @@ def test_rows_are_copied_blended_and_joined():
     target.card = untrained_card("mobile", ["a", "b", "c"])
     joined = join_networks(source, target)
     assert joined.styles == 5
-    with pytest.raises(ValueError, match="expected networks of the same layers"):
+    with pytest.raises(ValueError, match="have different shared layers"):
         join_networks(source, two_styles_with_other_layers())
 
 
