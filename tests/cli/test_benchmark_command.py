@@ -43,7 +43,10 @@ def test_times_of_models_are_printed_saved_and_plotted(run, trained, tmp_path):
         ([], "give either --model MODEL to time painting or --config RECIPE"),
         (["--model", "absent.tflite"], "absent.tflite"),
         (["--model", "m", "--config", "CONFIG"], "give either --model MODEL"),
-        (["--config", "CONFIG", "--threads", "1"], "--threads, --json and --plot need --model"),
+        (
+            ["--config", "CONFIG", "--threads", "1"],
+            "--threads, --json, --plot and --runtime need --model",
+        ),
         (["--config", "CONFIG", "--size", "4x4"], "give --size N, not 4x4"),
         (["--model", "m", "--precision", "float32"], "--precision and --set need --config"),
         (["--model", "m", "--plot", "a.bmp"], ".png, .svg or .pdf"),

@@ -47,7 +47,10 @@ EXPORT = ["export", "--model", "m", "--output", "out", "--format"]
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([*EXPORT[:1], *EXPORT[3:], "tflite", "--model", "a.tflite"], "a.tflite is an export"),
+        (
+            [*EXPORT[:1], *EXPORT[3:], "tflite", "--model", "a.tflite"],
+            "no model a.tflite; expected a .keras style file",
+        ),
         ([*EXPORT, "tflite", "--model", "other"], "--format tflite exports one model; 2 were"),
         ([*EXPORT, "tflite", "--data", "photos"], "--data needs --quantize int8"),
         ([*EXPORT, "tflite", "--quantize", "int8"], "int8 needs a fixed size"),

@@ -283,3 +283,10 @@ def test_configs_that_are_no_model_end_in_one_line(style_file, tmp_path, content
     with pytest.raises(ModelError) as caught:
         onestroke.load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_an_export_is_not_a_style_file(tmp_path):
+    export = tmp_path / "wave.tflite"
+    export.write_bytes(b"\x1c\x00\x00\x00TFL3")
+    with pytest.raises(ModelError, match=r"wave\.tflite is an export, which can only paint"):
+        find_style_file(export)

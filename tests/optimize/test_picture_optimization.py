@@ -109,7 +109,7 @@ def test_a_state_of_other_settings_or_pictures_is_refused(content, tmp_path):
     with pytest.raises(SettingsError, match="unfinished optimisation of other pictures or sett"):
         begin(content, "loss.style_weight=7", state_file=state)
     Image.fromarray(np.full((40, 60, 3), 9, np.uint8)).save(content)
-    with pytest.raises(SettingsError, match="delete that file, or choose another output"):
+    with pytest.raises(SettingsError, match="delete the file, or choose another output"):
         begin(content, state_file=state)
     state.write_bytes(b"PK no archive")
     with pytest.raises(ModelError, match=r"state\.npz is broken .* delete it to start again"):
