@@ -19,7 +19,7 @@ DEPTHS = (2, 2, 4, 4, 4)  # convolutions in each block
 LAYERS = tuple(
     f"relu{block}_{layer}" for block, depth in enumerate(DEPTHS, 1) for layer in range(1, depth + 1)
 )
-EXPECTED_LAYERS = f"VGG19 has the layers {LAYERS[0]} to {LAYERS[-1]}"
+EXPECTED_LAYERS = f"the layers of VGG19 are {LAYERS[0]} to {LAYERS[-1]}"
 BUNDLED = Path(__file__).parent / "vgg19_8bit.npz"
 KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{KERAS_FILE}"

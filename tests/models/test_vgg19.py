@@ -214,7 +214,7 @@ def test_every_layer_of_a_file_is_checked(tmp_path):
 
 def test_unknown_layer_and_pooling_are_named(bundled):
     with pytest.raises(
-        SettingsError, match="unknown layer 'conv4_2'; VGG19 has the layers relu1_1"
+        SettingsError, match="unknown layer 'conv4_2'; the layers of VGG19 are relu1_1"
     ):
         loss_network(["conv4_2"], bundled)
     with pytest.raises(SettingsError, match="unknown pooling 'mean'; choose max or avg"):

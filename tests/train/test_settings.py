@@ -133,7 +133,7 @@ def test_settings_are_frozen(recipe):
         ),
         (
             {"loss": {"content": {"relu6_1": 1}}},
-            "loss.content.relu6_1: VGG19 has the layers relu1_1 to relu5_4; received",
+            "loss.content.relu6_1: the layers of VGG19 are relu1_1 to relu5_4; received",
         ),
         (
             {"loss": {"style": {"relu1_1": -1}}},
