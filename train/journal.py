@@ -6,6 +6,7 @@ One is ``metrics.jsonl``, the other TensorBoard's event files.
 import math
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def drop_events_after(folder: Path, step: int) -> None:
         if not any(event.HasField("summary") and event.step <= step for event in events):
             file.unlink()
         elif len(kept) < len(records) or not complete:
-            write_whole(file, lambda path, kept=kept: _write_records(path, kept))
+            write_whole(file, partial(_write_records, kept))
 
 
 def _read_records(file: Path) -> tuple[list[bytes], bool]:
@@ -112,7 +113,7 @@ def _read_records(file: Path) -> tuple[list[bytes], bool]:
     return records, True
 
 
-def _write_records(path: Path, records: list[bytes]) -> None:
+def _write_records(records: list[bytes], path: Path) -> None:
     with tf.io.TFRecordWriter(str(path)) as writer:
         for record in records:
             writer.write(record)

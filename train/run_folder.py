@@ -130,9 +130,12 @@ class RunFolder:
         try:
             yield
         except Exception as error:
-            if not isinstance(error, OSError) and not is_full_disk(error):
+            if is_full_disk(error):
+                reason = "the disk is full"
+            elif isinstance(error, OSError):
+                reason = error.strerror or str(error)
+            else:
                 raise
-            reason = "the disk is full" if is_full_disk(error) else error.strerror or error
             raise OnestrokeError(
                 f"cannot write into {self.path}: {reason}; correct this and resume with: "
                 f"onestroke train --run {shlex.quote(str(self.path))}"
