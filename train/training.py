@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from onestroke.data.paintings import Style
 from onestroke.data.photograph_sources import Photographs
@@ -103,7 +104,7 @@ def train_prepared(
     stop: threading.Event | None = None,
 ) -> Trained:
     """Trains a run that ``prepare_run`` returned; see ``train``."""
-    with prepared.run.locked():
+    with prepared.run.locked(), _keep_random_state():
         return _train(prepared, show, on_phase, stop or threading.Event())
 
 
@@ -283,16 +284,21 @@ def build_trainer(
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seeds Python's random numbers, from which Keras draws the seeds of initial weights.
+    """Seeds Python's random numbers, from which Keras draws the seeds of initial weights."""
+    with _keep_random_state():
+        random.seed(seed)
+        yield
 
-    Afterwards the generator of the caller is restored.
-    """
-    state = random.getstate()
-    random.seed(seed)
+
+@contextlib.contextmanager
+def _keep_random_state() -> Iterator[None]:
+    """Restores the random numbers of the calling program, which Keras uses too."""
+    python, numpy = random.getstate(), np.random.get_state()
     try:
         yield
     finally:
-        random.setstate(state)
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def build_network(
