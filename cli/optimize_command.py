@@ -17,7 +17,7 @@ from onestroke.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from onestroke.optimize.picture_optimization import Optimized
+    from onestroke.optimize.coarse_to_fine import Optimized
     from onestroke.optimize.picture_settings import PictureSettings
 
 EXAMPLES = (
@@ -92,18 +92,20 @@ def _run(
     with filter_native_logs():
         start = open_start(settings.optimize.start)
         display.show_phase("starting TensorFlow")
-        from onestroke.optimize.picture_job import PictureJob
+        from onestroke.optimize.picture_job import PictureJob, state_file_of
+        from onestroke.optimize.picture_optimization import open_optimization
+    optimization = open_optimization(
+        content, settings, paint_start=start, state_file=state_file_of(output)
+    )
     job = PictureJob(
-        content,
+        optimization,
         output,
-        settings,
-        paint_start=start,
         frames=frames,
         frame_every=frame_every,
         preserve_color=preserve_color,
     )
-    if done := job.optimization.iteration:
-        out.print(f"Resuming at iteration {done} of {job.optimization.iterations}.")
+    if done := optimization.iteration:
+        out.print(f"Resuming at iteration {done} of {optimization.iterations}.")
     display.show_phase("preparing the style and the first iteration")
     with stop_at_interrupt() as stop:
         return job.run(show=display, stop=stop)

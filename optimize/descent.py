@@ -7,7 +7,7 @@ et al. 2016 does (section 4.1).
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -26,21 +26,25 @@ AfterIteration = Callable[[Terms, np.ndarray], bool]
 """Called with the terms of the loss and the picture; returns whether to continue."""
 
 
-class PictureLoss:
-    """The loss of a picture and its gradient, for any photograph.
+class PixelObjective(Protocol):
+    """A loss of pictures whose gradient TensorFlow computes."""
+
+    def terms(self, content: Mapping[str, Tensor], batch: Tensor) -> Mapping[str, Tensor]:
+        """Returns ``loss`` and other terms of ``(batch, height, width, 3)``, each ``(batch,)``."""
+
+
+class PixelLoss:
+    """The loss of a picture and its gradient.
 
     Args:
         objective: the loss.
+        remedy: what to do about a loss that is not finite.
     """
 
-    def __init__(self, objective: Objective) -> None:
-        self.objective = objective
+    def __init__(self, objective: PixelObjective, remedy: str) -> None:
+        self.remedy = remedy
+        self._terms_of = objective.terms
         self._compiled = tf.function(self._terms_and_gradient)
-
-    def content_of(self, photograph: np.ndarray) -> dict[str, Tensor]:
-        """Returns the content features of a photograph, ``(height, width, 3)``."""
-        with explain_memory_errors(*_memory_advice(photograph)):
-            return self.objective.content_network(np.asarray(photograph, np.float32)[None])
 
     def __call__(
         self, picture: np.ndarray, content: Mapping[str, Tensor]
@@ -49,7 +53,7 @@ class PictureLoss:
 
         Args:
             picture: ``(height, width, 3)`` RGB in [0, 255].
-            content: from ``content_of``, of a photograph of the same size.
+            content: what the objective compares the picture with, of the same size.
 
         Raises:
             OnestrokeError: the loss is not finite, or the memory is too small.
@@ -58,17 +62,33 @@ class PictureLoss:
             tensors, gradient = self._compiled(tf.constant(picture[None], tf.float32), content)
         terms = {name: float(term[0]) for name, term in tensors.items()}
         if not math.isfinite(terms["loss"]):
-            raise OnestrokeError(
-                f"the loss is {terms['loss']}; lower the weights of section loss, or choose "
-                "another loss.vgg19"
-            )
+            raise OnestrokeError(f"the loss is {terms['loss']}; {self.remedy}")
         return terms, gradient[0].numpy()
 
     def _terms_and_gradient(self, batch: Tensor, content: Mapping[str, Tensor]) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(batch)
-            terms = self.objective.terms(content, batch)
+            terms = self._terms_of(content, batch)
         return terms, tape.gradient(terms["loss"], batch)
+
+
+class PictureLoss(PixelLoss):
+    """The loss of a picture and its gradient, for any photograph.
+
+    Args:
+        objective: the loss.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        super().__init__(
+            objective, "lower the weights of section loss, or choose another loss.vgg19"
+        )
+        self.objective = objective
+
+    def content_of(self, photograph: np.ndarray) -> dict[str, Tensor]:
+        """Returns the content features of a photograph, ``(height, width, 3)``."""
+        with explain_memory_errors(*_memory_advice(photograph)):
+            return self.objective.content_network(np.asarray(photograph, np.float32)[None])
 
 
 def _memory_advice(picture: np.ndarray) -> tuple[str, str]:

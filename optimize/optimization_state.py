@@ -8,11 +8,7 @@ import numpy as np
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.files import BROKEN_ARRAYS, write_arrays
-from onestroke.fingerprint import fingerprint_of
-from onestroke.losses.style_targets import MEASURED_AS
 from onestroke.optimize.descent import Descent
-from onestroke.optimize.picture_inputs import PictureInputs
-from onestroke.optimize.picture_settings import PictureSettings
 
 
 @dataclass
@@ -28,12 +24,6 @@ class State:
     level: int
     iteration: int
     descent: Descent
-
-
-def fingerprint_optimization(settings: PictureSettings, inputs: PictureInputs) -> str:
-    """Returns a hash of the settings, the pictures and the weights."""
-    about = (MEASURED_AS, settings.model_dump_json(), inputs.vgg19.sha256)
-    return fingerprint_of(about, [inputs.photograph.pixels, *inputs.paintings])
 
 
 def save_state(path: Path, state: State, fingerprint: str) -> None:

@@ -7,66 +7,61 @@ from pathlib import Path
 import numpy as np
 
 from onestroke.files import UNFINISHED, expand_path, shorten_name
-from onestroke.optimize.picture_inputs import read_picture_inputs
-from onestroke.optimize.picture_optimization import Optimization, Optimized
-from onestroke.optimize.picture_settings import PictureSettings
-from onestroke.optimize.picture_start import PaintStart
+from onestroke.optimize.coarse_to_fine import CoarseToFine, Optimized
 from onestroke.optimize.progress_pictures import ProgressPictures
 from onestroke.pictures import Picture, resize, to_uint8, write_picture
 from onestroke.progress import Progress
 from onestroke.stylize.colour import keep_colours
 
 
+def state_file_of(output: Path) -> Path:
+    """Returns the file beside a picture from which the optimisation of the picture is resumed."""
+    output = expand_path(output)
+    return output.with_name(shorten_name(f"{UNFINISHED}{output.name}.npz"))
+
+
 class PictureJob:
-    """Optimises a photograph and writes the result; resumes where an earlier job was stopped.
+    """Runs an optimisation and writes the picture and the intermediate pictures.
 
     Args:
-        content: the photograph.
-        output: the picture to write. The state that resumes the job is kept beside it.
-        settings: see ``optimize.picture_settings``.
-        paint_start: paints the initial picture, from ``picture_start.open_start``.
+        optimization: for example from ``picture_optimization.open_optimization``.
+        output: the picture to write.
         frames: a folder for the pictures during the optimisation and all losses; None for none.
         frame_every: iterations between two of these pictures.
         preserve_color: keep the colours of the photograph.
 
     Raises:
-        OnestrokeError: a path, a picture or the state file is missing, broken or does not fit.
+        SettingsError: the folder of the intermediate pictures is of another optimisation.
     """
 
     def __init__(
         self,
-        content: Path,
+        optimization: CoarseToFine,
         output: Path,
-        settings: PictureSettings,
         *,
-        paint_start: PaintStart | None = None,
         frames: Path | None = None,
         frame_every: int = 25,
         preserve_color: bool = False,
     ) -> None:
-        output = expand_path(output)
-        inputs = read_picture_inputs(content, settings)
-        self.photograph = inputs.photograph
-        self.output = output
+        self.optimization = optimization
+        self.photograph = optimization.photograph
+        self.output = expand_path(output)
         self.preserve_color = preserve_color
-        self.optimization = Optimization(
-            inputs,
-            settings,
-            paint_start=paint_start,
-            state_file=output.with_name(shorten_name(f"{UNFINISHED}{output.name}.npz")),
-        )
         self._frames = None
         if frames:
             done = self.optimization.iteration
             fingerprint = self.optimization.fingerprint
             self._frames = ProgressPictures(frames, frame_every, fingerprint, done)
 
-    def run(self, *, show: Callable[[Progress], None], stop: threading.Event) -> Optimized:
+    def run(
+        self, *, show: Callable[[Progress], None], stop: threading.Event, keep_state: bool = False
+    ) -> Optimized:
         """Optimises to the end, or until ``stop`` is set; writes the picture if it is finished.
 
         Args:
             show: called after every iteration.
             stop: when set, the current iteration is finished and saved.
+            keep_state: keep the state file of a finished optimisation.
         """
 
         def report(progress: Progress, picture: np.ndarray) -> None:
@@ -77,7 +72,8 @@ class PictureJob:
         result = self.optimization.run(show=report, stop=stop)
         if result.finished:
             self._write(result.picture)
-            self.optimization.delete_state()
+            if not keep_state:
+                self.optimization.delete_state()
         return result
 
     def _write(self, picture: np.ndarray) -> None:
