@@ -13,6 +13,7 @@ from onestroke import __version__
 from onestroke.cli import (
     benchmark_command,
     doctor_command,
+    dream_command,
     evaluate_command,
     export_command,
     gallery_command,
@@ -44,6 +45,7 @@ COMMANDS = (
     gallery_command,
     train_command,
     optimize_command,
+    dream_command,
     evaluate_command,
     export_command,
     serve_command,

@@ -17,7 +17,8 @@ def settings(
     section: Annotated[
         str | None,
         typer.Argument(
-            metavar="SECTION", help="network, style, loss, data, train or optimize; default: all."
+            metavar="SECTION",
+            help="network, style, loss, data, train, optimize or dream; default: all.",
         ),
     ] = None,
 ) -> None:
@@ -40,7 +41,12 @@ def settings(
 
 def all_schemas() -> "dict[str, type[BaseModel]]":
     """Returns the schemas of settings by the command that uses them."""
+    from onestroke.optimize.dream_settings import DreamSettings
     from onestroke.optimize.picture_settings import PictureSettings
     from onestroke.train.settings import Settings
 
-    return {"onestroke train": Settings, "onestroke optimize": PictureSettings}
+    return {
+        "onestroke train": Settings,
+        "onestroke optimize": PictureSettings,
+        "onestroke dream": DreamSettings,
+    }

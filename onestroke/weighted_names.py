@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from onestroke.errors import SettingsError
 
 
-def parse_weighted_names(entries: Sequence[str]) -> dict[str, float]:
+def parse_weighted_names(entries: Sequence[str], option: str = "--style") -> dict[str, float]:
     """Reads ``NAME`` and ``NAME:WEIGHT``; a name without a weight gets the weight 1.
 
     Raises:
@@ -17,6 +17,6 @@ def parse_weighted_names(entries: Sequence[str]) -> dict[str, float]:
         match = re.fullmatch(r"(.+):([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)", entry)
         name, weight = (match[1], float(match[2])) if match else (entry, 1.0)
         if name in weights:
-            raise SettingsError(f"--style {name} is given twice; give it once, with its weight")
+            raise SettingsError(f"{option} {name} is given twice; give it once, with its weight")
         weights[name] = weight
     return weights

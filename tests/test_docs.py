@@ -29,6 +29,7 @@ from onestroke.export import web_page
 from onestroke.export.page_server import PageServer
 from onestroke.models.presets import PRESETS, Preset, Step
 from onestroke.models.style_file import BUNDLED, read_card
+from onestroke.optimize.dream_settings import DreamSettings
 from onestroke.optimize.picture_settings import PictureSettings
 from onestroke.stylize.ffmpeg import find_ffmpeg
 from onestroke.stylize.litert_runner import FRUGAL_FLAGS
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Even though the:UserWarning")
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-SCHEMAS = {"optimize": PictureSettings}
+SCHEMAS = {"optimize": PictureSettings, "dream": DreamSettings}
 
 # Commands of other programs: the test checks what it can without running them.
 OTHER_PROGRAMS = {
@@ -80,6 +81,7 @@ TINY_TRAINING = {
     "train.sample_every": "1",
 }
 TINY_OPTIMIZATION = {**TINY_LOSS, "optimize.size": "32", "optimize.iterations": "1"}
+TINY_DREAM = {"dream.size": "96", "dream.octaves": "1", "dream.iterations": "1"}
 TINY_FACES = {
     "faces.side": "32",
     "faces.width": "4",
@@ -192,6 +194,8 @@ def shrink(words: list[str]) -> list[str]:
         sets = TINY_FACES
     elif name == "optimize":
         sets = TINY_OPTIMIZATION
+    elif name == "dream":
+        sets = TINY_DREAM
     elif name == "evaluate":
         sets = TINY_LOSS
         missing = {key: value for key, value in SMALLER.items() if key not in seen}
@@ -231,6 +235,7 @@ def write_files(folder: Path) -> None:
     picture("data/photographs/validation/colosseum.jpg")
     for name in ("wave", "mine", "scream", "a", "b"):
         picture(f"{name}.jpg", (64, 64))
+    picture("flowers.jpg", (128, 128))
     for name in PAINTINGS:
         picture(f"paintings/{name}.jpg", (64, 64))
     for name in ("Pictures", "photos", "PHOTOGRAPHS", "HELDOUT", "frames"):
