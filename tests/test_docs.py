@@ -49,7 +49,7 @@ OTHER_PROGRAMS = {
     "npm": "needs a package index",
     "make": "runs this test; the targets are checked",
     "pytest": "runs this test; the files are checked",
-    "mkdir": "is not part of onestroke",
+    "ffmpeg": "is not a dependency",
     "tensorboard": "does not end",
 }
 # Commands of onestroke that are parsed, but not run.
