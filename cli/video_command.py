@@ -13,7 +13,7 @@ from onestroke.weighted_names import parse_weighted_names
 
 EXAMPLES = (
     "onestroke video clip.mp4 --output painted.mp4",
-    "onestroke video clip.mp4 --style the_kiss --max-size 640 --output painted.mp4",
+    "onestroke video clip.mp4 --style the_kiss --max-size 640 --smooth --output painted.mp4",
 )
 SIZES, FILE = "Sizes", "File"
 
@@ -38,6 +38,9 @@ def video(
             rich_help_panel=SIZES,
         ),
     ] = None,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="Less flicker; needs the extra `video`.")
+    ] = False,
     codec: Annotated[
         str | None,
         typer.Option(
@@ -56,7 +59,9 @@ def video(
     from onestroke.stylize.video import VideoOptions, stylize_video
 
     weights = parse_weighted_names(style) if style else None
-    options = VideoOptions(strength, preserve_color, weights, max_size, paint_size, codec, quality)
+    options = VideoOptions(
+        strength, preserve_color, weights, max_size, paint_size, codec, quality, smooth
+    )
     raw = output == STANDARD_STREAM
     if raw:
         out.stderr = True  # the frames go to standard output

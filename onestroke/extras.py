@@ -7,7 +7,8 @@ from onestroke.errors import SettingsError
 
 TRAIN = ("tensorflow", "keras")
 PLOT = ("matplotlib",)
-VIDEO = ("imageio_ffmpeg",)
+FLOW = ("cv2",)
+VIDEO = ("imageio_ffmpeg", *FLOW)
 RUN_TFLITE = ("ai_edge_litert",)
 WRITE_TFLITE = (*RUN_TFLITE, "ai_edge_quantizer")
 RUN_ONNX = ("onnxruntime",)
@@ -40,6 +41,11 @@ def has_tensorflow() -> bool:
 def check_plots() -> None:
     """Raises a SettingsError unless plots can be drawn."""
     _check("plots", PLOT, "plot")
+
+
+def check_flow() -> None:
+    """Raises a SettingsError unless OpenCV can compute optical flow."""
+    _check("smooth videos and their measurement", FLOW, "video")
 
 
 def check_tflite(*, write: bool = True) -> None:

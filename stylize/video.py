@@ -22,10 +22,19 @@ from filelock import FileLock, Timeout
 
 from onestroke import __version__
 from onestroke.errors import SettingsError, format_value
-from onestroke.files import check_file, expand_path, find_overwritten, remove_leftovers, write_whole
+from onestroke.extras import check_flow
+from onestroke.files import (
+    check_file,
+    expand_path,
+    find_overwritten,
+    remove_leftovers,
+    write_arrays,
+    write_whole,
+)
 from onestroke.progress import Progress
 from onestroke.stylize.ffmpeg import VideoError
 from onestroke.stylize.model import Model, Runtime, load, open_model
+from onestroke.stylize.smoothing import Smoother
 from onestroke.stylize.strength import check_strength
 from onestroke.stylize.stylizer import StyleChoice, check_side, weigh_styles
 from onestroke.stylize.video_reader import VideoInfo, VideoReader, open_video
@@ -55,6 +64,7 @@ class VideoOptions:
         max_size: shrink frames whose long side is longer than this.
         codec: of ``video_writer.CODECS``; by default H.264, and VP9 in WebM files.
         quality: from 0 to 100.
+        smooth: blend each frame with the one before, moved along; see ``smoothing``.
     """
 
     strength: float = 1.0
@@ -64,12 +74,15 @@ class VideoOptions:
     paint_size: int | None = None
     codec: str | None = None
     quality: int = DEFAULT_QUALITY
+    smooth: bool = False
 
     def check(self) -> None:
         """Raises a SettingsError for a value out of its range."""
         check_strength(self.strength)
         check_side("a maximal size", self.max_size)
         check_side("a paint size", self.paint_size)
+        if self.smooth:
+            check_flow()
         if not 0 <= self.quality <= 100:
             raise SettingsError(
                 f"expected a quality from 0 to 100; received {format_value(self.quality)}"
@@ -137,13 +150,15 @@ def stylize_video(
     )
     started = time.perf_counter()
     if target is None or codec is None:
+        paint = Smoother(paint) if options.smooth else paint
         frames = _paint_raw(video, paint, cast(BinaryIO, output), report)
         return VideoResult(frames, 0, time.perf_counter() - started)
     folder = target.with_name(f"{target.name}.parts")
     with PieceFolder(folder, target.suffix, _plan(video, opened, options)) as pieces:
         resumed = pieces.frames
+        smoother = Smoother(paint, pieces.read_state()) if options.smooth else None
         write = partial(VideoWriter, video=video, codec=codec, quality=options.quality)
-        errors = _paint_pieces(video, paint, pieces, write, report)
+        errors = _paint_pieces(video, smoother or paint, pieces, write, report)
         if not pieces.frames:
             raise VideoError(f"{video.path} has no frames ({errors[0] if errors else 'no error'})")
         join = partial(join_pieces, pieces.files(), pieces.starts, video)
@@ -226,19 +241,39 @@ class PieceFolder:
         """Returns the files of the finished pieces."""
         return [self.file(index) for index in range(len(self.starts))]
 
-    def add(self, start: int, write: Callable[[Path], int]) -> None:
+    def _state(self, index: int) -> Path:
+        return self._folder / f"{index:05d}.npz"
+
+    def read_state(self) -> dict[str, np.ndarray] | None:
+        """Returns the arrays that were saved with the last piece, None if there are none."""
+        path = self._state(len(self.starts) - 1)
+        if not path.is_file():
+            return None
+        with np.load(path) as arrays:
+            return dict(arrays)
+
+    def add(
+        self,
+        start: int,
+        write: Callable[[Path], int],
+        state: Callable[[], Mapping[str, np.ndarray]] = dict,
+    ) -> None:
         """Writes the next piece.
 
         Args:
             start: time of its first frame, in microseconds.
             write: receives the path to write and returns the number of frames.
+            state: returns arrays that painting needs to continue after this piece.
         """
         index, counts = len(self.starts), []
         write_whole(self.file(index), lambda path: counts.append(write(path)))
+        if arrays := state():
+            write_arrays(self._state(index), arrays)
         record = json.dumps({"start": start, "frames": counts[0]})
         _write_text(self._record(index), record)
         self.starts.append(start)
         self.frames += counts[0]
+        self._state(index - 1).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Deletes the folder."""
@@ -263,7 +298,8 @@ def _paint_pieces(
     with contextlib.closing(_paint_frames(reader, paint)) as frames:
         while first := next(frames, None):
             piece = chain([first], islice(frames, count - 1))
-            pieces.add(first[0], partial(_encode, open_writer, piece, counter))
+            state = (lambda: paint.state) if isinstance(paint, Smoother) else dict
+            pieces.add(first[0], partial(_encode, open_writer, piece, counter), state)
     counter.finish()
     return reader.errors
 

@@ -125,7 +125,8 @@ def test_variable_rates_keep_their_times(suffix: str, tmp_path: Path, monkeypatc
     assert times_of(target) == times
 
 
-def test_a_killed_command_continues(clip: Path, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("smooth", [False, True])
+def test_a_killed_command_continues(smooth: bool, clip: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(video, "MINIMUM_PIECE", 4)
     monkeypatch.setattr(video, "PIECE_SECONDS", 0)
     target = tmp_path / "painted.mp4"
@@ -139,15 +140,15 @@ def test_a_killed_command_continues(clip: Path, tmp_path: Path, monkeypatch) -> 
         if progress.step == 6:
             raise Killed
 
+    options = VideoOptions(smooth=smooth)
     with pytest.raises(Killed):
-        stylize_video(clip, "base_mobile", output=target, report=stop)
+        stylize_video(clip, "base_mobile", output=target, options=options, report=stop)
     assert not target.exists()
-    result = stylize_video(clip, "base_mobile", output=target, report=lambda progress: None)
+    result = paint(clip, target, options)
     assert (result.frames, result.resumed) == (10, 4)
     assert times_of(target) == times_of(clip)
-    whole = tmp_path / "whole.mp4"
-    stylize_video(clip, "base_mobile", output=whole)
-    np.testing.assert_array_equal(frames_of(target), frames_of(whole))
+    paint(clip, tmp_path / "whole.mp4", options)
+    np.testing.assert_array_equal(frames_of(target), frames_of(tmp_path / "whole.mp4"))
 
 
 def test_other_options_start_anew(clip: Path, tmp_path: Path, monkeypatch) -> None:
