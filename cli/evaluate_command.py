@@ -7,6 +7,8 @@ import typer
 
 from onestroke.cli.options import Overrides
 from onestroke.cli.terminal import filter_native_logs, out
+from onestroke.errors import SettingsError
+from onestroke.weighted_names import parse_weighted_names
 
 EXAMPLES = (
     "onestroke evaluate --model runs/wave --data photographs --report report",
@@ -14,6 +16,7 @@ EXAMPLES = (
     "--baseline-iterations 0",
 )
 BASELINE = "Comparison with an optimisation"
+VIDEO = "Flicker of painted videos"
 
 
 def evaluate(
@@ -21,19 +24,44 @@ def evaluate(
         list[str],
         typer.Option("--model", help="A style file, a run or an export; may be repeated."),
     ],
-    data: Annotated[list[str], typer.Option(help="Photographs not trained on, as for train.")],
     report: Annotated[Path, typer.Option(help="Folder for tables, plots and pictures.")],
+    data: Annotated[
+        list[str] | None, typer.Option(help="Photographs not trained on, as for train.")
+    ] = None,
+    videos: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--video",
+            help="A clip, or a folder of frames, in place of --data.",
+            rich_help_panel=VIDEO,
+        ),
+    ] = None,
+    flow: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of frame pairs with true flow: *img0, *img1, *flow.flo.",
+            rich_help_panel=VIDEO,
+        ),
+    ] = None,
+    frames: Annotated[
+        int,
+        typer.Option(min=2, help="Of each clip, the first ones.", rich_help_panel=VIDEO),
+    ] = 50,
     style: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PATH[:WEIGHT]",
             help="The painting, unless the run folder records it; of several styles, those to "
-            "measure.",
+            "measure. For videos, a style of the model.",
         ),
     ] = None,
     sizes: Annotated[
         list[int] | None,
-        typer.Option("--size", min=64, help="Sides of the square pictures; default: 256 and 512."),
+        typer.Option(
+            "--size",
+            min=64,
+            help="Sides of the square pictures; default: 256 and 512. Long side of videos: 640.",
+        ),
     ] = None,
     iterations: Annotated[
         int,
@@ -70,7 +98,12 @@ def evaluate(
     ] = False,
     overrides: Overrides = None,
 ) -> None:
-    """Measure losses, picture quality and speed of networks."""
+    """Measure losses, picture quality and speed of networks, or the flicker of painted videos."""
+    if videos or flow:
+        _evaluate_videos(models, videos or [], flow, report, (style, sizes, frames))
+        return
+    if not data:
+        raise SettingsError("there is nothing to measure; add --data, --video or --flow")
     with filter_native_logs():
         from onestroke.cli.tables import evaluation_tables, face_table
         from onestroke.evaluate.evaluate_models import EvaluationOptions, evaluate_models
@@ -92,4 +125,24 @@ def evaluate(
             out.print(face_table(evaluation.faces))
         else:
             out.print("No face was found; choose other photographs with --data or --count.")
+    out.print(f"Report: {report}")
+
+
+def _evaluate_videos(
+    models: list[str],
+    videos: list[Path],
+    flow: Path | None,
+    report: Path,
+    choice: tuple[list[str] | None, list[int] | None, int],
+) -> None:
+    """Measures the flicker of videos, and prints the table."""
+    style, sizes, frames = choice
+    with filter_native_logs():
+        from onestroke.cli.tables import stability_table
+        from onestroke.evaluate.video_stability import VideoEvaluationOptions, evaluate_videos
+
+        weights = parse_weighted_names(style) if style else None
+        options = VideoEvaluationOptions(weights, max(sizes or [640]), frames)
+        results = evaluate_videos(models, videos, report, options, flow_folder=flow, show=out.print)
+    out.print(stability_table(results))
     out.print(f"Report: {report}")

@@ -13,6 +13,7 @@ from onestroke.optimize.picture_settings import STARTS
 if TYPE_CHECKING:
     from onestroke.evaluate.evaluation import Result, Speed
     from onestroke.evaluate.face_fidelity import FaceReport
+    from onestroke.evaluate.video_stability import Stability
     from onestroke.export.model_benchmark import PaintTiming
     from onestroke.export.verification import Report
     from onestroke.train.step_benchmark import StepTiming
@@ -106,6 +107,27 @@ def evaluation_tables(results: Sequence["Result"], speeds: Sequence["Speed"]) ->
             *(_quality(result, key, form) for key, form in QUALITIES.items()),
         )
     return [losses, qualities, *([_speed_table(speeds)] if speeds else [])]
+
+
+def stability_table(results: Sequence["Stability"]) -> Table:
+    """Returns a row per clip, network and way of painting."""
+    table = Table(
+        caption="RMSE in [0, 1]; warping error: of frames against those before, moved along; "
+        "flicker: of regions where the clip is still"
+    )
+    for name in ("clip", "network", "painted", "pairs", "warping error", "flicker"):
+        right = name in ("pairs", "warping error", "flicker")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    for one in results:
+        table.add_row(
+            one.clip,
+            one.model or "-",
+            one.way,
+            str(len(one.warping_errors)),
+            f"{one.warping_error:.4f}",
+            "-" if one.flicker is None else f"{one.flicker:.4f}",
+        )
+    return table
 
 
 def face_table(report: "FaceReport") -> Table:

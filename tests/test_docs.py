@@ -64,6 +64,7 @@ NOT_RUN = {
     "faces list": "needs the database of the commands above",
     "faces remove": "needs the database of the commands above",
     "--faces": "needs the published weights",
+    "--flow": "needs true flow; tests/evaluate/test_video_stability.py measures it",
     "report_512": "measures like the command for report_256",
 }
 
