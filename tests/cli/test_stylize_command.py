@@ -16,7 +16,8 @@ def test_stylize_paints_a_picture_at_its_size(run, trained, tmp_path):
     )
     assert status == 0
     assert "1/1" in said
-    assert Image.open(tmp_path / "out.png").size == (37, 21)
+    with Image.open(tmp_path / "out.png") as painted:
+        assert painted.size == (37, 21)
 
 
 def test_styles_are_listed_and_chosen(run, mistake, style_file, tmp_path):
@@ -36,7 +37,7 @@ def test_styles_are_listed_and_chosen(run, mistake, style_file, tmp_path):
         *("stylize", tmp_path / "photo.png", "--model", style_file),
         *("--output", tmp_path / "no.png", "--style", "wawe:0.4"),
     )
-    assert "received 'wawe'; did you mean wave?" in error
+    assert "unknown style 'wawe'; did you mean wave?" in error
     assert not (tmp_path / "no.png").exists()
 
 
