@@ -72,10 +72,10 @@ def stylize(
     ] = None,
 ) -> None:
     """Paint pictures with a trained style."""
-    from onestroke.pictures import STANDARD_STREAM
+    from onestroke.stylize.jobs import STANDARD_OUTPUTS
     from onestroke.stylize.paint_files import PaintOptions, stylize_files
 
-    if str(output) == STANDARD_STREAM:
+    if str(output) in STANDARD_OUTPUTS:
         out.stderr = True  # the picture goes to standard output
     weights = parse_weighted_names(style) if style else None
     options = PaintOptions(
