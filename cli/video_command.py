@@ -8,7 +8,7 @@ import typer
 
 from onestroke.cli.options import BASE, Model, PreserveColor, Runtime, StyleBlend
 from onestroke.cli.progress_display import format_duration, open_display
-from onestroke.cli.terminal import filter_native_logs, out
+from onestroke.cli.terminal import INTERRUPTED, filter_native_logs, out
 from onestroke.weighted_names import parse_weighted_names
 
 EXAMPLES = (
@@ -76,6 +76,10 @@ def video(
                 runtime=cast(Any, runtime),
                 report=display,
             )
+    except KeyboardInterrupt:
+        if not raw:
+            out.print("Stopped; the same command continues after the last finished piece.")
+        raise typer.Exit(INTERRUPTED) from None
     finally:
         display.close()
     resumed = f", {result.resumed} of them by an earlier command" if result.resumed else ""

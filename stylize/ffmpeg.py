@@ -91,6 +91,7 @@ class FfmpegProcess:
             stdin=subprocess.PIPE if writes else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if writes else subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C stops this process, which then closes the pipes
         )
         self.errors: list[str] = []
         self._on_line = on_line

@@ -46,8 +46,7 @@ from onestroke.stylize.video_writer import (
 )
 
 AHEAD = 3  # frames decoded, and as many painted, that wait in memory
-PIECE_SECONDS = 4  # of the clip: at most these are painted again after a kill
-MINIMUM_PIECE = 24  # frames
+PIECE_FRAMES = 48  # at most these are painted again after a kill
 RATE_FRAMES = 20  # the latest, from which the speed is measured
 
 Paint = Callable[[np.ndarray], np.ndarray]
@@ -293,11 +292,10 @@ def _paint_pieces(
 ) -> list[str]:
     """Paints what is missing, piece by piece; returns the errors of the decoder."""
     reader = VideoReader(video, skip=pieces.frames)
-    count = max(MINIMUM_PIECE, round(PIECE_SECONDS * video.rate))
     counter = _Counter(report, video.frames, pieces.frames)
     with contextlib.closing(_paint_frames(reader, paint)) as frames:
         while first := next(frames, None):
-            piece = chain([first], islice(frames, count - 1))
+            piece = chain([first], islice(frames, PIECE_FRAMES - 1))
             state = (lambda: paint.state) if isinstance(paint, Smoother) else dict
             pieces.add(first[0], partial(_encode, open_writer, piece, counter), state)
     counter.finish()

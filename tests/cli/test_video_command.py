@@ -1,5 +1,6 @@
 """``onestroke video`` writes files, and raw frames to its standard output."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,19 @@ def test_a_mistake_is_one_line(clip: Path, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.decode().count("\n") == 1
     assert b"does not exist" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_an_interrupted_command_says_how_to_continue(tmp_path: Path) -> None:
+    clip, target = tmp_path / "long.mkv", tmp_path / "painted.mp4"
+    card = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=50:duration=120", "-c:v", "ffv1"]
+    subprocess.run([find_ffmpeg(), "-v", "error", *card, str(clip)], check=True)
+    command = [sys.executable, "-m", "onestroke", "video", str(clip), "--output", str(target)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "frame" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+    assert process.returncode == 128 + signal.SIGINT
+    assert "the same command continues" in rest
+    assert not target.exists()

@@ -112,8 +112,7 @@ def test_raw_frames_are_those_of_the_video(clip: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_variable_rates_keep_their_times(suffix: str, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(video, "MINIMUM_PIECE", 5)
-    monkeypatch.setattr(video, "PIECE_SECONDS", 0)  # so that there are several pieces
+    monkeypatch.setattr(video, "PIECE_FRAMES", 5)
     uneven = "select='not(mod(n,3)*gt(mod(n,7),3))',setpts=PTS+0.1/TB"
     name, value = ffmpeg.keep_times_options(find_ffmpeg())
     options = ["-vf", uneven, name, value, *MP4]
@@ -127,8 +126,7 @@ def test_variable_rates_keep_their_times(suffix: str, tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("smooth", [False, True])
 def test_a_killed_command_continues(smooth: bool, clip: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(video, "MINIMUM_PIECE", 4)
-    monkeypatch.setattr(video, "PIECE_SECONDS", 0)
+    monkeypatch.setattr(video, "PIECE_FRAMES", 4)
     target = tmp_path / "painted.mp4"
     painted = []
 
@@ -152,8 +150,7 @@ def test_a_killed_command_continues(smooth: bool, clip: Path, tmp_path: Path, mo
 
 
 def test_other_options_start_anew(clip: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(video, "MINIMUM_PIECE", 4)
-    monkeypatch.setattr(video, "PIECE_SECONDS", 0)
+    monkeypatch.setattr(video, "PIECE_FRAMES", 4)
 
     def stop(progress) -> None:
         if progress.step == 6:
@@ -180,7 +177,7 @@ def test_a_process_that_is_killed_leaves_its_pieces(tmp_path: Path) -> None:
     assert not target.exists()
     result = stylize_video(source, "base", output=target)
     assert result.frames == 500
-    assert result.resumed >= 100
+    assert result.resumed >= video.PIECE_FRAMES
     assert not target.with_name("painted.mp4.parts").exists()
 
 
