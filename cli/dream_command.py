@@ -20,14 +20,17 @@ from onestroke.cli.terminal import (
 from onestroke.errors import OnestrokeError
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from onestroke.models.dream_network import DreamNetwork
     from onestroke.optimize.coarse_to_fine import Optimized
+    from onestroke.optimize.dream import Dream
     from onestroke.optimize.dream_inputs import DreamPlan
     from onestroke.optimize.dream_settings import DreamSettings
 
 EXAMPLES = (
     "onestroke dream photo.jpg --output dream.jpg",
-    "onestroke dream photo.jpg --layer relu3_1 --layer relu4_1:0.5 --output dream.jpg",
-    "onestroke dream photos --guide flowers.jpg --output dreams",
+    "onestroke dream photos --layer relu4_4:0.3 --guide flowers.jpg --output dreams",
 )
 FRAMES = "Intermediate pictures"
 
@@ -102,36 +105,16 @@ def _run(
     """Runs all dreams; returns the number of photographs that failed."""
     with _open_display() as display, filter_native_logs():
         display.show_phase("starting TensorFlow")
-        from onestroke.optimize.dream import open_dream
         from onestroke.optimize.dream_inputs import open_network, read_guide
-        from onestroke.optimize.picture_job import PictureJob, state_file_of
+        from onestroke.optimize.picture_job import state_file_of
 
         network = open_network(settings.dream)
     guide = read_guide(settings.dream, network)
     failed = 0
     for plan in plans:
         try:
-            dream = open_dream(
-                plan.photograph,
-                settings,
-                network=network,
-                guide=guide,
-                state_file=state_file_of(plan.output),
-            )
-            job = PictureJob(
-                dream,
-                plan.output,
-                frames=plan.frames,
-                frame_every=frame_every,
-                preserve_color=preserve_color,
-            )
-            if dream.iteration:
-                out.print(f"Resuming at iteration {dream.iteration} of {dream.iterations}.")
-            with _open_display() as display, stop_at_interrupt() as stop:
-                display.show_phase(f"dreaming of {plan.photograph}")
-                # The states of finished pictures stay until the last picture is finished, so that
-                # an interrupted command does not repeat them.
-                result = job.run(show=display, stop=stop, keep_state=True)
+            dream = _open_dream(plan, settings, network, guide)
+            result = _run_one(plan, dream, preserve_color=preserve_color, frame_every=frame_every)
         except OnestrokeError as error:
             if len(plans) == 1:
                 raise
@@ -142,6 +125,42 @@ def _run(
     for plan in plans:
         state_file_of(plan.output).unlink(missing_ok=True)
     return failed
+
+
+def _open_dream(
+    plan: "DreamPlan",
+    settings: "DreamSettings",
+    network: "DreamNetwork",
+    guide: "np.ndarray | None",
+) -> "Dream":
+    from onestroke.optimize.dream import open_dream
+    from onestroke.optimize.picture_job import state_file_of
+
+    state_file = state_file_of(plan.output)
+    return open_dream(
+        plan.photograph, settings, network=network, guide=guide, state_file=state_file
+    )
+
+
+def _run_one(
+    plan: "DreamPlan", dream: "Dream", *, preserve_color: bool, frame_every: int
+) -> "Optimized":
+    from onestroke.optimize.picture_job import PictureJob
+
+    job = PictureJob(
+        dream,
+        plan.output,
+        frames=plan.frames,
+        frame_every=frame_every,
+        preserve_color=preserve_color,
+    )
+    if dream.iteration:
+        out.print(f"Resuming at iteration {dream.iteration} of {dream.iterations}.")
+    with _open_display() as display, stop_at_interrupt() as stop:
+        display.show_phase(f"dreaming of {plan.photograph}")
+        # The states of finished pictures stay until the last picture is finished, so that an
+        # interrupted command does not repeat them.
+        return job.run(show=display, stop=stop, keep_state=True)
 
 
 def _open_display() -> "contextlib.closing[Display]":

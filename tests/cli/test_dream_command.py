@@ -115,7 +115,7 @@ def test_mistakes_are_one_line(mistake, photograph, tmp_path):
     assert "unknown network vgg16; choose" in mistake(
         "dream", photograph, "--output", goal, "--network", "vgg16"
     )
-    assert "vgg19 has no layer mixed4; expected" in mistake(
+    assert "vgg19 has no layer mixed4; the layers" in mistake(
         "dream", photograph, "--output", goal, "--layer", "mixed4", "--network", "vgg19"
     )
     assert "too small for the layer relu" in mistake("dream", photograph, "--output", goal)

@@ -113,7 +113,7 @@ def test_mistakes_in_networks_and_layers(small, tmp_path):
         open_dream_network(name, ["zzz"])
     with pytest.raises(SettingsError, match="the layer pool has no rows and columns; choose an ea"):
         open_dream_network(name, ["pool"])
-    with pytest.raises(SettingsError, match="vgg19 has no layer mixed4; expected layers relu1_1"):
+    with pytest.raises(SettingsError, match="vgg19 has no layer mixed4; the layers of VGG19 are"):
         open_dream_network("vgg19", ["mixed4"])
     for suffix in (".keras", ".h5"):
         Path(tmp_path / f"broken{suffix}").write_bytes(b"no network")
