@@ -85,14 +85,14 @@ def test_an_interrupted_optimisation_is_resumed(photograph, tmp_path):
         sys.executable, "-m", "onestroke", "optimize", photograph, "--style", "bundled",
         "--output", goal, "--size", "32", "--set", "optimize.iterations=400", *TINY_LOSS,
     ]  # fmt: skip
-    first = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
-    assert first.stdout is not None
-    for line in first.stdout:
-        if line.startswith("iteration 20/"):
-            break
-    first.send_signal(signal.SIGINT)
-    rest = first.stdout.read()
-    assert first.wait() == 130
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if line.startswith("iteration 20/"):
+                break
+        first.send_signal(signal.SIGINT)
+        rest = first.stdout.read()
+    assert first.returncode == 130
     assert "Run the same command to resume." in rest
     assert not goal.exists()
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)

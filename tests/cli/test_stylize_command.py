@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from onestroke.pictures import read_pixels
+
 
 def test_stylize_paints_a_picture_at_its_size(run, trained, tmp_path):
     Image.new("RGB", (37, 21), (200, 30, 90)).save(tmp_path / "photo.png")
@@ -27,7 +29,7 @@ def test_styles_are_listed_and_chosen(run, mistake, style_file, tmp_path):
         given = [part for style in styles for part in ("--style", style)]
         output = tmp_path / "out.png"
         run("stylize", tmp_path / "photo.png", "--model", style_file, "--output", output, *given)
-        return np.asarray(Image.open(output)).astype(int)
+        return read_pixels(output).astype(int)
 
     wave, scream = painted("wave"), painted("scream:0.5")
     assert np.abs(wave - scream).max() > 3
@@ -53,7 +55,7 @@ def test_strength_zero_returns_the_photograph(run, trained, tmp_path):
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     arguments = ("stylize", tmp_path / "photo.png", "--model", trained / "style.keras")
     assert run(*arguments, "--output", tmp_path / "same.png", "--strength", 0)[0] == 0
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "same.png")), pixels)
+    np.testing.assert_array_equal(read_pixels(tmp_path / "same.png"), pixels)
 
 
 def test_a_broken_picture_does_not_stop_the_others(run, trained, tmp_path):
