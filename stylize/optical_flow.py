@@ -18,7 +18,7 @@ def _estimator() -> Any:
     check_flow()
     import cv2
 
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
 
 def estimate_flow(start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ def estimate_flow(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     flow = estimator.calc(*gray, None)
     if factor == 1:
         return flow
-    scale = np.float32([width / size[0], height / size[1]])
+    scale = np.array([width / size[0], height / size[1]], np.float32)
     return cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * scale
 
 

@@ -68,9 +68,8 @@ def check_training_memory(settings: Settings) -> None:
     if has_nvidia_gpu():  # with a memory of its own
         return
     batch, crop = settings.data.batch, max(settings.data.crop)
-    needed = BYTES_PER_PIXEL * batch * crop**2
-    if settings.train.precision != "float32":
-        needed /= 2
+    halved = settings.train.precision != "float32"
+    needed = BYTES_PER_PIXEL * batch * crop**2 / (2 if halved else 1)
 
     def remedy(share: float) -> str:
         if batch * share >= 1:
