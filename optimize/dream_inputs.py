@@ -121,10 +121,10 @@ def check_octaves(photograph: Path, network: DreamNetwork, sizes: list[tuple[int
     height, width = sizes[0]
     small = _too_small(network, (height, width))
     if small:
+        fewer = "" if len(sizes) == 1 else "fewer octaves (--set dream.octaves=1), "
         raise PictureError(
-            f"{photograph} would be {width} x {height} pixels at the coarsest of {len(sizes)} "
-            f"octaves, too small for the layer {small}; choose fewer octaves (--set "
-            "dream.octaves=1), an earlier layer, or a larger picture"
+            f"{photograph} would be {width} x {height} pixels at the coarsest octave, too small "
+            f"for the layer {small}; choose {fewer}an earlier layer, or a larger picture"
         )
 
 

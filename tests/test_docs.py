@@ -82,7 +82,7 @@ TINY_TRAINING = {
     "train.sample_every": "1",
 }
 TINY_OPTIMIZATION = {**TINY_LOSS, "optimize.size": "32", "optimize.iterations": "1"}
-TINY_DREAM = {"dream.size": "96", "dream.octaves": "1", "dream.iterations": "1"}
+TINY_DREAM = {"dream.size": "128", "dream.octaves": "1", "dream.iterations": "1"}
 TINY_FACES = {
     "faces.side": "32",
     "faces.width": "4",
