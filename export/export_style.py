@@ -68,7 +68,8 @@ def export_style(
         >>> report = onestroke.export_style("runs/wave", "wave.tflite", quantize="dynamic")
         >>> report.worst.psnr  # dB
     """
-    by_suffix = {suffix: kind for kind, suffix in SUFFIXES.items()}
+    # Runtime files end in .tflite too; they are exported only by name.
+    by_suffix = {suffix: kind for kind, suffix in SUFFIXES.items() if kind != "runtime"}
     kind = format or by_suffix.get(Path(path).suffix, "saved_model")
     options = ExportOptions(kind, quantize, size, uint8, layout, opset)
     return write_export(
