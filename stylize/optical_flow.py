@@ -101,6 +101,14 @@ def average_nearby(values: np.ndarray, side: int) -> np.ndarray:
     return cv2.blur(values, (side, side))
 
 
+def blur(frame: np.ndarray, sigma: float) -> np.ndarray:
+    """Blurs with a Gaussian, (height, width, channels) float32."""
+    check_flow()
+    import cv2
+
+    return cv2.GaussianBlur(frame.astype(np.float32), (0, 0), sigma)
+
+
 def _targets(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = np.indices(flow.shape[:2], np.float32)
     return columns + flow[..., 0], rows + flow[..., 1]

@@ -11,6 +11,7 @@ import numpy as np
 
 from onestroke.stylize.optical_flow import (
     average_nearby,
+    blur,
     estimate_flow,
     measure_disagreement,
     points_inside,
@@ -24,6 +25,9 @@ SAME_UP_TO, OTHER_FROM, SQUARE = 8.0, 24.0, 5
 # Share of the pixels that are found again. Across the cuts between three clips it was 0.00, and
 # 0.15 between dark, flat scenes; from one frame to the next 0.82 or more, to the fourth 0.36.
 CUT_BELOW = 0.25
+# Blending blurs strokes. Their detail is amplified to the strength that it has frame by frame, up
+# to a limit: what the painting has beyond it is flicker, not strokes.
+DETAIL_SIGMA, LARGEST_GAIN = 1.0, 1.6
 
 
 class Smoother:
@@ -52,11 +56,13 @@ class Smoother:
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Paints the next frame; the size of the frames does not change."""
-        painted = self._paint(frame)
+        painted = blended = self._paint(frame)
         if self._frame is not None and self._painted is not None:
-            painted = blend_previous(self._frame, frame, self._painted, painted)
-        self._frame, self._painted = frame, painted
-        return painted
+            blended = blend_previous(self._frame, frame, self._painted, painted)
+        # The next frame is blended with this one as it is before its detail is amplified, which
+        # would else grow from frame to frame.
+        self._frame, self._painted = frame, blended
+        return painted if blended is painted else restore_detail(blended, painted)
 
 
 def blend_previous(
@@ -78,6 +84,22 @@ def blend_previous(
     share = BLEND * same[..., None]
     blended = painted + share * (warp(painted_previous, flow) - painted)
     return np.rint(blended).clip(0, 255).astype(np.uint8)
+
+
+def restore_detail(blended: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    """Amplifies the detail of a blended frame to the strength that the painted one has.
+
+    Args:
+        blended, painted: (height, width, 3) uint8 RGB in [0, 255].
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    coarse = blur(blended, DETAIL_SIGMA)
+    detail = blended - coarse
+    wanted = float(np.std(painted - blur(painted, DETAIL_SIGMA)))
+    gain = np.clip(wanted / max(float(np.std(detail)), 1e-3), 1.0, LARGEST_GAIN)
+    return np.rint(coarse + gain * detail).clip(0, 255).astype(np.uint8)
 
 
 def find_same(previous: np.ndarray, frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
