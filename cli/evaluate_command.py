@@ -98,7 +98,7 @@ def evaluate(
     ] = False,
     overrides: Overrides = None,
 ) -> None:
-    """Measure losses, picture quality and speed of networks, or the flicker of painted videos."""
+    """Measure losses and speed of networks, or flicker of videos."""
     if videos or flow:
         _evaluate_videos(models, videos or [], flow, report, (style, sizes, frames))
         return
