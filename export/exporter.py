@@ -268,7 +268,7 @@ def _is_of_onestroke(file: Path) -> bool:
 
 
 def _has_card(read: Callable[[Path], object]) -> Callable[[Path], bool]:
-    """Returns a function that tells whether a file has the card of an export."""
+    """Returns a function that checks whether a file has the card of an export."""
 
     def check(path: Path) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Face encoders: a face becomes 128 numbers, and the distance of two faces tells people apart.
+"""Face encoders: they map a face to 128 numbers. Faces of different people have a large distance.
 
 After FaceNet (Schroff, Kalenichenko and Philbin 2015). One encoder is published (dlib's residual
 network); another can be trained with ``onestroke faces train``.

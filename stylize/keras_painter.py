@@ -4,8 +4,8 @@ Up to ``WHOLE_PIXELS`` the network sees the whole picture. A larger one is paint
 instance normalisations take their moments from a copy of the picture that is small enough to be
 seen whole: Chen et al. 2022, "Towards Ultra-Resolution Neural Style Transfer via Thumbnail
 Instance Normalization". With the moments fixed, a pixel depends on its surroundings only as far as
-the network reaches, so tiles that overlap by that much meet without a seam. Departure: where they
-pad the tiles at the border, ours read more of the picture instead.
+the network reaches, so tiles that overlap by that much have no visible seam. Departure: the paper
+pads the tiles at the border; these tiles read more of the picture instead.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from onestroke.stylize.tiles import TILE_SIDE, WHOLE_PIXELS, plan_tiles, thumbna
 class KerasPainter:
     """Runs a network over pictures of any size.
 
-    Graphs are traced once, for every size: run eagerly, a network keeps all its features until
+    Graphs are traced once, for every size. Run eagerly, a network keeps all its features until
     the end (4.6 GB instead of 1.4 for one megapixel) and is a fifth slower.
 
     Args:

@@ -26,7 +26,7 @@ STYLED, OWN_MOMENTS = "styled", "own_moments"  # outputs
 # 1024x1024 pixels, by preset: with the plain runner and with the frugal one.
 PLAIN_BYTES = {"johnson": 1400, "half": 780, "mobile": 340}
 FRUGAL_BYTES = {"johnson": 900, "half": 520, "mobile": 160}
-PLAIN_UP_TO = 400 * 10**6  # bytes; above, memory is worth a slower run
+PLAIN_UP_TO = 400 * 10**6  # bytes; above, less memory is preferred to speed
 WHOLE_UP_TO = 850 * 10**6  # bytes, enough for 720x1280; above, a picture is painted in tiles
 
 

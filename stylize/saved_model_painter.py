@@ -35,7 +35,7 @@ class SavedModelPainter:
             self._loaded = tf.saved_model.load(str(folder))  # kept: it owns the variables
             self._paint = self._loaded.signatures[signature]
             self._dtype = self._paint.structured_input_signature[1]["image"].dtype
-        # TensorFlow meets broken folders with whatever breaks first.
+        # For broken folders TensorFlow raises whatever error occurs first.
         except Exception as error:
             raise ModelError(f"{folder} is a broken SavedModel; export it again") from error
 

@@ -1,17 +1,17 @@
 """Paints ``strokes.jpg``, the bundled style picture: a swirling sky over warm land, in thick paint.
 
-Run ``python tools/make_strokes.py``; it writes the picture beside itself. The same seed
-always gives the same picture.
+Run ``python tools/make_strokes.py``; it writes ``data/paintings/strokes.jpg``. The same seed always
+gives the same picture.
 
-The painting is built as a painter would: a flow field says which way the brush moves, a tone field
-says how light the paint is, and layers of strokes go on from the widest brush to the finest.
+The painting is built as a painter would work. A flow field gives the direction of the brush, a tone
+field the lightness of the paint. Layers of strokes are drawn from the widest brush to the finest.
 """
-
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
+from onestroke.data.paintings import BUNDLED_PAINTING
 
 Draw = ImageDraw.ImageDraw
 Random = np.random.Generator
@@ -130,7 +130,7 @@ def draw_stroke(
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     # The brush is pressed down in the middle of a stroke and lifted at its ends.
     across *= width * np.sin(np.linspace(0.25, np.pi - 0.25, len(path)))[:, None] ** 0.5
-    # Light comes from above, so that paint seems to stand up from the canvas.
+    # Light comes from above, so that the paint looks thick.
     lit = -RELIEF * np.sign(across[len(path) // 2, 1] + 1e-6)
     if outlined:
         # Ragged bristles would leave the tips of a full outline bare, as dots.
@@ -169,4 +169,4 @@ def paint_picture() -> Image.Image:
 
 
 if __name__ == "__main__":
-    paint_picture().save(Path(__file__).with_name("strokes.jpg"), quality=QUALITY)
+    paint_picture().save(BUNDLED_PAINTING, quality=QUALITY)
