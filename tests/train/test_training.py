@@ -214,9 +214,13 @@ def test_float16_steps_are_taken_not_skipped(settings, changed):
         read_styles(settings.style.pictures, settings.style.size),
     )
     photographs = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
-    for _ in range(4):
+    taken = []
+    for _ in range(8):
         trainer.train_on_batch({"image": photographs, "style": np.ones((1, 1), np.float32)})
-    assert int(trainer.optimizer.iterations) >= 3
+        taken.append(int(trainer.optimizer.iterations))
+    # The first steps find a scale at which the gradient is finite; how many depends on the
+    # processor. All later steps are taken.
+    assert taken[-1] - taken[3] == 4
 
 
 def test_bounded_layers_stay_in_32_bits():
