@@ -40,6 +40,9 @@ CHATTER = (
     rb"|[IW]\d{4} \d\d:\d\d:\d+"
     rb"|E\d{4} .*(Unable to register|already registered)"
     rb"|To enable the following instructions|INFO: |VERBOSE: "
+    # LiteRT looks for accelerators and plug-ins of vendors that few machines have.
+    rb"|WARNING: \[(npu_registry|compiler_plugin|accelerator_registry)\.cc:\d+\]"
+    rb"|.{3} Could not load shared library "
 )
 # Runs in a process of its own, so that a crash of this one loses no line.
 FILTER = """

@@ -10,6 +10,9 @@ CHATTER = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
     b"I0000 00:00:1795657686.375073    2965 port.cc:153] oneDNN custom operations are on.\n"
     b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
+    b"WARNING: [npu_registry.cc:34] NPU accelerator could not be loaded and registered.\n"
+    b"WARNING: [compiler_plugin.cc:312] Failed to load plugin at: /lib/plugin.so with error:\n"
+    b"\xe2\x94\x94 Could not load shared library /lib/plugin.so: libopenvino.so: no such file\n"
 )
 
 

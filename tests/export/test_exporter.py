@@ -260,7 +260,7 @@ def test_int8_needs_calibration_photographs(
         style_file, target, options, photographs=photographs, representative=several
     )
     assert report.worst.psnr >= report.bound == 28
-    assert json.loads((tmp_path / "wave.tflite.json").read_text())["quantize"] == "int8"
+    assert json.loads((tmp_path / "wave.tflite.json").read_text())["export"]["quantize"] == "int8"
 
 
 def test_error_names_a_more_accurate_quantization(

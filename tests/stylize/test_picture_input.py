@@ -55,4 +55,11 @@ def test_repr_names_the_model_and_its_styles(stylizer, style_file):
 
 
 def test_dir_lists_the_public_names():
-    assert dir(onestroke) == ["__version__", "export_style", "load", "train_style"]
+    assert dir(onestroke) == [
+        "__version__",
+        "export_style",
+        "load",
+        "read_picture",
+        "train_style",
+        "write_picture",
+    ]
