@@ -43,7 +43,12 @@ _REMEDY = "copy it again, or train it again with `onestroke train`"
 
 
 def find_style_file(model: Path | str) -> Path:
-    """Returns the style file of a model after reading its card.
+    """Returns the style file of a model after reading its card; see ``open_style_file``."""
+    return open_style_file(model)[0]
+
+
+def open_style_file(model: Path | str) -> tuple[Path, ModelCard]:
+    """Returns the style file of a model and its card, which is read once.
 
     Args:
         model: a style file, the folder of a finished run, or a name in ``BUNDLED``, even where
@@ -62,8 +67,7 @@ def find_style_file(model: Path | str) -> Path:
         path = _of_run(path)
     if not path.exists() and str(model) in read_card(BUNDLED["base"]).painted_names:
         raise ModelError(f"no model {model}; {model} is a style of base: use --style {model}")
-    read_card(path)
-    return path
+    return path, read_card(path)
 
 
 def absolute_model(model: str) -> str:

@@ -10,7 +10,7 @@ from onestroke.errors import ModelError, SettingsError
 from onestroke.extras import check_tensorflow, has_tensorflow
 from onestroke.files import expand_path
 from onestroke.models.card import ModelCard
-from onestroke.models.style_file import BUNDLED, find_style_file, load_network, read_card
+from onestroke.models.style_file import BUNDLED, load_network, open_style_file
 from onestroke.stylize.litert_painter import LiteRtPainter
 from onestroke.stylize.onnx_painter import OnnxPainter, read_onnx_card
 from onestroke.stylize.runtime_file import find_runtime_file, runtime_file_of
@@ -65,8 +65,8 @@ def open_model(name: Path | str) -> Model:
             return Model(str(name), path, "tflite", read_tflite_card(path))
         if path.suffix == ".onnx" or _starts_as_onnx(path):
             return Model(str(name), path, "onnx", read_onnx_card(path))
-    path = find_style_file(name)
-    return Model(str(name), path, "keras", read_card(path))
+    path, card = open_style_file(name)
+    return Model(str(name), path, "keras", card)
 
 
 def load(

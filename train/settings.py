@@ -20,7 +20,7 @@ from onestroke.errors import SettingsError
 from onestroke.losses.loss_settings import LossSettings
 from onestroke.machine import multiplies_bfloat16
 from onestroke.models.card import IDENTITY
-from onestroke.models.style_file import absolute_model, find_style_file, read_card
+from onestroke.models.style_file import absolute_model, find_style_file, open_style_file
 from onestroke.models.vgg19_weights import absolute_weights_source
 from onestroke.settings_schema import (
     Positive,
@@ -326,7 +326,7 @@ def start_from(init: str, learn: Literal["all", "rows"]) -> list[str]:
     Raises:
         ModelError: the model is missing or broken.
     """
-    preset = read_card(find_style_file(init)).preset
+    preset = open_style_file(init)[1].preset
     return [
         f"network.init={json.dumps(init)}",
         f"network.preset={preset}",

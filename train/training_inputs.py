@@ -13,7 +13,7 @@ from onestroke.machine import check_memory, has_nvidia_gpu
 from onestroke.models.card import IDENTITY
 from onestroke.models.face_weights import load_face_weights
 from onestroke.models.presets import MINIMUM_SIDE
-from onestroke.models.style_file import find_style_file, read_card
+from onestroke.models.style_file import open_style_file
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.pictures import PictureError, shrink
 from onestroke.train.settings import DataSettings, Settings
@@ -84,8 +84,7 @@ def _find_init(settings: Settings) -> Path | None:
     init = settings.network.init
     if init is None:
         return None
-    path = find_style_file(init)
-    card = read_card(path)
+    path, card = open_style_file(init)
     if card.preset != settings.network.preset:
         remedy = (
             f"set network.preset={card.preset}, or network.init=null for random weights"
