@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 TREE = ROOT / "build" / "package"
 
 
-def on_config(config: Any) -> Any:
-    """Copies the package before MkDocs reads the pages."""
+def on_startup(**_: Any) -> None:
+    """Copies the package before the plugins start; mkdocstrings ignores missing folders."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     folders = project["tool"]["setuptools"]["package-dir"]
     shutil.rmtree(TREE, ignore_errors=True)
@@ -28,7 +28,6 @@ def on_config(config: Any) -> Any:
         target.mkdir(parents=True, exist_ok=True)
         for file in (ROOT / folder).glob("*.py"):
             shutil.copy(file, target)
-    return config
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
