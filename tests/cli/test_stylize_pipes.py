@@ -35,6 +35,7 @@ def test_pipes(tmp_path: Path, source: str, target: str) -> None:
     done = run(source, "--output", file, data=picture())
     assert done.returncode == 0, done.stderr
     painted = (tmp_path / target).read_bytes() if target == "painted.png" else done.stdout
+    assert painted.endswith(b"IEND\xaeB`\x82")  # no message follows
     with Image.open(io.BytesIO(painted)) as image:
         assert image.size == (48, 32)
         assert image.format == "PNG"
