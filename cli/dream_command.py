@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onestroke.cli.options import Inputs, Overrides, PreserveColor
+from onestroke.cli.options import FrameFolder, FrameInterval, Inputs, Overrides, PreserveColor
 from onestroke.cli.progress_display import Display, format_duration, open_display
 from onestroke.cli.terminal import (
     INTERRUPTED,
@@ -32,7 +32,6 @@ EXAMPLES = (
     "onestroke dream photo.jpg --output dream.jpg",
     "onestroke dream photos --layer relu4_4:0.3 --guide flowers.jpg --output dreams",
 )
-FRAMES = "Intermediate pictures"
 
 
 def dream(
@@ -55,18 +54,8 @@ def dream(
     ] = None,
     preserve_color: PreserveColor = False,
     config: Annotated[Path | None, typer.Option(help="A recipe with the section dream.")] = None,
-    frames: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for intermediate pictures and all losses.", rich_help_panel=FRAMES
-        ),
-    ] = None,
-    frame_every: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Iterations between two intermediate pictures.", rich_help_panel=FRAMES
-        ),
-    ] = 10,
+    frames: FrameFolder = None,
+    frame_every: FrameInterval = 10,
     overrides: Overrides = None,
 ) -> None:
     """Increase what a network sees in a photograph (DeepDream)."""

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onestroke.cli.options import Overrides, Paintings, PreserveColor
+from onestroke.cli.options import (
+    FrameFolder,
+    FrameInterval,
+    Overrides,
+    Paintings,
+    PreserveColor,
+)
 from onestroke.cli.progress_display import Display, format_duration, open_display
 from onestroke.cli.terminal import (
     INTERRUPTED,
@@ -25,8 +31,6 @@ EXAMPLES = (
     "onestroke optimize photo.jpg --style wave.jpg:2 --style scream.jpg --size 1024 "
     "--output painted.jpg",
 )
-FRAMES = "Intermediate pictures"
-SETTINGS = "Settings"
 
 
 def optimize(
@@ -44,18 +48,8 @@ def optimize(
     config: Annotated[
         Path | None, typer.Option(help="A recipe with the sections style, loss and optimize.")
     ] = None,
-    frames: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for intermediate pictures and all losses.", rich_help_panel=FRAMES
-        ),
-    ] = None,
-    frame_every: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Iterations between two intermediate pictures.", rich_help_panel=FRAMES
-        ),
-    ] = 25,
+    frames: FrameFolder = None,
+    frame_every: FrameInterval = 25,
     overrides: Overrides = None,
 ) -> None:
     """Optimise the pixels of one picture (slow, no training)."""

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
-RUNTIME = "Runtime"  # title of a group of options in --help
+# Titles of groups of options in --help.
+RUNTIME = "Runtime"
+SIZES = "Sizes"
+FRAMES = "Intermediate pictures"
 BASE = Path("base")  # the bundled network that painting commands use by default
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT…", help="Pictures or folders.")]
@@ -35,4 +38,18 @@ Overrides = Annotated[
 ]
 PreserveColor = Annotated[
     bool, typer.Option("--preserve-color", help="Keep the colours of the photograph.")
+]
+MaxSize = Annotated[
+    int | None,
+    typer.Option(help="Longest side of the result, in pixels.", rich_help_panel=SIZES),
+]
+FrameFolder = Annotated[
+    Path | None,
+    typer.Option(help="Folder for intermediate pictures and all losses.", rich_help_panel=FRAMES),
+]
+FrameInterval = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Iterations between two intermediate pictures.", rich_help_panel=FRAMES
+    ),
 ]

@@ -11,7 +11,9 @@ import typer
 from onestroke.cli.options import (
     BASE,
     RUNTIME,
+    SIZES,
     Inputs,
+    MaxSize,
     Model,
     PreserveColor,
     Runtime,
@@ -31,7 +33,6 @@ EXAMPLES = (
     "onestroke stylize photos --style the_kiss:2 --style starry_night --strength 0.7 "
     "--output painted",
 )
-SIZES = "Sizes"
 
 
 def stylize(
@@ -45,10 +46,7 @@ def stylize(
         float, typer.Option(help="From 0, the photograph, to 1, the full style.")
     ] = 1.0,
     preserve_color: PreserveColor = False,
-    max_size: Annotated[
-        int | None,
-        typer.Option(help="Longest side of the result, in pixels.", rich_help_panel=SIZES),
-    ] = None,
+    max_size: MaxSize = None,
     paint_size: Annotated[
         int | None,
         typer.Option(

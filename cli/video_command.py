@@ -6,7 +6,15 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from onestroke.cli.options import BASE, Model, PreserveColor, Runtime, StyleBlend
+from onestroke.cli.options import (
+    BASE,
+    SIZES,
+    MaxSize,
+    Model,
+    PreserveColor,
+    Runtime,
+    StyleBlend,
+)
 from onestroke.cli.progress_display import format_duration, open_display
 from onestroke.cli.terminal import INTERRUPTED, filter_native_logs, out
 from onestroke.weighted_names import parse_weighted_names
@@ -15,7 +23,7 @@ EXAMPLES = (
     "onestroke video clip.mp4 --output painted.mp4",
     "onestroke video clip.mp4 --style the_kiss --max-size 640 --smooth --output painted.mp4",
 )
-SIZES, FILE = "Sizes", "File"
+FILE = "File"
 
 
 def video(
@@ -27,10 +35,7 @@ def video(
     style: StyleBlend = None,
     strength: Annotated[float, typer.Option(help="From 0, the video, to 1, the full style.")] = 1.0,
     preserve_color: PreserveColor = False,
-    max_size: Annotated[
-        int | None,
-        typer.Option(help="Longest side of the result, in pixels.", rich_help_panel=SIZES),
-    ] = None,
+    max_size: MaxSize = None,
     paint_size: Annotated[
         int | None,
         typer.Option(

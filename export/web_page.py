@@ -24,7 +24,7 @@ from onestroke.export.litert_js import copy_runtime, find_runtime
 from onestroke.extras import check_tensorflow, check_tflite
 from onestroke.files import expand_path, number_duplicates, write_whole
 from onestroke.models.card import IDENTITY
-from onestroke.models.style_file import find_style_file, read_card, unique_titles
+from onestroke.models.style_file import open_style_file, unique_titles
 from onestroke.stylize.stylizer import CROSS_FADE_BELOW
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def export_page(
     check_tensorflow("exports")
     check_tflite()
     sizes = (options.size,) if options.size else SIZES
-    style_files = [find_style_file(model) for model in models]
+    opened = [open_style_file(model) for model in models]
+    style_files = [path for path, _ in opened]
     check_target(folder, options, overwrite)
     runtime = find_runtime()
     reports = []
@@ -78,7 +79,7 @@ def export_page(
         copy_runtime(runtime, temporary / "litert")
         styles: list[dict[str, Any]] = []
         file_names = _file_names(style_files)
-        names = [read_card(file).style_names for file in style_files]
+        names = [card.style_names for _, card in opened]
         titles = unique_titles(names, file_names)
         for style_file, name, own, labels in zip(
             style_files, file_names, names, titles, strict=True
