@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from PIL import Image
 import onestroke
 from onestroke.data.photograph_sources import open_source
 from onestroke.errors import ModelError, SettingsError
-from onestroke.export import litert_js
+from onestroke.export import litert_js, page_server
 from onestroke.export.export_options import ExportOptions
 from onestroke.export.page_server import open_server
 from onestroke.export.verification import difference, fit_to_size
@@ -192,6 +193,95 @@ def test_server_refuses_other_folders_and_ports_in_use(
         open_server(tmp_path, 0)
     with pytest.raises(SettingsError, match=f"cannot listen at port {address[1]} .*--port"):
         open_server(small_page, address[1])
+
+
+def test_localhost_is_served_over_ipv6(address: tuple[str, int]) -> None:
+    try:
+        connection = http.client.HTTPConnection("::1", address[1])
+        connection.request("GET", "/")
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    assert connection.getresponse().status == 200
+
+
+def test_port_in_use_over_ipv6_alone_is_refused(small_page: Path) -> None:
+    with socket.socket(socket.AF_INET6) as other:
+        try:
+            other.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        other.listen()
+        with pytest.raises(SettingsError, match=r"cannot listen at port .* choose another"):
+            open_server(small_page, other.getsockname()[1])
+
+
+def test_other_hosts(small_page: Path) -> None:
+    with open_server(small_page, 0, host="0.0.0.0") as server:
+        assert not server.is_local
+        assert server.url == f"http://{socket.gethostname()}:{server.server_port}/"
+    with open_server(small_page, 0, host="127.0.0.1") as server:
+        assert server.is_local
+        assert server.url == f"http://127.0.0.1:{server.server_port}/"
+    with pytest.raises(SettingsError, match=r"--host no\.such\.host\.invalid is no name or IP"):
+        open_server(small_page, 0, host="no.such.host.invalid")
+    with pytest.raises(SettingsError, match=r"port 0 of 192\.0\.2\.1 \(.*--port or --host"):
+        open_server(small_page, 0, host="192.0.2.1")  # reserved for documentation
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/%00", "/a%00b", "/%ff", "/%ed%a0%80", "/" + "a" * 5000, "/../page/page.js/", "//["],
+    ids=range(7),
+)
+def test_server_answers_hostile_paths(
+    address: tuple[str, int], path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = http.client.HTTPConnection(*address)
+    connection.request("GET", path)
+    assert connection.getresponse().status == 404
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a permission")
+def test_server_follows_no_link_out_of_the_folder(
+    address: tuple[str, int], small_page: Path
+) -> None:
+    secret = small_page.parent / "secret"
+    secret.mkdir()
+    (secret / "key.txt").write_text("key")
+    (secret / "index.html").write_text("secret")
+    (small_page / "key.txt").symlink_to(secret / "key.txt")
+    (small_page / "secret").symlink_to(secret)
+    (small_page / "circle").symlink_to("circle")
+    (small_page / "inner").mkdir()
+    (small_page / "inner" / "index.html").symlink_to(secret / "index.html")
+    (small_page / "same.js").symlink_to("page.js")
+    outside = ["/key.txt", "/secret/", "/secret/key.txt", "/secret", "/circle", "/inner/"]
+    answers = {**dict.fromkeys(outside, 404), "/same.js": 200, "/../secret/key.txt": 404}
+    for path, status in answers.items():
+        connection = http.client.HTTPConnection(*address)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert (path, answer.status) == (path, status)
+        assert b"key.txt" not in answer.read() or status == 200
+
+
+def test_connections_are_bounded_in_time_and_number(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_server.PageHandler, "timeout", 1.5)
+    before = threading.active_count()
+    with contextlib.ExitStack() as stack:
+        idle = [
+            stack.enter_context(socket.create_connection(address))
+            for _ in range(page_server.MAX_CONNECTIONS + 20)
+        ]
+        assert idle[-1].recv(1) == b""  # closed at once
+        assert threading.active_count() <= before + page_server.MAX_CONNECTIONS
+        assert idle[0].recv(1) == b""  # closed after its time
+        connection = http.client.HTTPConnection(*address)
+        connection.request("GET", "/page.js")
+        assert connection.getresponse().status == 200
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script replaces npm")
