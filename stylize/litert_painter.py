@@ -1,7 +1,8 @@
 """Painting with a TFLite file on the processor, without TensorFlow.
 
 A runtime file (``style.tflite`` of a run, ``base.tflite``) paints pictures of any size, large ones
-in tiles; see ``keras_painter`` for the method. An export for phones sees pictures whole.
+in tiles; see ``keras_painter`` for the method. An export for phones sees pictures whole, or in
+windows of its one size.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,9 @@ from onestroke.extras import check_tflite
 from onestroke.machine import available_cores
 from onestroke.models.card import ModelCard
 from onestroke.models.presets import PRESETS
+from onestroke.stylize.fixed_size import FixedSizeCanvas
 from onestroke.stylize.litert_runner import FrugalRunner, PlainRunner, Runner
-from onestroke.stylize.stylizer import EXPORTED_PIXELS, Piece, check_fixed_size, check_whole
+from onestroke.stylize.stylizer import EXPORTED_PIXELS, Piece, check_whole
 from onestroke.stylize.tflite_metadata import read_tflite_card
 from onestroke.stylize.tiles import kept_side, plan_tiles, thumbnail
 
@@ -59,10 +61,11 @@ class LiteRtPainter:
         check_tflite(write=False)
         self._path = path
         self._threads = threads or available_cores()
-        self.size = self.card.export.size if self.card.export else None
+        size = self.card.export.size if self.card.export else None
+        self._canvas = FixedSizeCanvas(path.name, size) if size else None
         self._preset = self.card.preset
         self._runner: Runner | None = None
-        shapes = self._start(self._kind(self.size or (1, 1))).input_shapes()
+        shapes = self._start(self._kind(size or (1, 1))).input_shapes()
         self._several_styles = STYLE in shapes
         self._moments = np.zeros(shapes[MOMENTS], np.float32) if MOMENTS in shapes else None
         bytes_per_pixel = FRUGAL_BYTES[self._preset]
@@ -73,11 +76,14 @@ class LiteRtPainter:
         """Paints the picture, in tiles if it is large; see ``stylizer.Painter``.
 
         Raises:
-            PictureError: the file was exported for pictures of one other size, or it is an export
-                and the picture is too large to be seen whole.
+            PictureError: the file is an export, and the picture is too large to be seen whole, or
+                too long for the file's one size.
         """
         height, width = picture.shape[:2]
-        check_fixed_size(picture, self.size)
+        if self._canvas:
+            painted = self._canvas.paint(picture, lambda window: self._run(window, style)[STYLED])
+            yield (slice(0, height), slice(0, width)), painted
+            return
         if self._moments is None:
             check_whole(picture)
         elif height * width > self.whole_pixels:

@@ -12,7 +12,8 @@ from onestroke.errors import ModelError, SettingsError
 from onestroke.extras import check_onnx
 from onestroke.machine import available_cores
 from onestroke.models.card import ModelCard, parse_card
-from onestroke.stylize.stylizer import Piece, check_fixed_size, check_whole
+from onestroke.stylize.fixed_size import FixedSizeCanvas
+from onestroke.stylize.stylizer import Piece, check_whole
 
 METADATA_KEY = "onestroke"  # of the entry in the file's metadata that contains the card
 
@@ -75,7 +76,8 @@ class OnnxPainter:
         content = _read(path)
         self.card = card or _find_card(path, content)
         export = self.card.export
-        self.size = export.size if export else None
+        size = export.size if export else None
+        self._canvas = FixedSizeCanvas(path.name, size) if size else None
         self._channels_first = export is not None and export.options.get("layout") == "nchw"
         self._session = _open_session(path, content, threads or available_cores(), device)
 
@@ -83,11 +85,18 @@ class OnnxPainter:
         """Paints the picture as one piece; see ``stylizer.Painter``.
 
         Raises:
-            PictureError: the file was exported for another size, or the picture is too large.
+            PictureError: the picture is too large, or too long for the file's one size.
         """
-        check_fixed_size(picture, self.size)
-        check_whole(picture)
         height, width = picture.shape[:2]
+        region = slice(0, height), slice(0, width)
+        if self._canvas:
+            yield region, self._canvas.paint(picture, lambda window: self._run(window, style))
+            return
+        check_whole(picture)
+        yield region, self._run(picture, style)
+
+    def _run(self, picture: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Returns the paint of one picture, (height, width, 3) float32 RGB in [0, 255]."""
         image = picture[None].astype(np.float32)
         if self._channels_first:
             image = np.ascontiguousarray(image.transpose(0, 3, 1, 2))
@@ -97,7 +106,7 @@ class OnnxPainter:
         (painted,) = self._session.run(["styled"], inputs)
         if self._channels_first:
             painted = painted.transpose(0, 2, 3, 1)
-        yield (slice(0, height), slice(0, width)), painted[0]
+        return painted[0]
 
 
 def _open_session(path: Path, content: bytes, threads: int, device: str) -> Any:

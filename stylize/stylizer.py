@@ -281,21 +281,6 @@ def check_whole(picture: np.ndarray) -> None:
         )
 
 
-def check_fixed_size(picture: np.ndarray, size: tuple[int, int] | None) -> None:
-    """Raises a PictureError unless an export accepts pictures of this size.
-
-    Args:
-        picture: (height, width, 3) uint8 RGB.
-        size: (height, width) that the file was exported for; None if it accepts any.
-    """
-    height, width = picture.shape[:2]
-    if size not in (None, (height, width)):
-        raise PictureError(
-            f"expected a picture of {size[0]}x{size[1]} pixels (height x width), the size this "
-            f"file was exported for; received {height}x{width}; export it again without --size"
-        )
-
-
 def check_picture(picture: np.ndarray) -> None:
     """Raises a PictureError unless the array is a picture that a network can paint."""
     expected = "expected a picture of (height, width, 3) uint8 RGB in [0, 255]"

@@ -68,9 +68,13 @@ def test_several_threads(resizable: Path) -> None:
         np.testing.assert_array_equal(one, two)
 
 
-def test_fixed_size_refuses_other_pictures(fixed: Path) -> None:
-    with pytest.raises(PictureError, match=r"expected a picture of 32x48 .*received 48x32; expor"):
-        onestroke.load(fixed)(picture(48, 32))
+def test_fixed_size_paints_other_pictures_in_windows(fixed: Path) -> None:
+    stylizer, photograph = onestroke.load(fixed), picture(32, 60)
+    painted = stylizer(photograph)
+    assert painted.shape == photograph.shape
+    # Beyond the overlap, each end is the paint of its window.
+    np.testing.assert_array_equal(painted[:, :12], stylizer(photograph[:, :48])[:, :12])
+    np.testing.assert_array_equal(painted[:, 48:], stylizer(photograph[:, 12:])[:, 36:])
 
 
 def test_too_large_picture(resizable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
