@@ -1,4 +1,7 @@
-"""A page and a picture of photographs in every style of one or more models."""
+"""A page and a picture of photographs in every style of one or more models.
+
+``gallery.html`` is the page without its pictures. It loads no other file, so that it can be sent.
+"""
 
 import base64
 import html
@@ -13,6 +16,7 @@ from PIL import Image
 from onestroke.contact_sheet import add_label, arrange_in_columns, join_across
 from onestroke.errors import SettingsError
 from onestroke.files import check_file, expand_path, find_overwritten, write_whole
+from onestroke.models.painting_caption import divide_caption
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import RUN_STYLE, unique_titles
 from onestroke.picture_search import find_pictures
@@ -24,23 +28,22 @@ from onestroke.stylize.stylizer import check_side
 GAP = 8  # pixels between the pictures of the sheet
 LABEL = 20  # pixels of a name above them
 MAX_PHOTOGRAPHS = 64
+PHOTOGRAPH = "Photograph"  # the title of a photograph itself
 QUALITY = 88  # of the JPEG files in the page
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>onestroke gallery</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body {{ margin: 2rem; font: 16px/1.4 system-ui, sans-serif; background: #181818; color: #eee; }}
-section {{ margin-bottom: 2.5rem; }}
-h2 {{ font-size: 1rem; margin: 0 0 .6rem; font-weight: 600; }}
-h2 span {{ color: #aaa; font-weight: 400; margin-left: .8em; }}
-div {{ display: flex; flex-wrap: wrap; gap: .5rem; }}
-img {{ height: 16rem; max-width: 100%; object-fit: contain; }}
-</style></head><body>
-{sections}
-</body></html>
-"""
-SECTION = "<section><h2>{name}<span>{caption}</span></h2><div>{pictures}</div></section>"
+PAGE = Path(__file__).with_name("gallery.html")
+COLUMN = 13  # rem: the least width of a square picture on the page; others have the same area
+SECTION = """<section id="{place}">
+<h2>{photograph}</h2>
+<div class="grid" style="--column: {column:.1f}rem">
+{figures}
+</div>
+</section>"""
+FIGURE = """<figure>
+<button type="button" aria-label="Enlarge {title}"><img src="{link}" width="{width}" \
+height="{height}" alt="{alt}"></button>
+<figcaption>{caption}</figcaption>
+</figure>"""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def make_gallery(
             pictures = [stylizer(photograph, style=name) for photograph in photographs]
             rows.append(Row(title, model.card.style(name).caption, pictures))
             report(title)
-    write_whole(output, lambda path: _write_page(path, rows))
+    write_whole(output, lambda path: _write_page(path, paths, rows))
     write_whole(sheet, lambda path: _sheet(rows).save(path))
     return [output, sheet]
 
@@ -138,19 +141,52 @@ def _read(path: Path, size: int) -> np.ndarray:
     return pixels
 
 
-def _write_page(path: Path, rows: Sequence[Row]) -> None:
+def _write_page(path: Path, paths: Sequence[Path], rows: Sequence[Row]) -> None:
+    places = [(f"photograph{number}", _escape(file.name)) for number, file in enumerate(paths, 1)]
     sections = [
         SECTION.format(
-            name=_escape(row.name or "photographs"),
-            caption=_escape(row.caption),
-            pictures="".join(
-                f'<img src="{_as_link(picture)}" alt="{_escape(row.name or "photograph")}">'
-                for picture in row.pictures
-            ),
+            place=place,
+            photograph=name,
+            column=COLUMN * (picture.shape[1] / picture.shape[0]) ** 0.5,
+            figures="\n".join(_figure(row, row.pictures[index], name) for row in rows),
         )
-        for row in rows
+        for index, ((place, name), picture) in enumerate(zip(places, rows[0].pictures, strict=True))
     ]
-    path.write_text(PAGE.format(sections="\n".join(sections)), encoding="utf-8")
+    links = " ".join(f'<a href="#{place}">{name}</a>' for place, name in places)
+    parts = {
+        "summary": f"{_count(len(paths), 'photograph')} in {_count(len(rows) - 1, 'style')}, "
+        "painted by onestroke.",
+        "links": f'<nav aria-label="Photographs">{links}</nav>' if len(paths) > 1 else "",
+        "sections": "\n".join(sections),
+    }
+    page = PAGE.read_text(encoding="utf-8")
+    for name, part in parts.items():
+        page = page.replace(f"<!-- {name} -->", part)
+    path.write_text(page, encoding="utf-8")
+
+
+def _figure(row: Row, picture: np.ndarray, photograph: str) -> str:
+    """Returns one picture with the title, the painter and the name of its style."""
+    height, width = picture.shape[:2]
+    caption = divide_caption(row.name, row.caption)
+    title = _escape(caption.title if row.name else PHOTOGRAPH)
+    lines = [f"<strong>{title}</strong>"]
+    if caption.painter:
+        lines.append(f"<span>{_escape(caption.painter)}</span>")
+    if row.name:
+        lines.append(f"<code>{_escape(row.name)}</code>")
+    return FIGURE.format(
+        title=title,
+        link=_as_link(picture),
+        width=width,
+        height=height,
+        alt=f"{photograph} as {title}" if row.name else photograph,
+        caption="".join(lines),
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _escape(text: str) -> str:

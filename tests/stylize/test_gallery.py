@@ -33,12 +33,14 @@ def test_every_style_is_on_the_page_and_on_the_sheet(photographs, style_file, tm
     page, sheet = make_gallery([photographs], [style_file], output, size=64, report=seen.append)
     assert seen == ["wave", "scream"]
     text = page.read_text()
-    places = [text.index(f">{name}<") for name in ("photographs", "wave", "scream")]
-    assert places == sorted(places)
+    assert "2 photographs in 2 styles" in text
+    assert re.findall(r"<h2>(.*)</h2>", text) == ["a.png", "b.png"]
+    titles = re.findall(r"<figcaption><strong>(.*?)</strong>", text)
+    assert titles == 2 * ["Photograph", "wave", "scream"]
     pictures = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
     sizes = [Image.open(io.BytesIO(base64.b64decode(p))).size for p in pictures]
-    assert sizes == 3 * [(60, 40), (32, 64)]
-    assert "http" not in text, "the page asks for nothing"
+    assert sizes == 3 * [(60, 40)] + 3 * [(32, 64)]
+    assert not re.search(r"https?:|<!-- |(src|href)=\"(?!data:|#)", text), "it loads no other file"
 
     pixels = np.asarray(Image.open(sheet))
     width, height = 60 + GAP + 20, LABEL + 40  # as high as the lowest picture
@@ -80,13 +82,18 @@ def test_runs_are_named_by_their_folders(photographs, style_file, tmp_path):
 
 def test_names_and_captions_are_escaped(photographs, style_file, tmp_path):
     network = load_network(style_file)
-    styles = (StyleEntry(name="<i>"), StyleEntry(name="b", caption="<b> & more\x1b[31m\x07"))
+    styles = (
+        StyleEntry(name="<i>", caption="The Kiss, Gustav Klimt, 1908"),
+        StyleEntry(name="b", caption="<b> & more\x1b[31m\x07"),
+    )
     network.card = network.card.model_copy(update={"styles": styles})
     network.save(tmp_path / "named.keras")
     page, _ = make_gallery([photographs], [tmp_path / "named.keras"], tmp_path / "p.html", size=64)
     text = page.read_text()
     assert "<i>" not in text
-    assert r"&lt;b&gt; &amp; more\x1b[31m\x07" in text
+    assert r"<strong>&lt;b&gt; &amp; more\x1b[31m\x07</strong><code>b</code>" in text
+    kiss = "<strong>The Kiss</strong><span>Gustav Klimt, 1908</span><code>&lt;i&gt;</code>"
+    assert text.count(kiss) == 2
 
 
 def test_transparent_photographs_are_painted_on_white(style_file, tmp_path):
@@ -148,3 +155,36 @@ def test_mistakes_write_nothing(photographs, style_file, tmp_path):
         with pytest.raises(OnestrokeError, match=expected):
             make_gallery(inputs, models, tmp_path / output)
         assert not {"page.html", "page.png"} & {file.name for file in tmp_path.iterdir()}
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_pictures_are_enlarged_and_compared_by_keyboard(photographs, runtime_file, tmp_path):
+    from playwright.sync_api import expect, sync_playwright
+
+    page_file, _ = make_gallery([photographs], [runtime_file], tmp_path / "page.html", size=64)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text))
+        page.goto(page_file.as_uri())
+        sources = [picture.get_attribute("src") for picture in page.locator("figure img").all()]
+        page.get_by_role("button", name="Enlarge wave").first.focus()
+        page.keyboard.press("Enter")
+        large, compare = page.locator("#painted"), page.locator("#compare")
+        expect(large).to_have_attribute("src", sources[1])
+        expect(page.locator("#photograph")).to_have_attribute("src", sources[0])
+        compare.press("Home")
+        expect(page.locator("#pair")).to_have_attribute("style", re.compile("--share: 0%"))
+        for key, index in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)):
+            page.locator("#next").press(key)
+            expect(large).to_have_attribute("src", sources[index])
+            expect(compare).to_be_visible(visible=index != 3)  # the second photograph itself
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="Enlarge scream").first).to_be_focused()
+        browser.close()
+    assert errors == []
