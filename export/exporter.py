@@ -88,7 +88,7 @@ def write_export(
         from onestroke.models.style_rows import extract_blend
 
         network = extract_blend(network, blend)
-    card = export_card(network, options)
+    card = export_card(network.card, options)
     if options.format == "runtime":
         source = None if blend else hash_style_file(style_file)
         card = runtime_card(network, source, quantize=options.quantize)
@@ -124,7 +124,7 @@ def _resolve_blend(style_file: Path, style: StyleChoice) -> dict[str, float]:
     return blend
 
 
-def export_card(network: "TransformNetwork", options: ExportOptions) -> ModelCard:
+def export_card(card: ModelCard, options: ExportOptions) -> ModelCard:
     """Returns the card of an exported file: that of the network, with how it was exported."""
     entry = ExportEntry(
         format=options.format,
@@ -133,12 +133,12 @@ def export_card(network: "TransformNetwork", options: ExportOptions) -> ModelCar
         uint8=options.uint8,
         image=_describe_image(options),
         styled=_describe_output(options),
-        style=_describe_style(network.styles),
+        style=_describe_style(len(card.style_names)),
         options={"layout": options.layout, "opset": options.opset}
         if options.format == "onnx"
         else {},
     )
-    return network.card.model_copy(update={"onestroke": __version__, "export": entry})
+    return card.model_copy(update={"onestroke": __version__, "export": entry})
 
 
 def _describe_image(options: ExportOptions) -> str:

@@ -1,9 +1,19 @@
-"""LiteRT.js, which runs TFLite files in browsers: downloaded by npm once, then cached."""
+"""LiteRT.js, which runs TFLite files in browsers: downloaded once, then cached.
 
+npm downloads it, as it knows the user's registry. Without npm, the archives are read from the
+public registry, or from the one that npm's own variable NPM_CONFIG_REGISTRY names.
+"""
+
+import base64
+import hashlib
+import io
 import json
+import os
 import re
 import shutil
 import subprocess
+import tarfile
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +39,15 @@ INTEGRITY = {
     ),
 }
 PACKAGES = tuple(INTEGRITY)
+REGISTRY = "https://registry.npmjs.org"
+TIMEOUT = 60  # seconds without an answer
 
 
 def find_runtime() -> Path:
-    """Returns the folder that contains the packages; the first call downloads them with npm.
+    """Returns the folder that contains the packages; the first call downloads them.
 
     Raises:
-        ModelError: npm is not installed, or cannot download the packages.
+        ModelError: the packages cannot be downloaded, or are not the published ones.
         SettingsError: there is no cache folder, or the cache is not writable.
     """
     folder = cache_folder(FOLDER)
@@ -68,12 +80,31 @@ def _dependencies() -> dict[str, str]:
 
 def _download(folder: Path) -> None:
     folder.mkdir()
-    npm = shutil.which("npm")
-    if npm is None:
-        raise ModelError(
-            f"a page needs LiteRT.js {VERSION}, which npm downloads; install npm (it comes with "
-            "Node.js) and export again"
-        )
+    if npm := shutil.which("npm"):
+        _install(npm, folder)
+        return
+    registry = os.environ.get("NPM_CONFIG_REGISTRY", REGISTRY).rstrip("/")
+    for name, integrity in INTEGRITY.items():
+        archive = _read_archive(f"{registry}/@litertjs/{name}/-/{name}-{VERSION}.tgz")
+        digest = base64.b64encode(hashlib.sha512(archive).digest()).decode()
+        if integrity != f"sha512-{digest}":
+            raise _altered(f"{name}-{VERSION}.tgz has another hash")
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+        place = folder / "node_modules" / "@litertjs"
+        place.mkdir(parents=True, exist_ok=True)
+        (folder / "package").rename(place / name)  # the folder in every archive
+
+
+def _read_archive(address: str) -> bytes:
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:
+            return answer.read()
+    except (OSError, ValueError) as error:  # a ValueError: the address is none
+        raise _unreachable(str(error)) from error
+
+
+def _install(npm: str, folder: Path) -> None:
     files = {
         "package.json": {"name": "page", "dependencies": _dependencies()},
         "package-lock.json": lock_file(),
@@ -85,15 +116,21 @@ def _download(folder: Path) -> None:
     if done.returncode:
         reasons = [line for line in done.stderr.splitlines() if "error" in line.lower()]
         reason = (reasons or ["npm printed no reason"])[0]
-        if "EINTEGRITY" in done.stderr:
-            raise ModelError(
-                f"the LiteRT.js {VERSION} that npm downloaded is not the published one ({reason}); "
-                "check the registry that npm is configured for"
-            )
-        raise ModelError(
-            f"npm could not download LiteRT.js {VERSION} ({reason}); connect to the network and "
-            "export again"
-        )
+        raise _altered(reason) if "EINTEGRITY" in done.stderr else _unreachable(reason)
+
+
+def _altered(reason: str) -> ModelError:
+    return ModelError(
+        f"the LiteRT.js {VERSION} that was downloaded is not the published one ({reason}); check "
+        "the registry that npm is configured for, or the variable NPM_CONFIG_REGISTRY"
+    )
+
+
+def _unreachable(reason: str) -> ModelError:
+    return ModelError(
+        f"LiteRT.js {VERSION} could not be downloaded ({reason}); connect to the network and try "
+        "again"
+    )
 
 
 def copy_runtime(runtime: Path, target: Path) -> None:

@@ -75,8 +75,7 @@ def export_page(
     reports = []
 
     def write(temporary: Path) -> None:
-        shutil.copytree(PAGE, temporary)
-        copy_runtime(runtime, temporary / "litert")
+        copy_page(runtime, temporary)
         styles: list[dict[str, Any]] = []
         file_names = _file_names(style_files)
         names = [card.style_names for _, card in opened]
@@ -96,22 +95,49 @@ def export_page(
                 )
                 reports.append(replace(report, path=str(folder / file)))
                 files.append({"file": file, "height": height, "width": width})
-            styles += _menu_entries(own, labels, files)
-        content = {
-            "onestroke": __version__,
-            "cross_fade_below": CROSS_FADE_BELOW,
-            "styles": styles,
-        }
-        (temporary / PAGE_MARK).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            styles += menu_entries(own, labels, files)
+        write_menu(styles, temporary)
 
     write_whole(folder, write)
     return reports
 
 
-def _menu_entries(
+def copy_page(runtime: Path, folder: Path) -> None:
+    """Writes the files that are the same in every page.
+
+    Args:
+        runtime: from ``find_runtime``.
+        folder: a new folder.
+    """
+    shutil.copytree(PAGE, folder)
+    copy_runtime(runtime, folder / "litert")
+
+
+def write_menu(styles: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Writes the available styles into the folder of a page.
+
+    Args:
+        styles: from ``menu_entries``.
+        folder: of the page.
+    """
+    content = {
+        "onestroke": __version__,
+        "cross_fade_below": CROSS_FADE_BELOW,
+        "styles": styles,
+    }
+    (folder / PAGE_MARK).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def menu_entries(
     names: Sequence[str], titles: Sequence[str], files: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Returns the entries of one model in the page's menu."""
+    """Returns the entries of one model in the page's menu.
+
+    Args:
+        names: of its styles.
+        titles: of its styles, as the menu shows them.
+        files: of the model: ``file``, its path in the page, ``height`` and ``width``.
+    """
     identity = names.index(IDENTITY) if IDENTITY in names else None
     shared = {"count": len(names), "identity": identity, "files": files}
     return [

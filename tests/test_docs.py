@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 import onestroke
 from onestroke import configs
 from onestroke.cli.app import app
-from onestroke.export import web_page
+from onestroke.export import ready_page, web_page
 from onestroke.export.page_server import PageServer
 from onestroke.models.presets import PRESETS, Preset, Step
 from onestroke.models.style_file import BUNDLED, read_card
@@ -33,6 +33,7 @@ from onestroke.optimize.dream_settings import DreamSettings
 from onestroke.optimize.picture_settings import PictureSettings
 from onestroke.stylize.ffmpeg import find_ffmpeg
 from onestroke.stylize.litert_runner import FRUGAL_FLAGS
+from onestroke.stylize.runtime_file import runtime_file_of
 from onestroke.train.settings import Settings
 
 # `uncompiled` applies to the steps of a training; TensorFlow says that it does not to its data.
@@ -265,9 +266,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         keras.utils.set_random_seed(0)
         network = TransformNetwork("mobile", len(card.styles), identity=card.identity, card=card)
         network.save(folder / "bundled.keras")
+        shutil.copy(runtime_file_of(BUNDLED["base_mobile"]), folder / "bundled.tflite")
         for name in BUNDLED:
             patch.setitem(BUNDLED, name, folder / "bundled.keras")
-        patch.setattr(web_page, "find_runtime", lambda: folder)  # instead of npm's download
+        for module in (ready_page, web_page):
+            patch.setattr(module, "find_runtime", lambda: folder)  # instead of a download
         patch.setattr(web_page, "copy_runtime", lambda runtime, target: None)
         tiny = np.asarray(Image.open(folder / "photos" / "0.jpg"))
         patch.setattr(training, "typical_photographs", lambda: [tiny])  # of 256 px else

@@ -1,7 +1,10 @@
-"""``onestroke serve``: folders that are not pages, and the warning about the network."""
+"""``onestroke serve``: the ready page, folders that are not pages, the warning about networks."""
+
+import http.client
 
 import pytest
 
+from onestroke.export import ready_page, web_page
 from onestroke.export.page_server import PageServer
 from onestroke.export.web_page import PAGE
 
@@ -23,3 +26,24 @@ def test_a_page_for_the_network_needs_https(run, tmp_path, monkeypatch, host, wa
     assert status == 0
     assert "http://" in printed
     assert ("only on localhost and over https" in printed) is warned
+
+
+def test_without_a_folder_the_bundled_model_is_served(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(ready_page, "find_runtime", lambda: tmp_path)  # instead of a download
+    monkeypatch.setattr(web_page, "copy_runtime", lambda runtime, target: None)
+    answers = []
+
+    def serve_one(server: PageServer) -> None:
+        for path in ("/", "/styles/base_mobile_192x256.tflite"):
+            connection = http.client.HTTPConnection(*server.server_address[:2])
+            connection.request("GET", path)
+            server.handle_request()
+            answers.append(connection.getresponse().status)
+            connection.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PageServer, "serve_forever", serve_one)
+    status, printed, _ = run("serve", "--port", "0")
+    assert status == 0
+    assert "http://localhost:" in printed
+    assert answers == [200, 200]

@@ -113,15 +113,15 @@ def test_wrong_picture_size_is_one_line(
 
 def test_description_of_inputs_and_output(style_file: Path) -> None:
     network = load_network(style_file)
-    entry = export_card(network, ExportOptions("tflite", size=(32, 48))).export
+    entry = export_card(network.card, ExportOptions("tflite", size=(32, 48))).export
     assert entry.image == "RGB in [0, 255], 32 x 48 pixels (height x width)"
     assert entry.styled == "RGB in [0, 255], the size of image"
     assert entry.style == "(1, 2) float32, the weights of the card's styles; their sum is 1"
-    channels_first = export_card(network, ExportOptions("onnx", layout="nchw")).export
+    channels_first = export_card(network.card, ExportOptions("onnx", layout="nchw")).export
     assert channels_first.image == (
         "RGB in [0, 255], channels before height and width, both sides at least 16 pixels"
     )
-    alone = export_card(extract_blend(network, {"wave": 1.0}), ExportOptions("tflite")).export
+    alone = export_card(extract_blend(network, {"wave": 1.0}).card, ExportOptions("tflite")).export
     assert alone.image == "RGB in [0, 255], both sides at least 16 pixels"
     assert alone.style is None
 

@@ -90,7 +90,7 @@ def test_first_style_is_the_default(tmp_path: Path, batch: np.ndarray, style_fil
 def test_broken_saved_model(tmp_path: Path, style_file: Path) -> None:
     folder = tmp_path / "model"
     network = load_network(style_file)
-    write_saved_model(network, folder, export_card(network, ExportOptions("saved_model")))
+    write_saved_model(network, folder, export_card(network.card, ExportOptions("saved_model")))
     assert onestroke.load(folder).style_names == ("wave", "scream")
     (folder / "saved_model.pb").write_bytes(b"cut off")
     with pytest.raises(ModelError, match="model is a broken SavedModel; export it again"):

@@ -37,7 +37,7 @@ PRESETS_TO_QUANTIZE = ("mobile", "half")  # the kernels of half are stored behin
 
 def card_of(size: tuple[int, int] | None = None) -> ModelCard:
     options = ExportOptions("tflite", size=size)
-    return export_card(TransformNetwork("mobile"), options)
+    return export_card(TransformNetwork("mobile").card, options)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_uint8_input_and_output(network: TransformNetwork, tmp_path: Path) -> No
 def test_several_styles_are_an_input(style_file: Path, tmp_path: Path) -> None:
     network = load_network(style_file)
     path = tmp_path / "two.tflite"
-    card = export_card(network, ExportOptions("tflite"))
+    card = export_card(network.card, ExportOptions("tflite"))
     path.write_bytes(write_card(convert_to_tflite(network), card))
     photograph, second = picture(32, 48), np.float32([0, 1])
     ((_, result),) = LiteRtPainter(path).pieces(photograph, second)
@@ -161,7 +161,7 @@ def test_openvino_paints_like_the_network(
 
     network = load_network(style_file)
     path = tmp_path / "two.tflite"
-    card = export_card(network, ExportOptions("tflite", size=size))
+    card = export_card(network.card, ExportOptions("tflite", size=size))
     path.write_bytes(write_card(convert_to_tflite(network, size=size), card))
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     photograph = picture(33, 47)[None].astype(np.float32)

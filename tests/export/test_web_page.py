@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import http.client
 import io
 import json
@@ -10,8 +11,10 @@ import re
 import shutil
 import socket
 import sys
+import tarfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +27,13 @@ from onestroke.data.photograph_sources import open_source
 from onestroke.errors import ModelError, SettingsError
 from onestroke.export import litert_js, page_server
 from onestroke.export.export_options import ExportOptions
-from onestroke.export.page_server import open_server
+from onestroke.export.exporter import is_page
+from onestroke.export.page_server import PageHandler, PageServer, open_server
+from onestroke.export.ready_page import write_ready_page
 from onestroke.export.verification import difference, fit_to_size
 from onestroke.export.web_page import PAGE, _file_names, export_page
 from onestroke.files import cache_folder
-from onestroke.models.card import untrained_card
+from onestroke.models.card import IDENTITY, untrained_card
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.stylize.stylizer import CROSS_FADE_BELOW
 
@@ -90,6 +95,22 @@ def test_folder_is_complete(
     assert not (folder / "mark").exists()
 
 
+def test_ready_page_paints_like_the_bundled_model(fake_runtime: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "page"
+    write_ready_page(folder, [(96, 128)])
+    assert is_page(folder)
+    styles = json.loads((folder / "styles.json").read_text())["styles"]
+    bundled = onestroke.load("base_mobile")
+    names = [style["name"].replace(" ", "_") for style in styles]
+    assert [name for name in bundled.style_names if name != IDENTITY] == names
+    assert {style["identity"] for style in styles} == {bundled.style_names.index(IDENTITY)}
+    file = folder / styles[0]["files"][0]["file"]
+    picture = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    blend = {"the_kiss": 0.4, "great_wave": 0.6}
+    difference = onestroke.load(file)(picture, style=blend) - bundled(picture, style=blend)
+    assert not difference.any()
+
+
 def test_page_requests_no_other_host() -> None:
     for file in PAGE.iterdir():
         assert not re.search(r"https?:|//[a-z]+\.", file.read_text()), file
@@ -125,12 +146,51 @@ def test_only_pages_are_overwritten(style_file: Path, photographs: dict, tmp_pat
     assert (tmp_path / "styles.json").read_text() == "{}"
 
 
-def test_without_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A server of archives with the hashes that are expected; npm is not installed."""
+    folder, hashes = tmp_path / "registry", {}
+    for name in litert_js.PACKAGES:
+        place = folder / "@litertjs" / name / "-"
+        place.mkdir(parents=True)
+        content = io.BytesIO()
+        with tarfile.open(fileobj=content, mode="w:gz") as archive:
+            entry = tarfile.TarInfo("package/dist/index.js")
+            entry.size = len(name)
+            archive.addfile(entry, io.BytesIO(name.encode()))
+        (place / f"{name}-{litert_js.VERSION}.tgz").write_bytes(content.getvalue())
+        digest = base64.b64encode(hashlib.sha512(content.getvalue()).digest()).decode()
+        hashes[name] = f"sha512-{digest}"
+    monkeypatch.setattr(litert_js, "INTEGRITY", hashes)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(ModelError, match=r"npm downloads; install npm \(it comes with Node.js"):
+    handler = partial(PageHandler, directory=str(folder))
+    with PageServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("NPM_CONFIG_REGISTRY", f"http://127.0.0.1:{server.server_port}/")
+        yield folder
+        server.shutdown()
+
+
+def test_without_npm_the_archives_are_read(registry: Path) -> None:
+    packages = litert_js.find_runtime() / "node_modules" / "@litertjs"
+    for name in litert_js.PACKAGES:
+        assert (packages / name / "dist" / "index.js").read_text() == name
+    shutil.rmtree(registry)
+    litert_js.find_runtime()  # from the cache
+
+
+def test_without_npm_altered_archives_are_refused(registry: Path) -> None:
+    archive = next(registry.rglob("core-*.tgz"))
+    archive.write_bytes(archive.read_bytes() + b"!")
+    with pytest.raises(ModelError, match=r"is not the published one \(core-.*NPM_CONFIG_REGISTRY"):
         litert_js.find_runtime()
-    assert list((tmp_path / "onestroke").iterdir()) == []
+    archive.unlink()
+    with pytest.raises(ModelError, match=r"could not be downloaded \(HTTP Error 404.*try again"):
+        litert_js.find_runtime()
+    folder = cache_folder(litert_js.FOLDER)
+    assert folder is not None
+    assert list(folder.parent.iterdir()) == []
 
 
 def test_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -496,6 +556,19 @@ class TestInABrowser:
 
             page.set_input_files("#file", upload("a.png", b"text"))
             expect(status).to_contain_text("The browser cannot read this file as a picture")
+
+    def test_ready_page_paints_the_camera(self, tmp_path: Path) -> None:
+        from playwright.sync_api import expect
+
+        write_ready_page(tmp_path / "page", [(192, 256)])
+        with opened(tmp_path / "page") as page:
+            assert page.locator("#style option").count() == 12
+            page.click("#camera")
+            expect(page.locator("#status")).to_contain_text("frames a second", timeout=60_000)
+            before = screen(page)
+            page.select_option("#style", label="the kiss")
+            expect(page.locator("#picture")).to_have_attribute("aria-label", "Painted as the kiss")
+            assert screen(page).shape == before.shape == (192, 256, 3)
 
     def test_last_picture_is_shown(self, page_folder: Path) -> None:
         from playwright.sync_api import expect
