@@ -7,8 +7,8 @@ lies between an installation and a camera in the browser.
 from collections.abc import Sequence
 from pathlib import Path
 
-from onestroke.export.fixed_size import fix_size
 from onestroke.export.litert_js import find_runtime
+from onestroke.export.sized_file import fix_size
 from onestroke.export.web_page import SIZES, copy_page, menu_entries, write_menu
 from onestroke.models.style_file import BUNDLED
 from onestroke.stylize.runtime_file import runtime_file_of

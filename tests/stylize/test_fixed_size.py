@@ -1,4 +1,4 @@
-"""Pictures of any size in a file of one size: where the windows lie and how their paint is joined."""
+"""Pictures of any size in a file of one size: where the windows lie, how their paint is joined."""
 
 import logging
 
@@ -85,5 +85,5 @@ def test_first_picture_of_another_size_is_announced(caplog):
 
 
 def test_strip_of_hundreds_of_windows_is_refused():
-    with pytest.raises(PictureError, match="of 16x9000 .* needs 937 windows of 32x32, the size"):
+    with pytest.raises(PictureError, match=r"of 16x9000 .* needs 937 windows of 32x32, the size"):
         FixedSizeCanvas("wave.tflite", (32, 32)).paint(noise(16, 9000), np.float32)
