@@ -1,7 +1,7 @@
 """``onestroke evaluate``: compare networks with the optimisation of the same loss."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,21 +10,27 @@ from onestroke.cli.terminal import filter_native_logs, out
 from onestroke.errors import SettingsError
 from onestroke.weighted_names import parse_weighted_names
 
+if TYPE_CHECKING:
+    from onestroke.evaluate.evaluate_models import Evaluation
+
 EXAMPLES = (
     "onestroke evaluate --model runs/wave --data photographs --report report",
     "onestroke evaluate --model base --model base_mobile --data photographs --report report "
     "--baseline-iterations 0",
+    "onestroke evaluate --model runs/wave --data photographs --against theirs --report report",
+    "onestroke evaluate --report report --votes ada.csv --votes ben.csv",
 )
 BASELINE = "Comparison with an optimisation"
 VIDEO = "Flicker of painted videos"
+VOTES = "Comparison with other pictures"
 
 
 def evaluate(
-    models: Annotated[
-        list[str],
-        typer.Option("--model", help="A style file, a run or an export; may be repeated."),
-    ],
     report: Annotated[Path, typer.Option(help="Folder for tables, plots and pictures.")],
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="A style file, a run or an export; may be repeated."),
+    ] = None,
     data: Annotated[
         list[str] | None, typer.Option(help="Photographs not trained on, as for train.")
     ] = None,
@@ -96,19 +102,44 @@ def evaluate(
             "--faces", help="Measure whether faces are still recognised after the painting."
         ),
     ] = False,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder with pictures of the same photographs by anything else; for several "
+            "networks, one for all or one for each. Also makes a blind sheet.",
+            rich_help_panel=VOTES,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the order of the blind sheet.", rich_help_panel=VOTES)
+    ] = 0,
+    votes: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A file of votes on the blind sheet of --report, in place of --model; may be "
+            "repeated.",
+            rich_help_panel=VOTES,
+        ),
+    ] = None,
     overrides: Overrides = None,
 ) -> None:
-    """Measure losses and speed of networks, or flicker of videos."""
+    """Measure losses and speed of networks, or flicker of videos; count blind votes."""
+    if votes:
+        _count_votes(report, votes)
+        return
+    if not models:
+        raise SettingsError("there is no network to measure; add --model, or --votes")
     if videos or flow:
         _evaluate_videos(models, videos or [], flow, report, (style, sizes, frames))
         return
     if not data:
         raise SettingsError("there is nothing to measure; add --data, --video or --flow")
     with filter_native_logs():
-        from onestroke.cli.tables import evaluation_tables, face_table
         from onestroke.evaluate.evaluate_models import EvaluationOptions, evaluate_models
 
-        options = EvaluationOptions(sizes or (), iterations, until_overtaken, count, timed, faces)
+        options = EvaluationOptions(
+            sizes or (), iterations, until_overtaken, count, timed, faces, against or (), seed
+        )
         evaluation = evaluate_models(
             models,
             data,
@@ -118,14 +149,33 @@ def evaluate(
             overrides=overrides or (),
             show=out.print,
         )
+    _print_evaluation(evaluation)
+    out.print(f"Report: {report}")
+    if against:
+        out.print(f"Blind sheet, an empty file of votes, and the key: {report}/blind_*")
+
+
+def _count_votes(report: Path, votes: list[Path]) -> None:
+    """Counts the votes on the blind sheet of a report, and prints the table."""
+    from onestroke.cli.tables import vote_table
+    from onestroke.evaluate.blind_votes import count_votes
+
+    out.print(vote_table(count_votes(report, votes)))
+
+
+def _print_evaluation(evaluation: "Evaluation") -> None:
+    """Prints the tables."""
+    from onestroke.cli.tables import comparison_tables, evaluation_tables, face_table
+
     for table in evaluation_tables(evaluation.results, evaluation.speeds):
+        out.print(table)
+    for table in comparison_tables(evaluation.comparisons):
         out.print(table)
     if evaluation.faces:
         if evaluation.faces.models:
             out.print(face_table(evaluation.faces))
         else:
             out.print("No face was found; choose other photographs with --data or --count.")
-    out.print(f"Report: {report}")
 
 
 def _evaluate_videos(

@@ -11,6 +11,8 @@ from onestroke.export.export_options import format_size
 from onestroke.optimize.picture_settings import STARTS
 
 if TYPE_CHECKING:
+    from onestroke.evaluate.blind_votes import VoteCount
+    from onestroke.evaluate.comparison import Comparison
     from onestroke.evaluate.evaluation import Result, Speed
     from onestroke.evaluate.face_fidelity import FaceReport
     from onestroke.evaluate.video_stability import Stability
@@ -18,6 +20,15 @@ if TYPE_CHECKING:
     from onestroke.export.verification import Report
     from onestroke.train.step_benchmark import StepTiming
 
+YARDSTICK = {
+    "content": ".3g",
+    "style": ".3g",
+    "palette": ".2f",
+    "SSIM": ".2f",
+    "CFSD": ".3g",
+    "blown": ".3f",
+    "mesh": ".1f",
+}
 QUALITIES = {"grid": ".4f", "clipped": ".1%", "border": ".1f", "colour": ".1f"}
 
 
@@ -107,6 +118,49 @@ def evaluation_tables(results: Sequence["Result"], speeds: Sequence["Speed"]) ->
             *(_quality(result, key, form) for key, form in QUALITIES.items()),
         )
     return [losses, qualities, *([_speed_table(speeds)] if speeds else [])]
+
+
+def comparison_tables(comparisons: Sequence["Comparison"]) -> list[Table]:
+    """Returns the tables of the yardstick: a row per network, opponent and photographs."""
+    if not comparisons:
+        return []
+    table = Table(
+        caption="means of whole pictures; content, style, palette, CFSD: lower is better; SSIM: "
+        "higher; blown: share of white pixels (that of the painting); mesh: about 1 without one"
+    )
+    layers = Table(caption="error of the Gram matrices, relative to those of the painting")
+    for name in ("picture", "style of", *YARDSTICK):
+        table.add_column(name, justify="right" if name in YARDSTICK else "left")
+    keys = [key for key in comparisons[0].mean(comparisons[0].rows[0]) if key.startswith("gram_")]
+    for name in ("picture", "style of", *(key.removeprefix("gram_") for key in keys)):
+        layers.add_column(name, justify="right" if name.startswith("relu") else "left")
+    for one in comparisons:
+        for row in one.rows:
+            mean = one.mean(row)
+            cells = {name: f"{mean[name.lower()]:{form}}" for name, form in YARDSTICK.items()}
+            cells["blown"] += f" ({one.painting['blown']:.3f})"
+            table.add_row(row, one.model, *cells.values())
+            layers.add_row(row, one.model, *(f"{mean[key]:.1%}" for key in keys))
+    return [table, layers]
+
+
+def vote_table(counts: Sequence["VoteCount"]) -> Table:
+    """Returns a row per network: how many votes of a blind sheet prefer it."""
+    table = Table(caption="preferred: votes for the network; Wilson's 95 % interval of the share")
+    for name in ("network", "against", "voters", "votes", "preferred", "share", "95 % interval"):
+        table.add_column(name, justify="left" if name in ("network", "against") else "right")
+    for one in counts:
+        low, high = one.interval
+        table.add_row(
+            one.model or "all",
+            one.against or "all",
+            str(one.voters),
+            str(one.votes),
+            str(one.preferred),
+            f"{one.share:.0%}",
+            f"{low:.0%} to {high:.0%}",
+        )
+    return table
 
 
 def stability_table(results: Sequence["Stability"]) -> Table:

@@ -7,7 +7,7 @@ This module does not import TensorFlow, so that a mistake in a path is reported 
 import itertools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,24 +84,38 @@ def open_source(source: str | Sequence[str], *, split: Split = "train") -> Photo
     return _Files(source)
 
 
-def read_some(source: str | Sequence[str], count: int, short_side: int) -> dict[str, np.ndarray]:
+def read_some(
+    source: str | Sequence[str],
+    count: int,
+    short_side: int | None,
+    *,
+    stems: Collection[str] | None = None,
+) -> dict[str, np.ndarray]:
     """Reads a few photographs that are spread evenly over a source.
 
     Args:
         source: see ``open_source``; validation photographs if it has several splits.
         count: how many at most.
         short_side: pixels that the caller needs; see ``onestroke.pictures.read_picture``.
+        stems: names without folder and suffix; other photographs are left out. None for all.
 
     Returns:
         By name, ``(height, width, 3)`` uint8 RGB.
 
     Raises:
-        DataError: there is no such source, or it has no photographs.
+        DataError: there is no such source, or it has no such photographs.
         PictureError: a photograph is broken.
     """
     photographs = open_source(source, split="validation")
-    count = min(count, len(photographs))
-    chosen = [i * len(photographs) // count for i in range(count)]
+    known = range(len(photographs))
+    named = [i for i in known if stems is None or Path(photographs.name(i)).stem in stems]
+    if not named:
+        raise DataError(
+            f"none of the {len(photographs)} photographs has one of the names "
+            f"{', '.join(sorted(stems or ())[:3])}, …; give the same photographs"
+        )
+    count = min(count, len(named))
+    chosen = [named[i * len(named) // count] for i in range(count)]
     return {photographs.name(i): photographs.read(i, shrink_to=short_side) for i in chosen}
 
 

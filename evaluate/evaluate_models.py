@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onestroke.data.photograph_sources import read_some
+from onestroke.errors import SettingsError
+from onestroke.evaluate.blind_sheet import write_blind_sheet
+from onestroke.evaluate.comparison import Comparison, Opponent, compare_pictures
+from onestroke.evaluate.counterparts import find_counterparts
 from onestroke.evaluate.subjects import Subject, build_subjects, plan_subjects
 from onestroke.extras import check_plots
 from onestroke.files import check_writable, expand_path
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from onestroke.evaluate.face_fidelity import FaceReport
 
 EVALUATED_SIZES = (256, 512)  # sides of the square pictures, in pixels
-FACE_SIDE = 640  # long side of the photographs whose faces are measured, in pixels
+WHOLE_SIDE = 640  # long side of whole photographs, which faces and the yardstick need, in pixels
 TIMED_SIZES = (256, 512, 1024)
 MEASURED_PACKAGES = ("tensorflow", "keras", "scipy", "numpy")
 
@@ -35,6 +39,9 @@ class EvaluationOptions:
         count: number of photographs, taken evenly from the source.
         timed_sizes: sides to time, in pixels; None for ``sizes`` if given, else ``TIMED_SIZES``.
         faces: whether to measure how many faces are still recognised.
+        against: folders with pictures of the same photographs that something else made; one for
+            all networks, or one for each.
+        seed: of the order of the blind sheet.
     """
 
     sizes: Sequence[int] = ()
@@ -43,6 +50,8 @@ class EvaluationOptions:
     count: int = 8
     timed_sizes: Sequence[int] | None = None
     faces: bool = False
+    against: Sequence[Path | str] = ()
+    seed: int = 0
 
     @property
     def evaluated_sizes(self) -> Sequence[int]:
@@ -50,9 +59,9 @@ class EvaluationOptions:
         return self.sizes or EVALUATED_SIZES
 
     @property
-    def short_side(self) -> int:
-        """The short side that the photographs need, in pixels."""
-        return max(*self.evaluated_sizes, FACE_SIDE if self.faces else 0)
+    def short_side(self) -> int | None:
+        """The short side that the photographs need, in pixels; None for their own size."""
+        return None if self.against else max(*self.evaluated_sizes, WHOLE_SIDE)
 
     @property
     def speed_sizes(self) -> list[int]:
@@ -68,11 +77,13 @@ class Evaluation:
     Attributes:
         results: one per network and size.
         speeds: times of the first style of every model.
+        comparisons: of whole pictures by the yardstick, one per network.
         faces: how many faces are still recognised; None if that was not measured.
     """
 
     results: "Sequence[Result]"
     speeds: "Sequence[Speed]"
+    comparisons: Sequence[Comparison]
     faces: "FaceReport | None" = None
 
 
@@ -105,7 +116,8 @@ def evaluate_models(
     folder = expand_path(folder)
     check_writable(folder)
     plans = [plan_subjects(model, styles, overrides) for model in models]
-    photographs = read_some(data, options.count, options.short_side)
+    opponents, stems = _find_opponents(options.against)
+    photographs = read_some(data, options.count, options.short_side, stems=stems)
     enlarged = _count_enlarged(photographs, options.evaluated_sizes)
     for side, number in enlarged.items():
         if number:
@@ -121,25 +133,45 @@ def evaluate_models(
 
         reader = open_face_reader()
     by_model = [build_subjects(plan) for plan in plans]
+    subjects = [subject for subjects in by_model for subject in subjects]
+    comparisons = compare_pictures(
+        subjects, photographs, opponents, long_side=WHOLE_SIDE, show=show
+    )
     first = next(iter(photographs.values()))
     speeds = measure_speed([subjects[0] for subjects in by_model], first, options.speed_sizes)
-    subjects = [subject for subjects in by_model for subject in subjects]
     baselines = Baselines(
         options.iterations, folder / "baseline", until_overtaken=options.until_overtaken
     )
     results = evaluate(subjects, photographs, baselines, sizes=options.evaluated_sizes, show=show)
     about = _describe_run(data, enlarged, options, subjects)
+    about["yardstick"] = [comparison.record() for comparison in comparisons]
     faces = None
     if reader:
         from onestroke.evaluate.face_fidelity import measure_faces, write_face_sheet
 
         show("faces")
-        faces = measure_faces(subjects, photographs, reader, FACE_SIDE)
+        faces = measure_faces(subjects, photographs, reader, WHOLE_SIDE)
         about["faces"] = faces.record()
         if faces.models:
             write_face_sheet(folder / "faces.jpg", faces)
     write_report(folder, results, speeds=speeds, about=about)
-    return Evaluation(results, speeds, faces)
+    if opponents:
+        write_blind_sheet(folder, comparisons, seed=options.seed)
+    return Evaluation(results, speeds, comparisons, faces)
+
+
+def _find_opponents(folders: Sequence[Path | str]) -> tuple[list[Opponent], set[str] | None]:
+    """Finds pictures to compare with, and the names that all folders contain; None without."""
+    found = find_counterparts(folders)
+    if not found:
+        return [], None
+    opponents = [Opponent(str(f), by_name) for f, by_name in zip(folders, found, strict=True)]
+    stems = set.intersection(*map(set, found))
+    if not stems:
+        raise SettingsError(
+            "no name is in all folders of --against; evaluate the networks one by one"
+        )
+    return opponents, stems
 
 
 def _count_enlarged(photographs: Mapping[str, np.ndarray], sizes: Sequence[int]) -> dict[int, int]:

@@ -11,6 +11,9 @@ import numpy as np
 from onestroke.pictures import BT601_LUMA
 
 GRID_PERIODS = 4  # pixels; two upsamplings by 2 repeat patterns every 4 and every 2 pixels
+MESH_TILE, MESH_STEP = 32, 16  # pixels: side of the squares that are searched, and their distance
+FLAT_SHARE = 0.25  # of the squares, the flattest ones
+ROUNDING = 1 / 12  # variance of rounding to whole pixel values
 BORDER = 8  # pixels; networks pad by up to 4, and by 1 at a quarter of the size
 
 
@@ -53,6 +56,48 @@ def _excess(power: np.ndarray, row: int, column: int) -> float:
         3 * np.median(beside[1], axis=0).sum(),
     )
     return max(0.0, float(patch[peak].sum() - usual))
+
+
+def mesh_ratio(picture: np.ndarray) -> float:
+    """Returns how strong a mesh of 2 or 4 pixels is in the flat areas of a picture.
+
+    A mesh in a sky is too weak for ``grid_energy``, which relates it to the variance of the whole
+    picture. Here the picture is divided into squares of 32 pixels, and the power spectra of the
+    flattest quarter are added up. Squares are flat if their means over 4 x 4 pixels, which no mesh
+    changes, are similar. The result is the power at a multiple of 1/4 cycle per pixel divided by
+    that of the frequencies around it, the largest such ratio.
+
+    Returns:
+        About 1 without a mesh. 1 for pictures smaller than a square.
+    """
+    luma = picture.astype(np.float64) @ BT601_LUMA
+    if min(luma.shape) < MESH_TILE:
+        return 1.0
+    tiles = np.lib.stride_tricks.sliding_window_view(luma, (MESH_TILE, MESH_TILE))
+    tiles = tiles[::MESH_STEP, ::MESH_STEP].reshape(-1, MESH_TILE, MESH_TILE)
+    blocks = MESH_TILE // GRID_PERIODS
+    coarse = tiles.reshape(-1, blocks, GRID_PERIODS, blocks, GRID_PERIODS).mean((2, 4))
+    deviations = coarse.std((1, 2))
+    flattest = np.argsort(deviations, kind="stable")[: max(1, int(FLAT_SHARE * len(tiles)))]
+    window = np.outer(np.hanning(MESH_TILE), np.hanning(MESH_TILE))
+    flat = tiles[flattest] - tiles[flattest].mean((1, 2), keepdims=True)
+    power = (np.abs(np.fft.fft2(flat * window)) ** 2).mean(0) + ROUNDING * (window**2).sum()
+    places = range(0, MESH_TILE, MESH_TILE // GRID_PERIODS)
+    return max(_relative_power(power, i, j) for i in places for j in places if i or j)
+
+
+def _relative_power(power: np.ndarray, row: int, column: int) -> float:
+    """Returns the power at a frequency divided by the usual power around it.
+
+    The usual power is the largest of three means, as in ``_excess``: of all frequencies 2 or 3
+    steps away, of those in the same row and of those in the same column, where edges have theirs.
+    """
+    near = np.arange(-3, 4)
+    patch = power[np.ix_((row + near) % MESH_TILE, (column + near) % MESH_TILE)]
+    beside = np.abs(near) > 1
+    ring = beside[:, None] | beside[None]
+    usual = max(patch[ring].mean(), patch[3, beside].mean(), patch[beside, 3].mean())
+    return float(patch[3, 3] / usual)
 
 
 def clipped_share(picture: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from onestroke.models.layers import CHANNELS, Tensor
 from onestroke.models.vgg19_weights import EXPECTED_LAYERS, LAYERS, WIDTHS, Vgg19Weights
 
 POOLINGS = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}
+PADDINGS = ("edge", "zeros")
 
 
 class EdgePadding(keras.layers.Layer):
@@ -31,18 +32,24 @@ class EdgePadding(keras.layers.Layer):
 
 
 def loss_network(
-    layers: Sequence[str], weights: Vgg19Weights, *, pooling: str = "max", dtype: Any = "float32"
+    layers: Sequence[str],
+    weights: Vgg19Weights,
+    *,
+    pooling: str = "max",
+    padding: str = "edge",
+    dtype: Any = "float32",
 ) -> keras.Model:
     """Builds VGG19 up to the deepest of the layers.
 
-    Departure: convolutions are padded with the outermost pixels, not with zeros. Zeros look like a
-    frame, which no painting has, and trained networks reproduce the frame.
+    Departure: by default, convolutions are padded with the outermost pixels, not with zeros. Zeros
+    look like a frame, which no painting has, and trained networks reproduce the frame.
 
     Args:
         layers: names of features, for example ``["relu1_1", "relu4_2"]``.
         weights: the kernels and biases.
         pooling: ``"max"`` as trained, or ``"avg"`` as Gatys et al. 2016 (section 2) prefer for
             pictures made by optimisation.
+        padding: ``"edge"``, or ``"zeros"`` as trained, for figures that others have published.
         dtype: a Keras dtype policy for the convolutions, for example ``"mixed_bfloat16"``.
 
     Returns:
@@ -50,13 +57,15 @@ def loss_network(
         of features, ``(batch, height / 2^(block - 1), width / 2^(block - 1), channels)``.
 
     Raises:
-        SettingsError: a layer or a pooling is unknown.
+        SettingsError: a layer, a pooling or a padding is unknown.
     """
     for name in layers:
         if name not in LAYERS:
             raise SettingsError(f"unknown layer {name!r}; {EXPECTED_LAYERS}")
     if pooling not in POOLINGS:
         raise SettingsError(f"unknown pooling {pooling!r}; choose max or avg")
+    if padding not in PADDINGS:
+        raise SettingsError(f"unknown padding {padding!r}; choose edge or zeros")
     image = keras.Input((None, None, 3), name="image")
     # In 32 bits: the 8 significant bits of bfloat16 are too few for pixels minus their mean.
     minus_mean = [-float(mean) for mean in weights.mean]
@@ -67,8 +76,16 @@ def loss_network(
         block, layer = block_and_layer(name)
         if block > 1 and layer == 1:
             x = POOLINGS[pooling](2, name=f"pool{block - 1}", **options)(x)
-        x = EdgePadding(name=f"padding{block}_{layer}", dtype=dtype)(x)
-        x = keras.layers.Conv2D(WIDTHS[block - 1], 3, activation="relu", name=name, **options)(x)
+        if padding == "edge":
+            x = EdgePadding(name=f"padding{block}_{layer}", dtype=dtype)(x)
+        x = keras.layers.Conv2D(
+            WIDTHS[block - 1],
+            3,
+            padding="valid" if padding == "edge" else "same",
+            activation="relu",
+            name=name,
+            **options,
+        )(x)
         if name in layers:
             features[name] = x
     network = keras.Model(image, {name: features[name] for name in layers}, name="vgg19")

@@ -65,6 +65,7 @@ NOT_RUN = {
     "faces list": "needs the database of the commands above",
     "faces remove": "needs the database of the commands above",
     "--faces": "needs the published weights",
+    "--votes": "needs votes on one sheet; tests/cli/test_evaluate_command.py counts some",
     "--flow": "needs true flow; tests/evaluate/test_video_stability.py measures it",
     "report_512": "measures like the command for report_256",
 }
@@ -240,7 +241,7 @@ def write_files(folder: Path) -> None:
     picture("flowers.jpg", (128, 128))
     for name in PAINTINGS:
         picture(f"paintings/{name}.jpg", (64, 64))
-    for name in ("Pictures", "photos", "PHOTOGRAPHS", "HELDOUT", "frames"):
+    for name in ("Pictures", "photos", "PHOTOGRAPHS", "THEIRS", "HELDOUT", "frames"):
         for number in range(2):
             picture(f"{name}/{number}.jpg")
     clip = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=5:duration=0.6", str(folder / "clip.mp4")]

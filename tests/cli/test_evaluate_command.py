@@ -2,7 +2,21 @@
 
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from onestroke.data.photograph_sources import read_some
+from onestroke.evaluate import evaluate_models
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """The yardstick measures whole photographs; these are small."""
+    monkeypatch.setattr(evaluate_models, "WHOLE_SIDE", 64)
 
 
 def test_the_report_has_losses_and_times(run, trained, tmp_path):
@@ -72,3 +86,45 @@ def test_faces_are_measured(run, trained, tmp_path, monkeypatch):
     assert faces["count"] == 2
     assert len(faces["models"][0]["distances"]) == 2
     assert (report / "faces.jpg").is_file()
+
+
+def test_other_pictures_are_compared_and_votes_counted(run, mistake, trained, tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for name, photograph in read_some("bundled", 2, 64).items():
+        height, width = (side - side % 4 for side in photograph.shape[:2])
+        flat = np.full((height, width, 3), 200, np.uint8)
+        Image.fromarray(flat).save(theirs / f"{Path(name).stem}.png")
+    report = tmp_path / "report"
+    options = ["--size", 64, "--baseline-iterations", 0, "--against", theirs, "--seed", 5]
+    status, said, error = run(
+        "evaluate", "--model", trained, "--data", "bundled", "--report", report, *options
+    )
+    assert (status, error) == (0, "")
+    assert "CFSD" in said
+    record = json.loads((report / "report.json").read_text())
+    (comparison,) = record["yardstick"]
+    assert list(comparison["mean"]) == ["the photographs", "run", str(theirs)]
+    assert comparison["mean"]["the photographs"]["content"] == 0
+    assert {"palette", "ssim", "cfsd", "style", "gram_relu5_1", "blown", "mesh"} <= comparison[
+        "mean"
+    ]["run"].keys()
+    key = json.loads((report / "blind_key.json").read_text())
+    assert key["seed"] == 5
+    assert len(key["pairs"]) == 2
+    votes = tmp_path / "ada.csv"
+    lines = [f"{key['sheet']},{pair['number']},{pair['network_is']}" for pair in key["pairs"]]
+    votes.write_text("\n".join(["sheet,pair,vote", *lines]) + "\n")
+    status, said, error = run("evaluate", "--report", report, "--votes", votes)
+    assert (status, error) == (0, "")
+    assert "100%" in said
+    assert "34% to 100%" in said
+    assert json.loads((report / "votes.json").read_text())["counts"][0]["preferred"] == 2
+    votes.write_text("sheet,pair,vote\nother,1,A\n")
+    assert "belongs to the sheet 'other'" in mistake(
+        "evaluate", "--report", report, "--votes", votes
+    )
+
+
+def test_there_must_be_something_to_do(mistake, tmp_path):
+    assert "add --model, or --votes" in mistake("evaluate", "--report", tmp_path)

@@ -297,3 +297,12 @@ def test_some_photographs_are_from_all_over(tmp_path, there, chosen):
     some = read_some(str(tmp_path), 5, 20)
     assert "".join(Path(name).stem for name in some) == chosen
     assert [int(pixels[0, 0, 0]) for pixels in some.values()] == [int(i) for i in chosen]
+
+
+def test_only_photographs_of_some_names_are_read(tmp_path):
+    for name in ("a.png", "b.png", "c.png"):
+        Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / name)
+    some = read_some(str(tmp_path), 5, None, stems={"c", "a", "x"})
+    assert [Path(name).stem for name in some] == ["a", "c"]
+    with pytest.raises(DataError, match="none of the 3 photographs has one of the names x, y"):
+        read_some(str(tmp_path), 5, None, stems={"x", "y"})

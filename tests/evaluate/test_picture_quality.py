@@ -9,6 +9,7 @@ from onestroke.evaluate.picture_quality import (
     clipped_share,
     colour_distance,
     grid_energy,
+    mesh_ratio,
 )
 
 
@@ -48,6 +49,38 @@ def test_vertical_and_horizontal_edges_have_no_grid_energy(axis):
     bars = np.where(np.arange(131) // 16 % 2, 230, 20)[None, :, None].repeat(96, 0).repeat(3, -1)
     picture = bars if axis else bars.transpose(1, 0, 2)
     assert grid_energy(picture.astype(np.uint8)) < 0.001
+
+
+def sky_above_strokes() -> np.ndarray:
+    """Returns a picture whose upper half is flat but for weak noise."""
+    picture = strokes(0, 192, 256).astype(np.float64)
+    noise = np.random.default_rng(1).normal(0, 1, (96, 256, 1))
+    picture[:96] = 180 + np.linspace(0, 20, 256)[None, :, None] + noise
+    return picture
+
+
+@pytest.mark.parametrize("period", [2, 4])
+def test_a_weak_mesh_in_a_flat_area_is_seen(period):
+    picture = sky_above_strokes()
+    rows, columns = np.indices((96, 256)) // (period // 2)
+    meshed = picture.copy()
+    meshed[:96] += 2 * ((rows + columns) % 2)[..., None]
+    without, with_mesh = (p.astype(np.uint8) for p in (picture, meshed))
+    assert mesh_ratio(without) < 2
+    assert mesh_ratio(with_mesh) > 6
+    # Related to the variance of the whole picture, this mesh is nothing.
+    assert grid_energy(with_mesh) < 0.003
+
+
+def test_other_pictures_have_no_mesh():
+    rows = np.arange(96)[:, None, None]
+    stripes = np.broadcast_to(128 + 60 * np.sin(2 * np.pi * rows / 7), (96, 128, 3))
+    bars = np.where(np.arange(256) // 16 % 2, 230, 20)[None, :, None].repeat(96, 0).repeat(3, -1)
+    assert mesh_ratio(stripes.astype(np.uint8)) < 2
+    assert mesh_ratio(bars.astype(np.uint8)) < 2
+    assert mesh_ratio(strokes(0, 480, 640)) < 2
+    assert mesh_ratio(np.full((40, 40, 3), 9, np.uint8)) == pytest.approx(1)
+    assert mesh_ratio(np.zeros((31, 90, 3), np.uint8)) == 1
 
 
 def test_clipped_values_are_counted():

@@ -219,3 +219,15 @@ def test_unknown_layer_and_pooling_are_named(bundled):
         loss_network(["conv4_2"], bundled)
     with pytest.raises(SettingsError, match="unknown pooling 'mean'; choose max or avg"):
         loss_network(["relu1_1"], bundled, pooling="mean")
+    with pytest.raises(SettingsError, match="unknown padding 'none'; choose edge or zeros"):
+        loss_network(["relu1_1"], bundled, padding="none")
+
+
+def test_zeros_darken_the_border_alone(bundled, picture):
+    edge, zeros = (
+        np.asarray(loss_network(["relu1_1"], bundled, padding=padding)(picture)["relu1_1"])
+        for padding in ("edge", "zeros")
+    )
+    assert edge.shape == zeros.shape
+    np.testing.assert_allclose(zeros[:, 1:-1, 1:-1], edge[:, 1:-1, 1:-1], rtol=1e-4, atol=1e-2)
+    assert np.abs(zeros[:, 0] - edge[:, 0]).max() > 1

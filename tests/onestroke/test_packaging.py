@@ -32,7 +32,7 @@ MAY_IMPORT = {
 NEEDS_TENSORFLOW = re.compile(
     r"(models/(face_encoder|face_networks|layers|transform_network|style_rows|vgg19)"
     r"|losses/(dream_objective|face_identity|objective|style_targets|terms|triplet)"
-    r"|optimize/(coarse_to_fine|descent|picture_optimization)|evaluate/evaluation|stylize/keras_painter"
+    r"|optimize/(coarse_to_fine|descent|picture_optimization)|evaluate/(evaluation|yardstick)|stylize/keras_painter"
     r"|export/(onnx_file|servable|saved_model_file|tflite_file)"
     r"|train/(batches|callbacks|checkpoint|face_training|initial_rows|journal|learning_rate|muon"
     r"|step_benchmark|step_callback|style_means|style_trainer|training|validation))\.py"
