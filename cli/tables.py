@@ -130,7 +130,8 @@ def comparison_tables(comparisons: Sequence["Comparison"]) -> list[Table]:
     )
     layers = Table(caption="error of the Gram matrices, relative to those of the painting")
     for name in ("picture", "style of", *YARDSTICK):
-        table.add_column(name, justify="right" if name in YARDSTICK else "left")
+        right = name in YARDSTICK
+        table.add_column(name, justify="right" if right else "left", no_wrap=right)
     keys = [key for key in comparisons[0].mean(comparisons[0].rows[0]) if key.startswith("gram_")]
     for name in ("picture", "style of", *(key.removeprefix("gram_") for key in keys)):
         layers.add_column(name, justify="right" if name.startswith("relu") else "left")
@@ -148,7 +149,8 @@ def vote_table(counts: Sequence["VoteCount"]) -> Table:
     """Returns a row per network: how many votes of a blind sheet prefer it."""
     table = Table(caption="preferred: votes for the network; Wilson's 95 % interval of the share")
     for name in ("network", "against", "voters", "votes", "preferred", "share", "95 % interval"):
-        table.add_column(name, justify="left" if name in ("network", "against") else "right")
+        right = name not in ("network", "against")
+        table.add_column(name, justify="right" if right else "left", no_wrap=right)
     for one in counts:
         low, high = one.interval
         table.add_row(

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from onestroke.contact_sheet import join_across
-from onestroke.evaluate.comparison import Comparison, Scene
+from onestroke.evaluate.comparison import Comparison
 from onestroke.files import write_whole
 from onestroke.fingerprint import fingerprint_of
 
@@ -113,18 +113,29 @@ def write_blind_sheet(folder: Path, comparisons: Sequence[Comparison], *, seed: 
     Returns:
         The key.
     """
-    shown = [(one, scene) for one in comparisons if one.opponent for scene in one.scenes]
+    shown = [
+        (one, scene, scene.opposed)
+        for one in comparisons
+        for scene in one.scenes
+        if scene.opposed is not None
+    ]
     random = np.random.default_rng(seed)
     order = random.permutation(len(shown))
     sides = random.integers(0, 2, len(shown))
     pairs, sections = [], []
     for number, (index, side) in enumerate(zip(order, sides, strict=True), 1):
-        comparison, scene = shown[index]
+        comparison, scene, opposed = shown[index]
         network_is = CHOICES[side]
         against = str(comparison.opponent)
         pairs.append(Pair(number, scene.name, comparison.model, against, network_is))
-        sections.append(_section(number, len(shown), comparison, scene, network_is))
-    pictures = [p for _, scene in shown for p in (scene.painted, scene.opposed) if p is not None]
+        both = (scene.painted, opposed) if network_is == "A" else (opposed, scene.painted)
+        section = {"photograph": scene.photograph, "a": both[0], "b": both[1]}
+        painting = join_across([Image.fromarray(p) for p in comparison.paintings], gap=GAP)
+        links = {name: _embed(Image.fromarray(pixels)) for name, pixels in section.items()}
+        sections.append(
+            PAIR.format(number=number, total=len(shown), painting=_embed(painting), **links)
+        )
+    pictures = [picture for _, scene, opposed in shown for picture in (scene.painted, opposed)]
     key = Key(fingerprint_of((seed, pairs), pictures)[:8], seed, pairs)
     page = PAGE.format(
         sheet=key.sheet,
@@ -137,20 +148,6 @@ def write_blind_sheet(folder: Path, comparisons: Sequence[Comparison], *, seed: 
     _write_text(folder / KEY_NAME, json.dumps(asdict(key), indent=1) + "\n")
     _write_text(folder / BALLOT_NAME, _empty_votes(key))
     return key
-
-
-def _section(number: int, total: int, comparison: Comparison, scene: Scene, network_is: str) -> str:
-    both = (scene.painted, scene.opposed)
-    first, second = both if network_is == CHOICES[0] else both[::-1]
-    paintings = [Image.fromarray(painting) for painting in comparison.paintings]
-    return PAIR.format(
-        number=number,
-        total=total,
-        photograph=_embed(Image.fromarray(scene.photograph)),
-        painting=_embed(join_across(paintings, gap=GAP)),
-        a=_embed(Image.fromarray(first)),
-        b=_embed(Image.fromarray(second)),
-    )
 
 
 def _embed(image: Image.Image) -> str:

@@ -1,7 +1,7 @@
 """Networks and pictures of anything else, measured on the same photographs by the yardstick."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,17 @@ class Opponent:
     """Pictures of the same photographs that something else made.
 
     Attributes:
-        name: in tables, the folder.
+        name: of the folder.
         pictures: the files, by the name of the photograph without suffix.
     """
 
     name: str
     pictures: Mapping[str, Path]
+
+    @property
+    def row(self) -> str:
+        """The name in tables, which no network has."""
+        return f"against {self.name}"
 
 
 @dataclass(frozen=True)
@@ -37,14 +42,14 @@ class Scene:
         name: of the photograph.
         photograph, painted: ``(height, width, 3)`` uint8 RGB.
         opposed: the picture of the opponent; None without one.
-        figures: what the yardstick says of ``PHOTOGRAPHS``, the network and the opponent.
+        figures: what the yardstick says of ``PHOTOGRAPHS``, the network and the opponent, by row.
     """
 
     name: str
     photograph: np.ndarray
     painted: np.ndarray
-    opposed: np.ndarray | None = None
-    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    opposed: np.ndarray | None
+    figures: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -131,8 +136,10 @@ def compare_pictures(
         scenes = [
             Scene(
                 name,
-                *pictures.values(),
-                figures=yardstick.measure(pictures[PHOTOGRAPHS], pictures, painting),
+                pictures[PHOTOGRAPHS],
+                pictures[subject.name],
+                pictures.get(opponent.row) if opponent else None,
+                yardstick.measure(pictures[PHOTOGRAPHS], pictures, painting),
             )
             for name, pictures in painted.items()
         ]
@@ -175,5 +182,5 @@ def _paint(
         return {PHOTOGRAPHS: photograph, subject.name: subject.paint(photograph)}
     photograph, opposed = read_counterpart(opponent.pictures[Path(name).stem], photograph)
     painted = subject.paint(photograph)
-    rows = {PHOTOGRAPHS: photograph, subject.name: painted, opponent.name: opposed}
+    rows = {PHOTOGRAPHS: photograph, subject.name: painted, opponent.row: opposed}
     return {row: shrink(picture, long_side) for row, picture in rows.items()}

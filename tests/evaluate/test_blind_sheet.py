@@ -30,7 +30,7 @@ def comparisons():
             painting={},
             paintings=[flat(PAINTING)],
             scenes=[
-                Scene(f"{i}.jpg", flat(PHOTOGRAPH), flat(OURS + i), flat(THEIRS + i))
+                Scene(f"{i}.jpg", flat(PHOTOGRAPH), flat(OURS + i), flat(THEIRS + i), {})
                 for i in range(6)
             ],
         )

@@ -42,7 +42,7 @@ def test_the_columns_of_a_comparison(tmp_path):
     photographs = {"photos/one.jpg": flat(20), "photos/two.jpg": flat(40)}
     double = subject("double", lambda photograph: photograph * 2)
     (one,) = compare_pictures([double], photographs, [opponent], long_side=640)
-    assert one.rows == [PHOTOGRAPHS, "double", "theirs"]
+    assert one.rows == [PHOTOGRAPHS, "double", "against theirs"]
     assert [one.mean(row)["mean"] for row in one.rows] == [30, 60, 100]
     assert one.scenes[0].photograph.shape == one.scenes[0].painted.shape == (38, 48, 3)
     assert (one.scenes[1].opposed == 110).all()
@@ -50,7 +50,7 @@ def test_the_columns_of_a_comparison(tmp_path):
     assert record["against"] == "theirs"
     assert record["painting"] == {"blown": 0.25}
     assert record["mean"]["double"] == {"mean": 60}
-    assert record["photographs"][0]["theirs"] == {"mean": 90}
+    assert record["photographs"][0]["against theirs"] == {"mean": 90}
 
 
 def test_without_an_opponent_photographs_are_painted_at_the_long_side():
