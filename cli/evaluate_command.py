@@ -14,11 +14,9 @@ if TYPE_CHECKING:
     from onestroke.evaluate.evaluate_models import Evaluation
 
 EXAMPLES = (
-    "onestroke evaluate --model runs/wave --data photographs --report report",
     "onestroke evaluate --model base --model base_mobile --data photographs --report report "
     "--baseline-iterations 0",
     "onestroke evaluate --model runs/wave --data photographs --against theirs --report report",
-    "onestroke evaluate --report report --votes ada.csv --votes ben.csv",
 )
 BASELINE = "Comparison with an optimisation"
 VIDEO = "Flicker of painted videos"
@@ -123,7 +121,7 @@ def evaluate(
     ] = None,
     overrides: Overrides = None,
 ) -> None:
-    """Measure losses and speed of networks, or flicker of videos; count blind votes."""
+    """Measure networks and pictures, flicker of videos, blind votes."""
     if votes:
         _count_votes(report, votes)
         return
