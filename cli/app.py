@@ -28,6 +28,7 @@ from onestroke.cli import (
     video_command,
 )
 from onestroke.cli.faces_command import faces
+from onestroke.cli.options import format_examples
 from onestroke.errors import OnestrokeError, is_full_disk, is_out_of_memory
 from onestroke.extras import find_extra
 from onestroke.printable import make_printable
@@ -56,9 +57,7 @@ COMMANDS = (
 )
 for module in COMMANDS:
     name = module.__name__.rpartition(".")[2].removesuffix("_command")
-    # The help joins the lines of a paragraph, so each example is a paragraph.
-    epilog = "\n\n".join(["Examples:", *(f"  {example}" for example in module.EXAMPLES)])
-    app.command(name, epilog=epilog)(getattr(module, name))
+    app.command(name, epilog=format_examples(module.EXAMPLES))(getattr(module, name))
 app.add_typer(faces, name="faces", short_help="Recognise people by their faces.")
 
 

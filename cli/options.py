@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -53,3 +54,8 @@ FrameInterval = Annotated[
         min=1, help="Iterations between two intermediate pictures.", rich_help_panel=FRAMES
     ),
 ]
+
+
+def format_examples(examples: Sequence[str]) -> str:
+    """Returns the end of a command's help. Help joins lines, so each example is a paragraph."""
+    return "\n\n".join(["Examples:", *(f"  {example}" for example in examples)])

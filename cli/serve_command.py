@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "onestroke serve",
-    "onestroke serve page --port 0",
     "onestroke serve page --host 0.0.0.0",
 )
 
@@ -31,7 +30,7 @@ def serve(
         str, typer.Option(help="The address to listen at; 0.0.0.0 for the whole network.")
     ] = "localhost",
 ) -> None:
-    """Serve a page that paints pictures and the camera, to browsers of this machine."""
+    """Serve a page that paints pictures and the camera in the browser."""
     from onestroke.export.page_server import open_server
 
     with contextlib.ExitStack() as stack:

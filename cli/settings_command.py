@@ -18,7 +18,7 @@ def settings(
         str | None,
         typer.Argument(
             metavar="SECTION",
-            help="network, style, loss, data, train, optimize or dream; default: all.",
+            help="network, style, loss, data, train, optimize, dream or faces; default: all.",
         ),
     ] = None,
 ) -> None:
@@ -43,10 +43,12 @@ def all_schemas() -> "dict[str, type[BaseModel]]":
     """Returns the schemas of settings by the command that uses them."""
     from onestroke.optimize.dream_settings import DreamSettings
     from onestroke.optimize.picture_settings import PictureSettings
+    from onestroke.train.face_settings import FaceRecipe
     from onestroke.train.settings import Settings
 
     return {
         "onestroke train": Settings,
         "onestroke optimize": PictureSettings,
         "onestroke dream": DreamSettings,
+        "onestroke faces train": FaceRecipe,
     }

@@ -4,8 +4,10 @@ A JSON file with a schema version and a hash of its content. It never leaves the
 its owner can read it.
 """
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,10 +15,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from onestroke.errors import OnestrokeError
+from onestroke.file_lock import hold_lock
 from onestroke.files import check_file, expand_path, write_whole
 
 SCHEMA_VERSION = 1
 OWNER_ONLY = 0o600
+LOCK_SECONDS = 10.0  # a change takes milliseconds
 DIGITS = 6  # of the numbers in the file; encodings are about 0.1
 
 Encoding = Annotated[list[float], Field(min_length=128, max_length=128)]
@@ -126,6 +130,20 @@ def read_face_database(path: Path) -> FaceDatabase:
         raise FaceDatabaseError(f"{path}: {place}: {first['msg'].lower()}") from error
 
 
+@contextlib.contextmanager
+def locked_face_database(path: Path) -> Iterator[None]:
+    """Keeps other processes from changing the file, which else would lose a person.
+
+    Raises:
+        FaceDatabaseError: another process does not finish its change.
+    """
+    path = expand_path(path)
+    check_file(path)
+    busy = FaceDatabaseError(f"{path} is being changed by another process; try again later")
+    with hold_lock(path.with_name(f".{path.name}.lock"), busy, timeout=LOCK_SECONDS):
+        yield
+
+
 def write_face_database(path: Path, database: FaceDatabase) -> None:
     """Writes the file under a temporary name, readable by its owner only, and renames it."""
     check_file(path)
@@ -137,6 +155,17 @@ def write_face_database(path: Path, database: FaceDatabase) -> None:
         temporary.write_text(text, encoding="utf-8")
 
     write_whole(path, write)
+
+
+def remove_person(name: str, path: Path) -> None:
+    """Deletes a person from the file.
+
+    Raises:
+        FaceDatabaseError: nobody of this name is enrolled, or the file is damaged.
+    """
+    read_face_database(path).check_name(name)
+    with locked_face_database(path):
+        write_face_database(path, read_face_database(path).remove(name))
 
 
 def _digest(content: Any) -> str:

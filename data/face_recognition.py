@@ -8,6 +8,7 @@ import numpy as np
 
 from onestroke.data.face_database import (
     FaceDatabase,
+    locked_face_database,
     read_face_database,
     write_face_database,
 )
@@ -56,19 +57,26 @@ def enroll(
     Raises:
         OnestrokeError: a photograph has no face, or the database does not fit.
     """
-    encoder = reader.encoder.sha256
-    people = FaceDatabase(encoder=encoder, people={})
-    if database.exists():
-        people = read_face_database(database)
-        people.check_encoder(encoder)
-        people = people.model_copy(update={"encoder": encoder})  # an empty one may change it
+    _read_or_create(database, reader)  # mistakes are found before faces are
     found = [read_faces(photograph, reader) for photograph in photographs]
-    people = people.add(name, np.stack([faces[0].encoding for faces in found]))
-    write_face_database(database, people)
+    encodings = np.stack([faces[0].encoding for faces in found])
+    with locked_face_database(database):
+        people = _read_or_create(database, reader).add(name, encodings)
+        write_face_database(database, people)
     return [
         EnrolledFace(photograph, faces[0].square, len(faces))
         for photograph, faces in zip(photographs, found, strict=True)
     ]
+
+
+def _read_or_create(database: Path, reader: FaceReader) -> FaceDatabase:
+    """Returns the database in the file, or an empty one, for the encodings of a reader."""
+    encoder = reader.encoder.sha256
+    if not database.exists():
+        return FaceDatabase(encoder=encoder, people={})
+    people = read_face_database(database)
+    people.check_encoder(encoder)
+    return people.model_copy(update={"encoder": encoder})  # an empty one may change it
 
 
 def verify(

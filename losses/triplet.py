@@ -8,20 +8,17 @@ from keras import ops
 
 from onestroke.models.layers import Tensor
 
-MARGIN = 0.2
 FAR = 1e9  # beyond every squared distance
 
 
-def triplet_loss(
-    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = MARGIN
-) -> Tensor:
+def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 0.2) -> Tensor:
     """Returns ``max(|a - p|² - |a - n|² + margin, 0)``, summed over the batch.
 
     Args:
         anchor: encodings of people.
         positive: of the same people on other pictures.
         negative: of other people.
-        margin: by how much the other person has to be farther away.
+        margin: by how much the other person has to be farther away; 0.2 in the paper.
     """
     near = ops.sum(ops.square(ops.subtract(anchor, positive)), axis=-1)
     far = ops.sum(ops.square(ops.subtract(anchor, negative)), axis=-1)
@@ -34,7 +31,7 @@ def squared_distances(encodings: Tensor) -> Tensor:
     return ops.sum(ops.square(difference), axis=-1)
 
 
-def batch_hard_loss(encodings: Tensor, labels: Tensor, margin: float = MARGIN) -> Tensor:
+def batch_hard_loss(encodings: Tensor, labels: Tensor, margin: float) -> Tensor:
     """Returns the loss of each picture with its farthest positive and its nearest negative.
 
     Hermans et al. 2017, equation 5, summed over the pictures. Pictures without a second one of
@@ -49,7 +46,7 @@ def batch_hard_loss(encodings: Tensor, labels: Tensor, margin: float = MARGIN) -
     return ops.sum(ops.where(counts, loss, 0.0))
 
 
-def semi_hard_loss(encodings: Tensor, labels: Tensor, margin: float = MARGIN) -> Tensor:
+def semi_hard_loss(encodings: Tensor, labels: Tensor, margin: float) -> Tensor:
     """Returns the loss of each pair of one person with a negative just beyond the positive.
 
     Schroff et al. 2015, section 3.2: of the negatives that are farther away than the positive, the

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from onestroke import __version__
 from onestroke.errors import SettingsError, format_value
 from onestroke.extras import check_flow
+from onestroke.file_lock import hold_lock
 from onestroke.files import (
     check_file,
     expand_path,
@@ -202,16 +202,15 @@ class PieceFolder:
         self._folder = folder
         self._suffix = suffix
         self._plan = json.dumps(plan, indent=1) + "\n"
-        self._lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+        self._lock_path = folder.with_name(f".{folder.name}.lock")
+        self._lock = contextlib.ExitStack()
 
     def __enter__(self) -> "PieceFolder":
         self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise SettingsError(
-                f"{self._folder} is being filled by another process; wait for it or stop it"
-            ) from None
+        busy = SettingsError(
+            f"{self._folder} is being filled by another process; wait for it or stop it"
+        )
+        self._lock.enter_context(hold_lock(self._lock_path, busy))
         plan = self._folder / "plan.json"
         if not plan.is_file() or plan.read_text(encoding="utf-8") != self._plan:
             self.remove()
@@ -225,9 +224,9 @@ class PieceFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        self._lock.close()
         with contextlib.suppress(OSError):
-            Path(self._lock.lock_file).unlink()
+            self._lock_path.unlink()
 
     def file(self, index: int) -> Path:
         """Returns the video file of a piece."""

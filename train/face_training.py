@@ -1,20 +1,18 @@
 """Trains a face encoder with the triplet loss, and measures it on people that it has not seen."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
 
 import keras
 import numpy as np
-from pydantic import Field
 
 from onestroke.data.face_folders import People, PeopleBatches, read_people
 from onestroke.data.photograph_sources import DataError
 from onestroke.files import write_whole
-from onestroke.losses.triplet import MARGIN, batch_hard_loss, semi_hard_loss
+from onestroke.losses.triplet import batch_hard_loss, semi_hard_loss
 from onestroke.models.face_detector import FaceDetector, cut_face, middle_square
 from onestroke.models.face_encoder import BATCH, FaceNetwork
 from onestroke.models.face_threshold import (
@@ -25,45 +23,9 @@ from onestroke.models.face_threshold import (
 )
 from onestroke.models.face_weights import load_face_weights
 from onestroke.progress import Progress
-from onestroke.settings_schema import Positive, Section, apply_overrides, validate_settings
+from onestroke.train.face_settings import FaceTrainingSettings
 
 LOSSES = {"batch_hard": batch_hard_loss, "semi_hard": semi_hard_loss}
-
-
-class FaceTrainingSettings(Section):
-    """Settings of a training of a face encoder."""
-
-    side: Annotated[int, Field(ge=32, le=512)] = Field(96, description="Of the faces, in pixels.")
-    width: Annotated[int, Field(ge=4, le=256)] = Field(32, description="Of the first block.")
-    people: Annotated[int, Field(ge=2)] = Field(8, description="People in a batch (P).")
-    pictures: Annotated[int, Field(ge=2)] = Field(4, description="Pictures of each person (K).")
-    loss: Literal["batch_hard", "semi_hard"] = Field(
-        "batch_hard", description="How the triplets of a batch are chosen."
-    )
-    margin: Positive = Field(MARGIN, description="Margin of the triplet loss.")
-    learning_rate: Positive = Field(1e-3, description="Of Adam; falls to zero over a half cosine.")
-    steps: Annotated[int, Field(ge=1)] = Field(600, description="Optimiser steps.")
-    held_out: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.25, description="Share of the people that are not trained on."
-    )
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
-        0, description="Of the weights, the split and the batches."
-    )
-
-
-class FaceRecipe(Section):
-    """The one section of these settings, so that ``--set faces.steps=100`` changes one."""
-
-    faces: FaceTrainingSettings = FaceTrainingSettings()
-
-
-def read_face_settings(overrides: Sequence[str] = ()) -> FaceTrainingSettings:
-    """Returns the default settings with changes of the form ``faces.key=value``.
-
-    Raises:
-        SettingsError: a key is unknown, or a value does not fit.
-    """
-    return validate_settings(apply_overrides({}, overrides), FaceRecipe, origin="--set").faces
 
 
 def read_training_faces(

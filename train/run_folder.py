@@ -13,7 +13,6 @@ file.
 """
 
 import contextlib
-import errno
 import json
 import re
 import shlex
@@ -22,17 +21,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from onestroke.errors import ModelError, OnestrokeError, SettingsError, is_full_disk
+from onestroke.file_lock import hold_lock
 from onestroke.files import append_text, expand_path, is_unfinished, remove_leftovers, write_whole
 from onestroke.models.style_file import BUNDLED, RUN_SETTINGS, RUN_STYLE
 from onestroke.stylize.runtime_file import runtime_file_of
 from onestroke.train.settings import Settings, read_recipe
 
 CHECKPOINTS_KEPT = 2  # the newest one and the one before
-# Errors of file systems without locks. A read-only one cannot be trained in by anybody.
-WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EROFS)
 
 
 class RunFolder:
@@ -104,21 +100,10 @@ class RunFolder:
         Raises:
             ModelError: another process trains in the folder.
         """
-        # A soft lock would outlive a killed process, so a file system without locks gets none.
-        lock = filelock.FileLock(self.path / "lock", timeout=0, fallback_to_soft=False)
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(lock)
-            except filelock.Timeout as error:
-                raise ModelError(
-                    f"{self.path} is already being trained by another process; wait for it or stop "
-                    "it"
-                ) from error
-            except NotImplementedError:
-                pass
-            except OSError as error:
-                if error.errno not in WITHOUT_LOCKS:
-                    raise
+        busy = ModelError(
+            f"{self.path} is already being trained by another process; wait for it or stop it"
+        )
+        with hold_lock(self.path / "lock", busy):
             yield
 
     @contextlib.contextmanager

@@ -10,6 +10,7 @@ import typer
 
 import onestroke
 from onestroke.cli.app import COMMANDS, app
+from onestroke.cli.faces_command import EXAMPLES as FACES_EXAMPLES
 
 
 def test_help_names_every_command_and_starts_no_tensorflow():
@@ -95,3 +96,20 @@ def test_examples_are_valid(module):
         assert program == "onestroke"
         command = typer.main.get_command(app).commands[name]
         command.make_context(name, arguments)
+
+
+@pytest.mark.parametrize("name", FACES_EXAMPLES)
+def test_help_of_faces_ends_with_valid_examples(run, name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    status, printed, _ = run("faces", name, "--help")
+    assert status == 0
+    examples = [line.strip() for line in printed.partition("Examples:")[2].splitlines()]
+    assert [line for line in examples if line] == list(FACES_EXAMPLES[name])
+    command = typer.main.get_command(app).commands["faces"].commands[name]
+    for example in FACES_EXAMPLES[name]:
+        assert example.startswith(f"onestroke faces {name}")
+        command.make_context(name, shlex.split(example)[3:])
+
+
+def test_every_command_of_faces_has_examples():
+    assert set(FACES_EXAMPLES) == set(typer.main.get_command(app).commands["faces"].commands)

@@ -47,7 +47,8 @@ def people(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def encoder(people, tmp_path_factory):
-    from onestroke.train.face_training import read_face_settings, read_training_faces, train_faces
+    from onestroke.train.face_settings import read_face_settings
+    from onestroke.train.face_training import read_training_faces, train_faces
 
     path = tmp_path_factory.mktemp("encoder") / "own.keras"
     settings = ["faces.side=32", "faces.width=4", "faces.steps=40", "faces.held_out=0.4"]

@@ -1,5 +1,6 @@
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from onestroke.data.face_database import (
     FaceDatabase,
     FaceDatabaseError,
+    locked_face_database,
     read_face_database,
+    remove_person,
     write_face_database,
 )
 
@@ -99,3 +102,24 @@ def test_encodings_of_another_encoder_are_refused(path):
 def test_a_person_needs_a_name():
     with pytest.raises(FaceDatabaseError, match="needs a name"):
         FaceDatabase(encoder="", people={}).add(" ", BEN)
+
+
+def test_simultaneous_changes_lose_nobody(path):
+    def add(number):
+        with locked_face_database(path):
+            write_face_database(path, read_face_database(path).add(f"Person {number}", BEN))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(8)))
+    remove_person("Ann", path)
+    assert len(read_face_database(path).people) == 9
+
+
+def test_a_change_waits_for_another_one_only_so_long(path, monkeypatch):
+    monkeypatch.setattr("onestroke.data.face_database.LOCK_SECONDS", 0.05)
+    with (
+        locked_face_database(path),
+        pytest.raises(FaceDatabaseError, match="is being changed by another process; try again"),
+    ):
+        remove_person("Ann", path)
+    assert "Ann" in read_face_database(path).people

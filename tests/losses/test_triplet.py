@@ -74,8 +74,8 @@ def test_semi_hard_loss_by_hand():
 
 @pytest.mark.parametrize("loss", [batch_hard_loss, semi_hard_loss])
 def test_pictures_without_a_pair_count_nothing(loss):
-    assert float(loss(LINE, np.array([0, 1, 2, 3]))) == 0
-    assert float(loss(LINE, np.array([0, 0, 0, 0]))) == 0
+    assert float(loss(LINE, np.array([0, 1, 2, 3]), 0.2)) == 0
+    assert float(loss(LINE, np.array([0, 0, 0, 0]), 0.2)) == 0
 
 
 @pytest.mark.parametrize("loss", [batch_hard_loss, semi_hard_loss])
@@ -92,4 +92,4 @@ def test_mining_agrees_with_loops(loss):
         else:
             chosen = [min([d for d in far if d > p], default=max(far)) for p in near]
             total += np.mean([max(p - d + 0.2, 0) for p, d in zip(near, chosen, strict=True)])
-    assert float(loss(encodings, people)) == pytest.approx(total, rel=1e-5)
+    assert float(loss(encodings, people, 0.2)) == pytest.approx(total, rel=1e-5)

@@ -5,7 +5,8 @@ from onestroke.data.face_folders import People
 from onestroke.data.photograph_sources import DataError
 from onestroke.errors import ModelError, SettingsError
 from onestroke.models.face_encoder import trained_encoder
-from onestroke.train.face_training import read_face_settings, train_faces
+from onestroke.train.face_settings import read_face_settings
+from onestroke.train.face_training import train_faces
 
 SETTINGS = ["faces.side=32", "faces.width=4", "faces.steps=60", "faces.held_out=0.4"]
 
