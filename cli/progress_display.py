@@ -42,7 +42,9 @@ def open_display(console: Console, noun: str = "step") -> "Display":
         console: the output.
         noun: the unit that is counted.
     """
-    return TerminalBar(console, noun) if console.is_terminal else PlainLines(console, noun)
+    # Rich takes a log file for a terminal if FORCE_COLOR or TTY_COMPATIBLE is set.
+    live = console.is_terminal and console.file.isatty()
+    return TerminalBar(console, noun) if live else PlainLines(console, noun)
 
 
 class TerminalBar:

@@ -17,8 +17,16 @@ FIGURES = {"loss": 1.5, "content": 0.5, "style": 0.25, "variation": 0.1, "pictur
 LINE = "loss 1.500  content 0.500  style 0.250  variation 0.100  6.0 pictures/s"
 
 
+class Screen(io.StringIO):
+    """A file that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def console(terminal: bool) -> Console:
-    return Console(file=io.StringIO(), force_terminal=terminal, width=160, soft_wrap=True)
+    file = Screen() if terminal else io.StringIO()
+    return Console(file=file, width=160, soft_wrap=True)
 
 
 def show(steps: int, terminal: bool, log_every: int = 1) -> str:
@@ -40,6 +48,12 @@ def test_a_terminal_gets_a_bar_and_a_file_gets_lines():
     bar = open_display(console(terminal=True))
     assert isinstance(bar, TerminalBar)
     bar.close()
+
+
+@pytest.mark.parametrize("name", ["FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"])
+def test_colours_in_a_log_file_bring_no_bar(name, monkeypatch):
+    monkeypatch.setenv(name, "1")
+    assert isinstance(open_display(console(terminal=False)), PlainLines)
 
 
 def test_a_long_run_gets_about_twenty_lines():
