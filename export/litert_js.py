@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from onestroke.child_process import end_with_parent
 from onestroke.errors import ModelError, SettingsError
 from onestroke.files import cache_folder, check_writable, write_whole
 
@@ -112,7 +113,8 @@ def _install(npm: str, folder: Path) -> None:
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
     options = ["--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run([npm, "ci", *options], cwd=folder, capture_output=True, text=True)
+    command = end_with_parent([npm, "ci", *options])
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         reasons = [line for line in done.stderr.splitlines() if "error" in line.lower()]
         reason = (reasons or ["npm printed no reason"])[0]

