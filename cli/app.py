@@ -67,7 +67,9 @@ def main() -> None:
         # A name with characters outside the terminal's encoding must not stop the command.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        _end(app(prog_name="onestroke", standalone_mode=False))
+        with terminal.interrupt_at_signals():
+            status = app(prog_name="onestroke", standalone_mode=False)
+        _end(terminal.exit_status(status))
     except OnestrokeError as error:
         _end(error.status, str(error))
     except typer.TyperException as error:

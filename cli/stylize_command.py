@@ -85,16 +85,22 @@ def stylize(
         strip=strip,
         skip_existing=skip_existing,
     )
-    with filter_native_logs():
-        results = stylize_files(
-            inputs,
-            model,
-            output=output,
-            options=options,
-            runtime=cast(Any, runtime),
-            device=device,
-            report=_Counter(),
-        )
+    counter = _Counter()
+    try:
+        with filter_native_logs():
+            results = stylize_files(
+                inputs,
+                model,
+                output=output,
+                options=options,
+                runtime=cast(Any, runtime),
+                device=device,
+                report=counter,
+            )
+    except KeyboardInterrupt:
+        if counter.done:
+            out.print("Stopped; the same command with --skip-existing continues.")
+        raise
     if skipped := sum(result.skipped for result in results):
         out.print(f"Skipped {skipped} of {len(results)} pictures, which exist in {output}.")
     failed = [result for result in results if result.error]

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -19,6 +19,8 @@ from onestroke.printable import make_printable
 # Tables in a file or a pipe are as wide as they need to be.
 WIDTH = None if sys.stdout.isatty() else 200
 INTERRUPTED = 128 + signal.SIGINT  # the exit status after Ctrl-C that shells and make expect
+# Of Slurm, `docker stop` and machines that are taken away; the second one of a lost connection.
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Terminal(Console):
@@ -75,21 +77,77 @@ def silence_exit() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
+class StopSignal:
+    """The signal that asked this process to end.
+
+    Attributes:
+        number: Ctrl-C's, unless another one was received.
+    """
+
+    number = signal.SIGINT
+
+    @classmethod
+    def interrupt(cls, number: int, frame: object) -> NoReturn:
+        """Interrupts the program as Ctrl-C does, so that files are removed or finished."""
+        cls.number = signal.Signals(number)
+        raise KeyboardInterrupt
+
+
+def exit_status(status: int | None) -> int | None:
+    """Returns the status to exit with: that of an interruption is 128 and its signal."""
+    return 128 + StopSignal.number if status == INTERRUPTED else status
+
+
+@contextlib.contextmanager
+def interrupt_at_signals() -> Iterator[None]:
+    """Makes the signals that end a process act like Ctrl-C, except those that are ignored."""
+    StopSignal.number = signal.SIGINT
+    with contextlib.ExitStack() as stack:
+        for number in ENDING:
+            if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP
+                stack.callback(signal.signal, number, signal.SIG_DFL)
+                signal.signal(number, StopSignal.interrupt)
+        yield
+
+
 @contextlib.contextmanager
 def stop_at_interrupt() -> Iterator[threading.Event]:
-    """Sets an event at the first Ctrl-C. The second one ends the process at once."""
+    """Sets an event at the first Ctrl-C or signal to end. The second one ends the process at once.
+
+    A process gets some seconds between a signal to end and a kill, so it saves at once.
+    """
     stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
 
-    def ask(*_: object) -> None:
+    def ask(number: int, frame: object) -> None:
         stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        out.print("Stopping after this step; Ctrl-C again to stop without saving.")
+        StopSignal.number = signal.Signals(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            out.print("Stopping after this step; a second Ctrl-C or signal stops without saving.")
 
-    before = signal.signal(signal.SIGINT, ask)
+    for each, handler in before.items():
+        if handler != signal.SIG_IGN or each == signal.SIGINT:
+            signal.signal(each, ask)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@contextlib.contextmanager
+def _block_signals() -> Iterator[None]:
+    """Blocks the signals that end a process, in processes started here for their whole life."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -106,7 +164,8 @@ def filter_native_logs() -> Iterator[None]:
     kept = os.dup(2)
     command = [sys.executable, "-I", "-S", "-c", FILTER, CHATTER.decode()]
     reading, writing = os.pipe()
-    process = subprocess.Popen(command, stdin=reading, stdout=subprocess.DEVNULL)
+    with _block_signals():  # Slurm sends them to all processes; the filter ends after this one
+        process = subprocess.Popen(command, stdin=reading, stdout=subprocess.DEVNULL)
     os.dup2(writing, 2)
     os.close(reading)
     os.close(writing)

@@ -1,6 +1,7 @@
 """``onestroke stylize``: pictures, styles, and what a broken picture does."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onestroke.pictures import read_pixels
+from onestroke.pictures import read_picture, read_pixels
 
 
 def test_stylize_paints_a_picture_at_its_size(run, trained, tmp_path):
@@ -73,6 +74,27 @@ def test_a_broken_picture_does_not_stop_the_others(run, trained, tmp_path):
     assert (tmp_path / "out" / "b.jpg").is_file()
     assert "2/2" in printed
     assert "Painted 1 of 2 pictures in " in printed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
+def test_a_signal_to_end_leaves_whole_pictures(photograph, tmp_path):
+    photos, painted = tmp_path / "photos", tmp_path / "painted"
+    photos.mkdir()
+    for index in range(300):
+        (photos / f"{index:03}.png").write_bytes(photograph.read_bytes())
+    command = [sys.executable, "-m", "onestroke", "stylize", photos, "--output", painted]
+    words = list(map(str, command))
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("1/300 ")
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert rest.endswith("Stopped; the same command with --skip-existing continues.\n")
+    written = list(painted.iterdir())
+    assert 0 < len(written) < 300
+    for file in written:
+        assert read_picture(file).pixels.shape == (30, 40, 3)
 
 
 def test_keras_json_is_ignored(trained, tmp_path):

@@ -25,12 +25,52 @@ def printed_by(body: str) -> tuple[int, str]:
         "with terminal.filter_native_logs():\n"
         "    os.write(2, CHATTER)\n"
     ) + "".join(f"    {line}\n" for line in body.splitlines())
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,  # with a process group of its own
+    )
     return done.returncode, done.stderr
 
 
 def test_harmless_lines_are_dropped():
     assert printed_by("pass") == (0, "")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("saves", [True, False])
+def test_signals_end_a_command_as_ctrl_c_does(name, saves):
+    number = getattr(signal, name)
+    body = (
+        "with terminal.stop_at_interrupt() as stop:\n"
+        "        end()\n"
+        "        print('saved', stop.is_set())\n"
+        "    raise typer.Exit(terminal.INTERRUPTED)\n"
+    )
+    code = (
+        "import os, signal, sys, typer\n"
+        "from onestroke.cli import app, terminal\n"
+        f"def end(): os.kill(os.getpid(), signal.{name})\n"
+        f"def one():\n    {body if saves else 'end()'}\n"
+        "app.app = typer.Typer()\n"
+        "app.app.command()(one)\n"
+        "sys.argv[1:] = []\n"
+        "app.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (128 + number, "")
+    assert ("saved True" in done.stdout) is saves
+
+
+def test_a_signal_to_the_whole_group_loses_no_line():
+    status, error = printed_by(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "os.killpg(0, signal.SIGTERM)\n"
+        "os.write(2, b'still here\\n')"
+    )
+    assert (status, error) == (0, "still here\n")
 
 
 def test_warnings_of_loggers_are_shown():

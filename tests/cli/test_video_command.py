@@ -47,7 +47,7 @@ def test_a_mistake_is_one_line(clip: Path, tmp_path: Path) -> None:
     assert b"does not exist" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
 def test_an_interrupted_command_says_how_to_continue(tmp_path: Path) -> None:
     clip, target = tmp_path / "long.mkv", tmp_path / "painted.mp4"
     card = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=50:duration=120", "-c:v", "ffv1"]
@@ -56,8 +56,8 @@ def test_an_interrupted_command_says_how_to_continue(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "frame" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         rest = process.stdout.read()
-    assert process.returncode == 128 + signal.SIGINT
+    assert process.returncode == 128 + signal.SIGTERM
     assert "the same command continues" in rest
     assert not target.exists()

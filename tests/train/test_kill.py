@@ -43,9 +43,9 @@ def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(tiny_recipe, 
 
     interrupted = start("train", "--config", str(tiny_recipe), "--run", str(run))
     wait_for(interrupted, lambda: steps_logged(run) >= 2)
-    os.kill(interrupted.pid, signal.SIGINT)
+    os.kill(interrupted.pid, signal.SIGTERM)
     printed, error = interrupted.communicate(timeout=60)
-    assert interrupted.returncode == 130, error
+    assert interrupted.returncode == 128 + signal.SIGTERM, error
     assert f"onestroke train --run {run}" in printed
     assert "Stopped and saved at step" in printed
     saved = RunFolder(run).checkpoint_steps()[-1]
