@@ -58,7 +58,10 @@ def train(
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(help="Photographs: a folder, a glob, tfds:NAME[:SPLIT] or bundled."),
+        typer.Option(
+            help="Photographs: a folder, a glob, tfds:NAME[:SPLIT] or bundled. With --run alone, "
+            "as --style: where those of the run are now."
+        ),
     ] = None,
     init: Annotated[
         str | None,
@@ -75,13 +78,11 @@ def train(
 ) -> None:
     """Train a style, or resume a run."""
     _check_backend()
-    if config is None and init is None:
-        if style or data or only or learn_all or overrides:
-            raise SettingsError(
-                "--style, --data, --only, --learn-all and --set need --config or --init; "
-                "--run alone resumes a run"
-            )
-        recipe = _recipe_of_run(run)
+    moved = config is None and init is None
+    if moved:
+        if only or learn_all:
+            raise SettingsError("--only and --learn-all need --init, the network to start from")
+        recipe = _recipe_of_run(run, styles=style, sources=data, overrides=overrides)
     else:
         recipe, name = _compose_recipe(
             config, init, only, learn_all, styles=style, sources=data, overrides=overrides
@@ -89,7 +90,7 @@ def train(
         run = run or Path("runs") / name
     display = open_display(out)
     try:
-        prepared = _prepare(recipe, run or Path(), display)
+        prepared = _prepare(recipe, run or Path(), display, moved=moved)
         trained = _train(prepared, display)
     finally:
         display.close()
@@ -113,7 +114,16 @@ def _check_backend() -> None:
         raise SettingsError(f"KERAS_BACKEND={backend} is not installed; pip install {backend}")
 
 
-def _recipe_of_run(run: Path | None) -> "Settings":
+def _recipe_of_run(
+    run: Path | None,
+    *,
+    styles: list[str] | None,
+    sources: list[str] | None,
+    overrides: list[str] | None,
+) -> "Settings":
+    """Returns the settings of a run to resume, with the new places of inputs that have moved."""
+    from onestroke.data.paintings import find_paintings
+    from onestroke.train.moved_inputs import check_places, point_to_moved
     from onestroke.train.run_folder import RunFolder
 
     if run is None:
@@ -121,7 +131,14 @@ def _recipe_of_run(run: Path | None) -> "Settings":
             "nothing to train; give --config RECIPE to start a run, --init MODEL to add a style to "
             "a model, or --run DIR to resume a run"
         )
-    return RunFolder(run).settings()
+    settings = point_to_moved(
+        RunFolder(run).settings(),
+        styles=find_paintings(styles or []),
+        sources=sources or [],
+        overrides=overrides or [],
+    )
+    check_places(settings)
+    return settings
 
 
 def _compose_recipe(
@@ -148,12 +165,12 @@ def _compose_recipe(
     )
 
 
-def _prepare(recipe: "Settings", run: Path, display: Display) -> "PreparedRun":
+def _prepare(recipe: "Settings", run: Path, display: Display, *, moved: bool) -> "PreparedRun":
     """Reads the inputs, creates the run folder and announces the training."""
     with filter_native_logs():  # TensorFlow is asked for a GPU if the machine has NVIDIA's driver
         from onestroke.train.prepared_run import prepare_run
 
-        prepared = prepare_run(recipe, run, on_phase=display.show_phase)
+        prepared = prepare_run(recipe, run, moved=moved, on_phase=display.show_phase)
     settings, count = prepared.settings, len(prepared.inputs.photographs)
     if done := prepared.run.steps_done():
         out.print(f"Resuming {run} at step {done} of {settings.train.steps}.")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from onestroke.train.moved_inputs import record_inputs
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.settings import Settings, resolve_settings
 from onestroke.train.training_inputs import (
@@ -32,6 +33,7 @@ def prepare_run(
     recipe: Settings,
     folder: Path | str,
     *,
+    moved: bool = False,
     on_phase: Callable[[str], object] = lambda name: None,
 ) -> PreparedRun:
     """Reads the inputs of a recipe, resolves its settings, and creates or opens the run folder.
@@ -39,6 +41,7 @@ def prepare_run(
     Args:
         recipe: the settings; see ``train.settings``.
         folder: the run folder: new, empty, or of a run with equal settings.
+        moved: whether the recipe has new places of the run's inputs; see ``moved_inputs``.
         on_phase: called when a phase begins.
 
     Raises:
@@ -47,8 +50,8 @@ def prepare_run(
     """
     on_phase("reading paintings and photographs")
     inputs = read_training_inputs(recipe)
-    settings = resolve_settings(recipe)
+    settings = record_inputs(resolve_settings(recipe), inputs)
     check_training_memory(settings)
     run = RunFolder(Path(folder))
-    run.begin(settings)
+    settings = run.begin(settings, moved=moved)
     return PreparedRun(settings, inputs, run)

@@ -14,6 +14,7 @@ file.
 
 import contextlib
 import json
+import logging
 import re
 import shlex
 import zipfile
@@ -26,7 +27,10 @@ from onestroke.file_lock import hold_lock
 from onestroke.files import append_text, expand_path, is_unfinished, remove_leftovers, write_whole
 from onestroke.models.style_file import BUNDLED, RUN_SETTINGS, RUN_STYLE
 from onestroke.stylize.runtime_file import runtime_file_of
+from onestroke.train.moved_inputs import accept_moves
 from onestroke.train.settings import Settings, read_recipe
+
+logger = logging.getLogger("onestroke.train")
 
 CHECKPOINTS_KEPT = 2  # the newest one and the one before
 
@@ -53,8 +57,15 @@ class RunFolder:
         """Whether the folder contains a run."""
         return self.settings_file.is_file()
 
-    def begin(self, settings: Settings) -> None:
+    def begin(self, settings: Settings, *, moved: bool = False) -> Settings:
         """Creates the folder, or checks that the run in it has the same settings.
+
+        Args:
+            settings: resolved, with the hashes of the inputs.
+            moved: see ``moved_inputs.accept_moves``.
+
+        Returns:
+            The settings of the run, with the present places of its inputs.
 
         Raises:
             SettingsError: the folder contains a run with other settings or other files, cannot be
@@ -66,20 +77,26 @@ class RunFolder:
             )
         if self.exists:
             self._make_folders()
-            difference = _first_difference(
-                self.settings().model_dump(), settings.model_dump(), prefix=""
-            )
+            before = self.settings()
+            known = accept_moves(before, settings, moved=moved)
+            difference = _first_difference(known.model_dump(), settings.model_dump(), prefix="")
             if difference.startswith("network.init_sha256"):
                 raise SettingsError(
                     f"{settings.network.init} has changed since the run in {self.path} began; "
                     "restore that file, or start a new run in another folder"
+                )
+            if difference.startswith("style.pictures_sha256"):
+                raise SettingsError(
+                    f"a painting of the run in {self.path} has changed since the run began; "
+                    "restore the file, or start a new run in another folder"
                 )
             if difference:
                 raise SettingsError(
                     f"{self.path} contains a run with other settings: {difference}; choose another "
                     "--run folder, or resume with --run alone"
                 )
-            return
+            self._take_over(before, known)
+            return known
         try:
             if self.path.is_dir() and not all(map(is_unfinished, self.path.iterdir())):
                 raise SettingsError(
@@ -88,10 +105,24 @@ class RunFolder:
             # The settings are written first: a folder with them alone can already be resumed.
             write_whole(self.settings_file, lambda path: _write_text(path, settings.to_yaml()))
             self._make_folders()
+            return settings
         except OSError as error:
             raise SettingsError(
                 f"cannot create the run folder {self.path}: {error.strerror}; choose another one"
             ) from error
+
+    def _take_over(self, before: Settings, known: Settings) -> None:
+        """Records new places of inputs, and warns of other photographs."""
+        changed = before.data.source_sha256 not in (None, known.data.source_sha256)
+        if changed and 0 < self.steps_done() < known.train.steps:
+            logger.warning(
+                "the photographs of the run in %s have changed since it began; the result differs "
+                "from that of an uninterrupted run",
+                self.path,
+            )
+        if known != before:
+            with self.locked(), self.writing():
+                write_whole(self.settings_file, lambda path: _write_text(path, known.to_yaml()))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -103,6 +103,9 @@ class StyleSettings(Section):
         description="For each style a path, or several paths with weights for a blend; bundled is "
         "the painting of the package.",
     )
+    pictures_sha256: list[str] = Field(
+        [], description="SHA-256 of each painting's pixels; recorded when the run starts."
+    )
     names: Annotated[list[str], BeforeValidator(_as_list)] = Field(
         [], description="Names of the styles in the same order; by default the file names."
     )
@@ -151,6 +154,11 @@ class DataSettings(Section):
     source: Sources = Field(
         default_factory=lambda: ["bundled"],
         description="Training photographs: folders, globs, tfds:NAME[:SPLIT] or bundled.",
+    )
+    source_sha256: str | None = Field(
+        None,
+        description="SHA-256 of the sizes of all photographs and the content of some; recorded "
+        "when the run starts.",
     )
     validation: Sources = Field(
         default_factory=lambda: ["bundled"],

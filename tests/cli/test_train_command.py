@@ -98,7 +98,8 @@ def test_only_training_computes_with_another_backend(run, mistake, monkeypatch):
     [
         ([], "nothing to train; give --config RECIPE to start a run, --init MODEL to add a style"),
         (["--run", "absent"], "absent is not a run folder: it has no settings.yaml"),
-        (["--run", "x", "--style", "a"], "--run alone resumes a run"),
+        (["--run", "x", "--style", "a"], "x is not a run folder: it has no settings.yaml"),
+        (["--run", "x", "--only"], "--only and --learn-all need --init"),
         (["--config", "absent.yaml"], "cannot read the recipe absent.yaml"),
         (["--nope"], "No such option: --nope; see `onestroke train --help`"),
         (["--config", "CONFIG", "--set", "train.step=3"], "did you mean train.steps?"),
