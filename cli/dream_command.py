@@ -2,13 +2,20 @@
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onestroke.cli.options import FrameFolder, FrameInterval, Inputs, Overrides, PreserveColor
+from onestroke.cli.options import (
+    FrameFolder,
+    FrameInterval,
+    Inputs,
+    Overrides,
+    PreserveColor,
+    Strip,
+)
 from onestroke.cli.progress_display import Display, format_duration, open_display
 from onestroke.cli.terminal import (
     INTERRUPTED,
@@ -53,6 +60,7 @@ def dream(
         typer.Option(help="Long side of the result in pixels; default: that of the photograph."),
     ] = None,
     preserve_color: PreserveColor = False,
+    strip: Strip = False,
     config: Annotated[Path | None, typer.Option(help="A recipe with the section dream.")] = None,
     frames: FrameFolder = None,
     frame_every: FrameInterval = 10,
@@ -78,32 +86,34 @@ def dream(
             "Network: the bundled vgg19, because InceptionV3's weights are not in Keras' cache; "
             "--network inception_v3 downloads them."
         )
-    failed = _run(plans, chosen, preserve_color=preserve_color, frame_every=frame_every)
+    written = {"frame_every": frame_every, "preserve_color": preserve_color, "strip": strip}
+    failed = _run(plans, chosen, written)
     out.print(f"Finished in {format_duration(seconds_since_start())}.")
     if failed:
         raise typer.Exit(OnestrokeError.status)
 
 
 def _run(
-    plans: "Sequence[DreamPlan]",
-    settings: "DreamSettings",
-    *,
-    preserve_color: bool,
-    frame_every: int,
+    plans: "Sequence[DreamPlan]", settings: "DreamSettings", written: Mapping[str, Any]
 ) -> int:
-    """Runs all dreams; returns the number of photographs that failed."""
+    """Runs all dreams; returns the number of photographs that failed.
+
+    Args:
+        written: how pictures are written; see ``PictureJob``.
+    """
     with _open_display() as display, filter_native_logs():
         display.show_phase("starting TensorFlow")
         from onestroke.optimize.dream_inputs import open_network, read_guide
         from onestroke.optimize.picture_job import state_file_of
 
         network = open_network(settings.dream)
-    guide = read_guide(settings.dream, network)
+        guide = read_guide(settings.dream, network)
     failed = 0
     for plan in plans:
         try:
-            dream = _open_dream(plan, settings, network, guide)
-            result = _run_one(plan, dream, preserve_color=preserve_color, frame_every=frame_every)
+            with filter_native_logs():
+                dream = _open_dream(plan, settings, network, guide)
+            result = _run_one(plan, dream, written)
         except OnestrokeError as error:
             if len(plans) == 1:
                 raise
@@ -131,18 +141,10 @@ def _open_dream(
     )
 
 
-def _run_one(
-    plan: "DreamPlan", dream: "Dream", *, preserve_color: bool, frame_every: int
-) -> "Optimized":
+def _run_one(plan: "DreamPlan", dream: "Dream", written: Mapping[str, Any]) -> "Optimized":
     from onestroke.optimize.picture_job import PictureJob
 
-    job = PictureJob(
-        dream,
-        plan.output,
-        frames=plan.frames,
-        frame_every=frame_every,
-        preserve_color=preserve_color,
-    )
+    job = PictureJob(dream, plan.output, frames=plan.frames, **written)
     if dream.iteration:
         out.print(f"Resuming at iteration {dream.iteration} of {dream.iterations}.")
     with _open_display() as display, stop_at_interrupt() as stop:

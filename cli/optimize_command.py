@@ -1,8 +1,9 @@
 """``onestroke optimize``: optimise one picture."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,7 @@ from onestroke.cli.options import (
     Overrides,
     Paintings,
     PreserveColor,
+    Strip,
 )
 from onestroke.cli.progress_display import Display, format_duration, open_display
 from onestroke.cli.terminal import (
@@ -45,6 +47,7 @@ def optimize(
         typer.Option(help="Start from photograph, noise, a picture, or a model of one style."),
     ] = None,
     preserve_color: PreserveColor = False,
+    strip: Strip = False,
     config: Annotated[
         Path | None, typer.Option(help="A recipe with the sections style, loss and optimize.")
     ] = None,
@@ -60,11 +63,15 @@ def optimize(
     changes += [f"optimize.start={json.dumps(start)}"] if start is not None else []
     settings = read_picture_settings(config, style or [], [*changes, *(overrides or [])])
     check_paths(content, output, settings, frames)
+    written = {
+        "frames": frames,
+        "frame_every": frame_every,
+        "preserve_color": preserve_color,
+        "strip": strip,
+    }
     display = open_display(out, "iteration")
     try:
-        result = _run(
-            content, output, settings, display, frames, frame_every, preserve_color=preserve_color
-        )
+        result = _run(content, output, settings, written, display)
     finally:
         display.close()
     _report(result, output)
@@ -75,12 +82,14 @@ def _run(
     content: Path,
     output: Path,
     settings: "PictureSettings",
+    written: Mapping[str, Any],
     display: Display,
-    frames: Path | None,
-    frame_every: int,
-    *,
-    preserve_color: bool,
 ) -> "Optimized":
+    """Optimises the picture.
+
+    Args:
+        written: how pictures are written; see ``PictureJob``.
+    """
     from onestroke.optimize.picture_start import open_start
 
     with filter_native_logs():
@@ -88,16 +97,11 @@ def _run(
         display.show_phase("starting TensorFlow")
         from onestroke.optimize.picture_job import PictureJob, state_file_of
         from onestroke.optimize.picture_optimization import open_optimization
-    optimization = open_optimization(
-        content, settings, paint_start=start, state_file=state_file_of(output)
-    )
-    job = PictureJob(
-        optimization,
-        output,
-        frames=frames,
-        frame_every=frame_every,
-        preserve_color=preserve_color,
-    )
+
+        optimization = open_optimization(
+            content, settings, paint_start=start, state_file=state_file_of(output)
+        )
+    job = PictureJob(optimization, output, **written)
     if done := optimization.iteration:
         out.print(f"Resuming at iteration {done} of {optimization.iterations}.")
     display.show_phase("preparing the style and the first iteration")

@@ -44,6 +44,7 @@ MaxSize = Annotated[
     int | None,
     typer.Option(help="Longest side of the result, in pixels.", rich_help_panel=SIZES),
 ]
+Strip = Annotated[bool, typer.Option("--strip", help="Leave out date, place and camera (EXIF).")]
 FrameFolder = Annotated[
     Path | None,
     typer.Option(help="Folder for intermediate pictures and all losses.", rich_help_panel=FRAMES),

@@ -17,6 +17,7 @@ from onestroke.cli.options import (
     Model,
     PreserveColor,
     Runtime,
+    Strip,
     StyleBlend,
 )
 from onestroke.cli.progress_display import format_duration
@@ -54,9 +55,7 @@ def stylize(
             rich_help_panel=SIZES,
         ),
     ] = None,
-    strip: Annotated[
-        bool, typer.Option("--strip", help="Leave out date, place and camera (EXIF).")
-    ] = False,
+    strip: Strip = False,
     runtime: Runtime = None,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Resume: skip pictures already painted.")

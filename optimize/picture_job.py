@@ -29,6 +29,7 @@ class PictureJob:
         frames: a folder for the pictures during the optimisation and all losses; None for none.
         frame_every: iterations between two of these pictures.
         preserve_color: keep the colours of the photograph.
+        strip: leave out the photograph's metadata, such as its date and place.
 
     Raises:
         SettingsError: the folder of the intermediate pictures is of another optimisation.
@@ -42,11 +43,13 @@ class PictureJob:
         frames: Path | None = None,
         frame_every: int = 25,
         preserve_color: bool = False,
+        strip: bool = False,
     ) -> None:
         self.optimization = optimization
         self.photograph = optimization.photograph
         self.output = expand_path(output)
         self.preserve_color = preserve_color
+        self.strip = strip
         self._frames = None
         if frames:
             done = self.optimization.iteration
@@ -81,4 +84,5 @@ class PictureJob:
         if self.preserve_color:
             picture = to_uint8(keep_colours(resize(self.photograph.pixels, size), picture))
         alpha = None if self.photograph.alpha is None else resize(self.photograph.alpha, size)
-        write_picture(self.output, Picture(picture, alpha, self.photograph.metadata))
+        metadata = None if self.strip else self.photograph.metadata
+        write_picture(self.output, Picture(picture, alpha, metadata))

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from onestroke.pictures import read_picture, resize
 from onestroke.stylize.model import load
@@ -67,14 +67,17 @@ def test_the_initial_picture_can_be_chosen(run, photograph, trained, tmp_path, s
 
 def test_preserve_color_keeps_colours_and_transparency(run, tmp_path):
     gray = np.linspace(0, 255, 30 * 40).reshape(30, 40, 1).repeat(4, -1).astype(np.uint8)
-    Image.fromarray(gray).save(tmp_path / "photo.png")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = "Camera"
+    Image.fromarray(gray).save(tmp_path / "photo.png", exif=exif)
     status, _, error = run(
-        "optimize", tmp_path / "photo.png", "--style", "bundled", "--preserve-color",
+        "optimize", tmp_path / "photo.png", "--style", "bundled", "--preserve-color", "--strip",
         "--output", tmp_path / "painted.png", "--size", 40, "--start", "noise",
         *ONE_TINY_STEP, *TINY_LOSS,
     )  # fmt: skip
     assert (status, error) == (0, "")
-    painted = read_picture(tmp_path / "painted.png")
+    painted = read_picture(tmp_path / "painted.png", with_metadata=True)
+    assert painted.metadata is None
     assert np.ptp(painted.pixels.astype(int), axis=-1).max() <= 1  # gray, as the photograph is
     np.testing.assert_array_equal(painted.alpha, gray[..., 3])
 
