@@ -84,22 +84,16 @@ def stylize(
         strip=strip,
         skip_existing=skip_existing,
     )
-    counter = _Counter()
-    try:
-        with filter_native_logs():
-            results = stylize_files(
-                inputs,
-                model,
-                output=output,
-                options=options,
-                runtime=cast(Any, runtime),
-                device=device,
-                report=counter,
-            )
-    except KeyboardInterrupt:
-        if counter.done:
-            out.print("Stopped; the same command with --skip-existing continues.")
-        raise
+    with filter_native_logs(), _Counter() as counter:
+        results = stylize_files(
+            inputs,
+            model,
+            output=output,
+            options=options,
+            runtime=cast(Any, runtime),
+            device=device,
+            report=counter,
+        )
     if skipped := sum(result.skipped for result in results):
         out.print(f"Skipped {skipped} of {len(results)} pictures, which exist in {output}.")
     failed = [result for result in results if result.error]
@@ -129,10 +123,20 @@ def _describe_style(model: Path, weights: Mapping[str, float] | None) -> str:
 
 
 class _Counter:
-    """Prints a numbered line for every picture; one for an error goes to the error stream."""
+    """Prints a numbered line for every picture; one for an error goes to the error stream.
+
+    At its end, it says how to continue after an interruption.
+    """
 
     def __init__(self) -> None:
         self.done = 0
+
+    def __enter__(self) -> "_Counter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is KeyboardInterrupt and self.done:
+            out.print("Stopped; the same command with --skip-existing continues.")
 
     def __call__(self, result: "FileResult", count: int) -> None:
         self.done += 1

@@ -45,6 +45,9 @@ CHATTER = (
     # LiteRT looks for accelerators and plug-ins of vendors that few machines have.
     rb"|WARNING: \[(npu_registry|compiler_plugin|accelerator_registry)\.cc:\d+\]"
     rb"|.{3} Could not load shared library "
+    # libtiff's lines about a damaged TIFF, for which the commands have a line of their own.
+    rb"|(_?TIFF|Fax|CCITT|ZIP|LZW|JPEG|PackBits|PixarLog|LogLuv|SGILog|LERC|LZMA|ZSTD|WebP|Thunder"
+    rb"|NeXT|tempfile\.tif)[\w.]*: "
 )
 # Runs in a process of its own, so that a crash of this one loses no line.
 FILTER = """

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from onestroke.errors import SettingsError
+from onestroke.errors import SettingsError, shorten_text
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.stylize.stylizer import EXPORTED_PIXELS
 
@@ -124,11 +124,11 @@ def parse_size(text: str) -> Size:
     Raises:
         SettingsError: the text has another form.
     """
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text)
     if match is None:
         raise SettingsError(
             f"expected a size of HEIGHTxWIDTH, such as 384x512, or one number for a square; "
-            f"received {text!r}"
+            f"received {shorten_text(repr(text))}"
         )
     return int(match[1]), int(match[2] or match[1])
 

@@ -128,7 +128,7 @@ def _check_threads(threads: Sequence[int]) -> None:
     most = THREADS_PER_CORE * (os.cpu_count() or 1)
     if wrong := [count for count in threads if not 1 <= count <= most]:
         raise SettingsError(
-            f"{format_value(wrong[0])} threads cannot be timed; choose 1 to {most} on this machine"
+            f"expected 1 to {most} threads on this machine; received {format_value(wrong[0])}"
         )
 
 

@@ -2,9 +2,10 @@
 
 import contextlib
 import errno
+import math
 import os
 from collections.abc import Iterator
-from numbers import Real
+from numbers import Integral, Real
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
@@ -23,9 +24,28 @@ class ModelError(OnestrokeError):
     """A model file, a weight file or a run folder is missing, broken or of another kind."""
 
 
+LONGEST_TEXT = 200  # characters
+LONGEST_NUMBER = 40  # characters; also, Python refuses to print integers of thousands of digits
+
+
 def format_value(value: object) -> str:
-    """Formats a value for a message: numbers with all their digits, text in quotes."""
-    return f"{value:g}" if isinstance(value, Real) else repr(value)
+    """Formats a value for a message: numbers with all their digits, text in quotes.
+
+    Rounding would contradict the message: a strength of 1.0000001 is not the 1 that is allowed.
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        number = int(value)
+        if abs(number) < 10**LONGEST_NUMBER:
+            return str(number)
+        return f"an integer of about {round(number.bit_length() * math.log10(2))} digits"
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return repr(float(value)).removesuffix(".0")
+    return shorten_text(repr(value))
+
+
+def shorten_text(text: str) -> str:
+    """Cuts a text off that would fill more than a line of a message."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
 def is_full_disk(error: BaseException) -> bool:

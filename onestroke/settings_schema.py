@@ -15,12 +15,15 @@ from pydantic import (
     field_validator,
 )
 
-from onestroke.errors import SettingsError
+from onestroke.errors import SettingsError, format_value, shorten_text
 from onestroke.files import expand_path
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
+
+
+LARGEST_INTEGER = 10**15  # a double holds all integers up to here
 
 
 class Section(BaseModel):
@@ -31,7 +34,9 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _reject_booleans(cls, value: Any, info: ValidationInfo) -> Any:
-        """Prevents pydantic from converting ``true`` to 1."""
+        """Prevents pydantic from converting ``true`` to 1, and integers from overflowing later."""
+        if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            raise ValueError(f"expected an integer of at most {LARGEST_INTEGER}")
         if (
             isinstance(value, bool)
             and cls.model_fields[info.field_name or ""].annotation is not bool
@@ -62,7 +67,7 @@ def read_yaml(path: Path, packaged: Mapping[str, Path] | None = None) -> dict[st
         raise SettingsError(
             f"cannot read the recipe {path} ({error.strerror}); check the path{names}"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # no UTF-8, or an integer of 4,300 digits
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path} is not valid YAML: {reason}") from error
     if not isinstance(values, dict):
@@ -88,8 +93,8 @@ def _apply(values: dict[str, Any], override: str) -> dict[str, Any]:
         raise SettingsError(f"expected --set section.key=value; received --set {override}")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"expected a YAML value in --set {override}") from error
+    except (yaml.YAMLError, ValueError) as error:  # Python refuses integers of 4,300 digits
+        raise SettingsError(f"expected a YAML value in --set {shorten_text(override)}") from error
     return replace_in(values, section, {name: value})
 
 
@@ -139,7 +144,7 @@ def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
     text = f"{key}: {message[0].lower()}{message[1:]}"
     if first["type"] == "value_error" and isinstance(first["input"], Mapping):
         return text  # a message about a whole section contains the value already
-    return f"{text}; received {first['input']!r}"
+    return f"{text}; received {format_value(first['input'])}"
 
 
 def _nearest_key(place: Sequence[str], schema: type[BaseModel]) -> str:

@@ -1,6 +1,7 @@
 """A trained style, ready to be called with pictures."""
 
 import difflib
+import math
 import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -230,16 +231,24 @@ def weigh_styles(
             raise SettingsError(
                 f"unknown style {name!r}{_hint(name, names)}; the model has {', '.join(names)}"
             )
-    numbers = all(isinstance(weight, Real) for weight in asked.values())
-    weights = np.array([asked.get(name, 0.0) if numbers else np.nan for name in known], np.float64)
+    numbers = {name: _to_float(weight) for name, weight in asked.items()}
+    weights = np.array([numbers.get(name, 0.0) for name in known], np.float64)
     if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.max() > 0):
         received = ", ".join(f"{name}:{format_value(weight)}" for name, weight in asked.items())
         raise SettingsError(
-            "style weights must be 0 or more, and one of them above 0; "
+            "style weights must be finite numbers from 0 on, and one of them above 0; "
             f"received {received or 'none'}"
         )
     weights /= weights.max()  # the sum of very large ones would be infinite
     return (weights / weights.sum()).astype(np.float32)
+
+
+def _to_float(weight: object) -> float:
+    """Returns a weight as a float; not a number for what is none."""
+    try:
+        return float(weight) if isinstance(weight, Real) else math.nan
+    except OverflowError:
+        return math.inf
 
 
 def _composed(name: str) -> str:
@@ -267,7 +276,9 @@ def check_side(what: str, pixels: int | None) -> None:
         kind = type(pixels).__name__
         raise SettingsError(f"expected {what} as an int; received the {kind} {pixels!r}")
     if pixels < MINIMUM_SIDE:
-        raise SettingsError(f"expected {what} of {MINIMUM_SIDE} pixels or more; received {pixels}")
+        raise SettingsError(
+            f"expected {what} of {MINIMUM_SIDE} pixels or more; received {format_value(pixels)}"
+        )
 
 
 def check_whole(picture: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """Errors are one line with the problem, the value and the remedy."""
 
+import numpy as np
 import pytest
 
 from onestroke.errors import (
@@ -33,6 +34,25 @@ def test_memory_errors_are_explained(error: Exception) -> None:
 def test_other_errors_pass() -> None:
     with pytest.raises(ValueError, match="other"):
         fail(ValueError("other"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1.0000001, "1.0000001"),
+        (np.float32(0.5), "0.5"),
+        (2.0, "2"),
+        (-3, "-3"),
+        (float("inf"), "inf"),
+        (10**400, "an integer of about 400 digits"),
+        (-(10**5000), "an integer of about 5000 digits"),
+        (True, "True"),
+        ("a" * 1000, "'" + 199 * "a" + "…"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else type(value).__name__,
+)
+def test_values_are_shown_with_all_their_digits(value: object, expected: str) -> None:
+    assert format_value(value) == expected
 
 
 def test_kinds_and_status() -> None:

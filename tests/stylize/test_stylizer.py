@@ -180,7 +180,8 @@ def test_weights_that_are_no_proportions(stylizer, photograph, style, received):
     with pytest.raises(SettingsError) as caught:
         stylizer(photograph, style=style)
     assert str(caught.value) == (
-        f"style weights must be 0 or more, and one of them above 0; received {received}"
+        f"style weights must be finite numbers from 0 on, and one of them above 0; "
+        f"received {received}"
     )
 
 

@@ -169,6 +169,12 @@ def test_settings_are_frozen(recipe):
         ({"style": {"pictures": [[3]]}}, "expected paths, each alone or with its weight"),
         ({"data": {"source": ""}}, "data.source.0: string should have at least 1 character"),
         ({"train": {"seed": 2**40}}, "train.seed: input should be less than 4294967296"),
+        (
+            {"train": {"steps": 10**400}},
+            "train.steps: expected an integer of at most 1000000000000000; received an integer of "
+            "about 400 digits",
+        ),
+        ({"train": {"learning_rate": 10**400}}, "train.learning_rate: expected an integer of at m"),
         ({"style": {"pictures": []}}, "style.pictures: list should have at least 1 item"),
     ],
 )
@@ -214,6 +220,7 @@ def test_unknown_override_is_named(recipe):
     text = message(read_recipe, recipe, ["train.lerning_rate=1"])
     assert text.endswith("unknown key train.lerning_rate; did you mean train.learning_rate?")
     assert "expected a YAML value" in message(read_recipe, recipe, ["train.steps={"])
+    assert "expected a YAML value" in message(read_recipe, recipe, ["train.steps=" + 5000 * "1"])
 
 
 @pytest.mark.parametrize("name", ["", "scene:2", "scene:0.5"])
