@@ -51,6 +51,14 @@ def evaluate(
         int,
         typer.Option(min=2, help="Of each clip, the first ones.", rich_help_panel=VIDEO),
     ] = 50,
+    painting: Annotated[
+        Path | None,
+        typer.Option(
+            help="The painting of the style of videos, for style and content loss, unless the run "
+            "folder records it.",
+            rich_help_panel=VIDEO,
+        ),
+    ] = None,
     style: Annotated[
         list[str] | None,
         typer.Option(
@@ -128,8 +136,10 @@ def evaluate(
     if not models:
         raise SettingsError("there is no network to measure; add --model, or --votes")
     if videos or flow:
-        _evaluate_videos(models, videos or [], flow, report, (style, sizes, frames))
+        _evaluate_videos(models, videos or [], flow, report, (style, painting, sizes, frames))
         return
+    if painting:
+        raise SettingsError("--painting is for videos; name the painting of --data with --style")
     if not data:
         raise SettingsError("there is nothing to measure; add --data, --video or --flow")
     with filter_native_logs():
@@ -181,16 +191,18 @@ def _evaluate_videos(
     videos: list[Path],
     flow: Path | None,
     report: Path,
-    choice: tuple[list[str] | None, list[int] | None, int],
+    choice: tuple[list[str] | None, Path | None, list[int] | None, int],
 ) -> None:
     """Measures the flicker of videos, and prints the table."""
-    style, sizes, frames = choice
+    style, painting, sizes, frames = choice
     with filter_native_logs():
         from onestroke.cli.tables import stability_table
         from onestroke.evaluate.video_stability import VideoEvaluationOptions, evaluate_videos
 
         weights = parse_weighted_names(style) if style else None
-        options = VideoEvaluationOptions(weights, max(sizes or [640]), frames)
+        options = VideoEvaluationOptions(
+            weights, max(sizes or [640]), frames, str(painting) if painting else None
+        )
         results = evaluate_videos(models, videos, report, options, flow_folder=flow, show=out.print)
     out.print(stability_table(results))
     out.print(f"Report: {report}")

@@ -171,17 +171,21 @@ def stability_table(results: Sequence["Stability"]) -> Table:
         caption="RMSE in [0, 1]; warping error: of frames against those before, moved along; "
         "flicker: of regions where the clip is still"
     )
-    for name in ("clip", "network", "painted", "pairs", "warping error", "flicker"):
-        right = name in ("pairs", "warping error", "flicker")
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    figures = ["warping_error", "flicker"]
+    if any(one.style is not None for one in results):
+        figures += ["style", "content"]
+    for name in ("clip", "network", "painted"):
+        table.add_column(name, no_wrap=True)
+    for name in ("pairs", *figures):
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     for one in results:
+        values = [getattr(one, name) for name in figures]
         table.add_row(
             one.clip,
             one.model or "-",
             one.way,
             str(len(one.warping_errors)),
-            f"{one.warping_error:.4f}",
-            "-" if one.flicker is None else f"{one.flicker:.4f}",
+            *("-" if value is None else f"{value:.4f}" for value in values),
         )
     return table
 

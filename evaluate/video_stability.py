@@ -1,6 +1,6 @@
 """How much a painted video flickers: temporal warping error, and flicker of still regions.
 
-The definitions are in docs/video.md. Neither TensorFlow nor Keras is needed.
+The definitions are in docs/video.md. Only style and content loss need TensorFlow and Keras.
 """
 
 import json
@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from onestroke.errors import OnestrokeError, SettingsError
+from onestroke.evaluate.frame_losses import FrameLoss, open_frame_loss
 from onestroke.extras import check_flow, check_plots
 from onestroke.files import check_writable, expand_path, number_duplicates, write_whole
 from onestroke.picture_search import find_pictures
@@ -22,8 +23,10 @@ from onestroke.stylize.model import load
 from onestroke.stylize.optical_flow import (
     average_nearby,
     estimate_flow,
+    largest_difference,
     measure_disagreement,
     points_inside,
+    sum_squares,
     warp,
 )
 from onestroke.stylize.smoothing import Smoother
@@ -35,6 +38,7 @@ STILL_DIFFERENCE = 3.0  # shades between two frames of the clip, averaged over a
 STILL_SQUARE = 9  # side of the square, in pixels
 STILL_MOTION = 0.5  # pixels
 STILL_SHARE = 0.02  # of a frame; smaller still regions are not measured
+LOSS_EVERY = 5  # frames: the loss network takes as long as the painting of several
 FLO_MAGIC = 202021.25
 CLIP, PLAIN, SMOOTH = "the clip", "frame by frame", "--smooth"
 
@@ -47,11 +51,13 @@ class VideoEvaluationOptions:
         style: of each model; None for its default.
         max_size: longest side of the frames, in pixels.
         frames: of each clip, at most.
+        painting: of the style, for style and content loss; a run folder records its own.
     """
 
     style: StyleChoice | None = None
     max_size: int = 640
     frames: int = 50
+    painting: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class Stability:
         warping_errors: RMSE in [0, 1] of each frame against the one before, moved along.
         flickers: RMSE in [0, 1] of each frame against the one before, where the clip is still; None
             where too little of it is.
+        styles, contents: style and content loss of each frame; None where not measured.
     """
 
     clip: str
@@ -71,6 +78,8 @@ class Stability:
     way: str
     warping_errors: list[float] = field(default_factory=list)
     flickers: list[float | None] = field(default_factory=list)
+    styles: list[float | None] = field(default_factory=list)
+    contents: list[float | None] = field(default_factory=list)
 
     @property
     def warping_error(self) -> float:
@@ -80,8 +89,22 @@ class Stability:
     @property
     def flicker(self) -> float | None:
         """The mean over the frames that have still regions."""
-        values = [value for value in self.flickers if value is not None]
-        return float(np.mean(values)) if values else None
+        return _mean(self.flickers)
+
+    @property
+    def style(self) -> float | None:
+        """The mean style loss of the measured frames."""
+        return _mean(self.styles)
+
+    @property
+    def content(self) -> float | None:
+        """The mean content loss of the measured frames."""
+        return _mean(self.contents)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 @dataclass(frozen=True)
@@ -140,6 +163,11 @@ def evaluate_videos(
         sources[f"{expand_path(flow_folder).name} (true flow)"] = partial(iter, pairs)
     if not sources:
         raise SettingsError("there is nothing to measure; choose clips with --video or --flow")
+    losses = {
+        model: loss
+        for model in models
+        if (loss := open_frame_loss(model, options.style, options.painting))
+    }
     stylizers = {model: load(model) for model in models}
     results = []
     for name, pairs_of in sources.items():
@@ -147,13 +175,16 @@ def evaluate_videos(
         paints = {
             model: partial(stylizer, style=options.style) for model, stylizer in stylizers.items()
         }
-        results += measure_clip(name, pairs_of(), paints)
+        results += measure_clip(name, pairs_of(), paints, losses)
     _write_report(folder, results, options)
     return results
 
 
 def measure_clip(
-    clip: str, pairs: Iterable[FramePair], paints: Mapping[str, Callable[[np.ndarray], np.ndarray]]
+    clip: str,
+    pairs: Iterable[FramePair],
+    paints: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    losses: Mapping[str, FrameLoss] | None = None,
 ) -> list[Stability]:
     """Measures the clip itself, then each model frame by frame and smoothed.
 
@@ -161,9 +192,11 @@ def measure_clip(
         clip: its name.
         pairs: its frames.
         paints: for each model, what paints one frame.
+        losses: for some of the models, what measures a painted frame.
     """
     original = Stability(clip, "", CLIP)
-    painters = [_Painter(clip, model, paint) for model, paint in paints.items()]
+    losses = losses or {}
+    painters = [_Painter(clip, name, paint, losses.get(name)) for name, paint in paints.items()]
     for pair in pairs:
         _add(original, pair, pair.previous, pair.frame)
         for painter in painters:
@@ -176,10 +209,17 @@ def measure_clip(
 class _Painter:
     """Paints a clip with one model, each frame once, and measures both ways."""
 
-    def __init__(self, clip: str, model: str, paint: Callable[[np.ndarray], np.ndarray]) -> None:
+    def __init__(
+        self,
+        clip: str,
+        model: str,
+        paint: Callable[[np.ndarray], np.ndarray],
+        loss: FrameLoss | None,
+    ) -> None:
         self.plain = Stability(clip, model, PLAIN)
         self.smooth = Stability(clip, model, SMOOTH)
         self._paint = paint
+        self._loss = loss
 
     def add(self, pair: FramePair) -> None:
         if not self.plain.warping_errors or pair.begins:
@@ -189,13 +229,24 @@ class _Painter:
         before, smooth_before = self._painted, self._smoothed
         self._painted = self._paint(pair.frame)
         self._smoothed = self._smoother(pair.frame)
-        _add(self.plain, pair, before, self._painted)
-        _add(self.smooth, pair, smooth_before, self._smoothed)
+        loss = self._loss if len(self.plain.styles) % LOSS_EVERY == LOSS_EVERY - 1 else None
+        loss = self._loss if pair.begins else loss
+        _add(self.plain, pair, before, self._painted, loss)
+        _add(self.smooth, pair, smooth_before, self._smoothed, loss)
 
 
-def _add(result: Stability, pair: FramePair, before: np.ndarray, after: np.ndarray) -> None:
+def _add(
+    result: Stability,
+    pair: FramePair,
+    before: np.ndarray,
+    after: np.ndarray,
+    loss: FrameLoss | None = None,
+) -> None:
     result.warping_errors.append(warping_error(before, after, pair.flow, pair.same))
     result.flickers.append(still_flicker(before, after, pair.still))
+    style, content = loss(pair.frame, after) if loss else (None, None)
+    result.styles.append(style)
+    result.contents.append(content)
 
 
 def warping_error(
@@ -259,15 +310,13 @@ def compare_frames(previous: np.ndarray, frame: np.ndarray) -> FramePair:
     flow = estimate_flow(frame, previous)
     opposite = estimate_flow(previous, frame)
     same = _agree(previous, frame, flow) & (measure_disagreement(flow, opposite) < 1)
-    difference = np.abs(frame.astype(np.float32) - previous).max(-1)
-    still = (average_nearby(difference, STILL_SQUARE) < STILL_DIFFERENCE) & (
-        (flow**2).sum(-1) < STILL_MOTION**2
-    )
+    difference = average_nearby(largest_difference(previous, frame), STILL_SQUARE)
+    still = (difference < STILL_DIFFERENCE) & (sum_squares(flow) < STILL_MOTION**2)
     return FramePair(previous, frame, flow, same, still)
 
 
 def _agree(previous: np.ndarray, frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    difference = np.abs(warp(previous, flow) - frame).max(-1)
+    difference = largest_difference(warp(previous, flow), frame)
     return points_inside(flow) & (difference < AGREE_WITHIN)
 
 
@@ -339,6 +388,8 @@ def _write_report(
                 **asdict(result),
                 "warping_error": result.warping_error,
                 "flicker": result.flicker,
+                "style": result.style,
+                "content": result.content,
             }
             for result in results
         ],
@@ -352,19 +403,29 @@ def _write_report(
 
 
 def _plot(clip: str, results: Sequence[Stability], path: Path) -> None:
-    """Draws the warping error and the flicker of each frame."""
+    """Draws what was measured of each frame."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    panels = figure.subplots(1, 2)
-    for result in results:
-        label = f"{Path(result.model).name} {result.way}".strip()
-        line = {CLIP: ":", PLAIN: "-", SMOOTH: "--"}[result.way]
-        flickers = [np.nan if value is None else value for value in result.flickers]
-        frames = range(2, len(flickers) + 2)
-        for panel, values in zip(panels, (result.warping_errors, flickers), strict=True):
-            panel.plot(frames, values, line, marker=".", markersize=3, label=label)
-    for panel, title in zip(panels, ("warping error", "flicker of still regions"), strict=True):
+    series = {
+        "warping error": [one.warping_errors for one in results],
+        "flicker of still regions": [one.flickers for one in results],
+        "style loss": [one.styles for one in results],
+        "content loss": [one.contents for one in results],
+    }
+    losses = any(one.style is not None for one in results)
+    shown = dict(list(series.items())[: 4 if losses else 2])
+    figure = Figure(figsize=(11, 2 * len(shown)), layout="constrained")
+    panels = figure.subplots(len(shown) // 2, 2).ravel()
+    for panel, (title, lines) in zip(panels, shown.items(), strict=True):
+        for result, values in zip(results, lines, strict=True):
+            known = [(at, v) for at, v in enumerate(values, start=2) if v is not None]
+            panel.plot(
+                *np.reshape(known, (-1, 2)).T,
+                {CLIP: ":", PLAIN: "-", SMOOTH: "--"}[result.way],
+                marker=".",
+                markersize=3,
+                label=f"{Path(result.model).name} {result.way}".strip(),
+            )
         panel.set_title(title, fontsize=10)
         panel.set_xlabel("frame")
         panel.set_ylim(bottom=0)

@@ -59,6 +59,31 @@ def test_a_missing_painting_is_named(mistake, trained, tmp_path):
     assert not (tmp_path / "report").exists()
 
 
+def test_videos_of_a_run_have_style_and_content_loss(run, mistake, trained, tmp_path):
+    frames, report = tmp_path / "frames", tmp_path / "report"
+    frames.mkdir()
+    random = np.random.default_rng(0)
+    for index in range(6):
+        picture = random.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(frames / f"{index}.png")
+    options = ["--video", frames, "--report", report]
+    status, said, error = run("evaluate", "--model", trained, *options)
+    assert (status, error) == (0, "")
+    assert "style" in said
+    assert "content" in said
+    clip, plain, smooth = json.loads((report / "stability.json").read_text())["results"]
+    assert clip["style"] is None
+    assert plain["styles"][:4] == [None] * 4
+    # After a cut, as here in every frame, smoothing changes nothing.
+    assert plain["style"] == plain["styles"][4] == smooth["style"] > 0
+    assert plain["content"] == smooth["content"] > 0
+    with Image.open(report / "stability_frames.png") as image:
+        assert image.height > 800
+    wrong = mistake("evaluate", "--model", trained, "--data", "bundled", "--painting", "a.jpg",
+                    "--report", report)  # fmt: skip
+    assert "--painting is for videos" in wrong
+
+
 def test_faces_are_measured(run, trained, tmp_path, monkeypatch):
     from onestroke.models import face_reader
     from onestroke.models.face_detector import middle_square

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from onestroke.errors import OnestrokeError, SettingsError
+from onestroke.evaluate.frame_losses import open_frame_loss
 from onestroke.evaluate.video_stability import (
     CLIP,
     PLAIN,
@@ -25,6 +26,7 @@ from onestroke.evaluate.video_stability import (
 )
 from onestroke.pictures import resize
 from onestroke.stylize.ffmpeg import find_ffmpeg
+from onestroke.stylize.stylizer import StyleChoice
 
 SIZE = (64, 80)
 
@@ -183,6 +185,39 @@ def test_one_frame_is_too_few(tmp_path: Path) -> None:
     Image.fromarray(texture(7)).save(tmp_path / "0.png")
     with pytest.raises(OnestrokeError, match="fewer than two frames"):
         evaluate_videos(["base_mobile"], [tmp_path], tmp_path, VideoEvaluationOptions())
+
+
+def test_every_fifth_frame_has_losses() -> None:
+    pairs = [compare_frames(texture(8), texture(8))] * 10
+    asked = []
+
+    def loss(frame: np.ndarray, painted: np.ndarray) -> tuple[float, float]:
+        asked.append(int(painted[0, 0, 0]) - int(frame[0, 0, 0]))
+        return 0.25, 0.5
+
+    results = measure_clip(
+        "still", pairs, {"lighter": lambda f: f + np.uint8(1)}, {"lighter": loss}
+    )
+    for one in results[1:]:
+        assert (one.style, one.content) == (0.25, 0.5)
+        assert one.styles == [None, None, None, None, 0.25] * 2
+    assert results[0].style is None
+    assert asked == [1] * 4
+
+
+@pytest.mark.parametrize(
+    ("style", "painting", "said"),
+    [
+        ({"great_wave": 1, "the_kiss": 1}, "great_wave_hokusai_1831.jpg", "are not defined"),
+        ("the_kiss", "great_wave_hokusai_1831.jpg", "is not the painting of the_kiss"),
+    ],
+)
+def test_losses_need_the_painting_of_one_style(
+    style: StyleChoice, painting: str, said: str, tmp_path: Path
+) -> None:
+    Image.fromarray(texture(9)).save(tmp_path / painting)
+    with pytest.raises(SettingsError, match=said):
+        open_frame_loss("base_mobile", style, tmp_path / painting)
 
 
 def test_nothing_to_measure_is_an_error(tmp_path: Path) -> None:
