@@ -13,21 +13,32 @@ from onestroke.stylize.optical_flow import (
     average_nearby,
     blur,
     estimate_flow,
+    largest_difference,
     measure_disagreement,
     points_inside,
+    range_nearby,
+    sum_squares,
     warp,
 )
 
-BLEND = 0.8  # share of the frame before, where its pixels are surely the same
+BLEND = 0.9  # share of the frame before, where its pixels are surely the same
 # Difference of the warped clip, in shades, up to which its pixels are surely the same, and from
 # which they are surely others. Averaged over squares, so that noise counts less than motion.
 SAME_UP_TO, OTHER_FROM, SQUARE = 8.0, 24.0, 5
 # Share of the pixels that are found again. Across the cuts between three clips it was 0.00, and
 # 0.15 between dark, flat scenes; from one frame to the next 0.82 or more, to the fourth 0.36.
 CUT_BELOW = 0.25
-# Blending blurs strokes. Their detail is amplified to the strength that it has frame by frame, up
-# to a limit: what the painting has beyond it is flicker, not strokes.
+# Difference in shades, averaged over squares, and motion in pixels up to which a pixel is surely
+# still, and from which it surely is not. The flow of still regions is noise, up to half a pixel.
+STILL_UP_TO, CHANGED_FROM, STILL_SQUARE = 2.0, 5.0, 9
+RESTS_UP_TO, MOVES_FROM = 0.3, 0.7
+# Blending and warping blur strokes. Their detail gets back the strength that it has frame by
+# frame; from one frame to the next, the factor is near 1. One factor for the frame: where each
+# square has its own, its detail gathers in one bright point after 80 frames.
 DETAIL_SIGMA, LARGEST_GAIN = 1.0, 1.6
+# The blend stays within the colours that the painted frame has around each pixel (neighbourhood
+# clamping, Karis 2014, "High-Quality Temporal Supersampling"), so detail cannot grow.
+COLOUR_SQUARE = 5
 
 
 class Smoother:
@@ -56,13 +67,12 @@ class Smoother:
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Paints the next frame; the size of the frames does not change."""
-        painted = blended = self._paint(frame)
+        painted = blended = self._paint(frame).astype(np.float32)
         if self._frame is not None and self._painted is not None:
             blended = blend_previous(self._frame, frame, self._painted, painted)
-        # The next frame is blended with this one as it is before its detail is amplified, which
-        # would else grow from frame to frame.
+        # Not rounded: a tenth of a small change would be lost in every frame.
         self._frame, self._painted = frame, blended
-        return painted if blended is painted else restore_detail(blended, painted)
+        return np.rint(blended).astype(np.uint8)
 
 
 def blend_previous(
@@ -75,31 +85,46 @@ def blend_previous(
         painted_previous, painted: their paintings, of the same shape.
 
     Returns:
-        (height, width, 3) uint8 RGB.
+        (height, width, 3) float32 RGB in [0, 255].
     """
     flow = estimate_flow(frame, previous)
     same = find_same(previous, frame, flow)
     if same.mean() < CUT_BELOW:
         return painted
-    share = BLEND * same[..., None]
+    still = find_still(previous, frame, flow)
+    flow = flow * (1 - still[..., None])
+    share = BLEND * np.maximum(same, still)[..., None]
     blended = painted + share * (warp(painted_previous, flow) - painted)
-    return np.rint(blended).clip(0, 255).astype(np.uint8)
+    return restore_detail(blended, painted).clip(*range_nearby(painted, COLOUR_SQUARE))
 
 
 def restore_detail(blended: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """Amplifies the detail of a blended frame to the strength that the painted one has.
+    """Gives the detail of a blended frame the strength that the painted one has.
 
     Args:
-        blended, painted: (height, width, 3) uint8 RGB in [0, 255].
+        blended, painted: (height, width, 3) RGB in [0, 255].
 
     Returns:
-        (height, width, 3) uint8 RGB.
+        (height, width, 3) float32 RGB.
     """
     coarse = blur(blended, DETAIL_SIGMA)
     detail = blended - coarse
     wanted = float(np.std(painted - blur(painted, DETAIL_SIGMA)))
-    gain = np.clip(wanted / max(float(np.std(detail)), 1e-3), 1.0, LARGEST_GAIN)
-    return np.rint(coarse + gain * detail).clip(0, 255).astype(np.uint8)
+    gain = wanted / max(float(np.std(detail)), 1e-3)
+    return coarse + np.clip(gain, 1 / LARGEST_GAIN, LARGEST_GAIN) * detail
+
+
+def find_still(previous: np.ndarray, frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Returns how surely nothing happens at each pixel, (height, width) float32 in [0, 1].
+
+    Args:
+        previous, frame: (height, width, 3) uint8 RGB in [0, 255].
+        flow: (height, width, 2) float32, from ``frame`` to ``previous``.
+    """
+    change = average_nearby(largest_difference(previous, frame), STILL_SQUARE)
+    motion = np.sqrt(sum_squares(flow))
+    unchanged = ((CHANGED_FROM - change) / (CHANGED_FROM - STILL_UP_TO)).clip(0, 1)
+    return unchanged * ((MOVES_FROM - motion) / (MOVES_FROM - RESTS_UP_TO)).clip(0, 1)
 
 
 def find_same(previous: np.ndarray, frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -113,7 +138,6 @@ def find_same(previous: np.ndarray, frame: np.ndarray, flow: np.ndarray) -> np.n
         (height, width) float32 in [0, 1].
     """
     disagreement = measure_disagreement(flow, estimate_flow(previous, frame))
-    difference = np.abs(warp(previous, flow) - frame).max(-1)
-    difference = average_nearby(difference, SQUARE)
+    difference = average_nearby(largest_difference(warp(previous, flow), frame), SQUARE)
     alike = ((OTHER_FROM - difference) / (OTHER_FROM - SAME_UP_TO)).clip(0, 1)
     return points_inside(flow) * (1 - disagreement).clip(0, 1) * alike

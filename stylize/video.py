@@ -373,20 +373,28 @@ class _Counter:
         self.frames = frames
         self._report = report
         self._expected = expected
-        self._times = deque([time.perf_counter()], maxlen=RATE_FRAMES + 1)
+        # After a resume, the first frame also waits until those before are decoded.
+        begun = [] if frames else [time.perf_counter()]
+        self._times = deque(begun, maxlen=RATE_FRAMES + 1)
 
     def add(self) -> None:
         """Counts a frame."""
         self.frames += 1
         self._times.append(time.perf_counter())
         expected = max(self._expected, self.frames + 1)  # the last frame is known at the end
-        left = (expected - self.frames) / self._rate()
-        figures = {"frames_per_second": self._rate(), "seconds_left": left}
+        figures = self._rate()
+        if figures:
+            left = (expected - self.frames) / figures["frames_per_second"]
+            figures["seconds_left"] = left
         self._report(Progress(self.frames, expected, figures))
 
     def finish(self) -> None:
         """Reports that all frames are painted."""
-        self._report(Progress(self.frames, self.frames, {"frames_per_second": self._rate()}))
+        self._report(Progress(self.frames, self.frames, self._rate()))
 
-    def _rate(self) -> float:
-        return (len(self._times) - 1) / max(1e-9, self._times[-1] - self._times[0])
+    def _rate(self) -> dict[str, float]:
+        """Returns the frames per second; nothing before two frames have been timed."""
+        if len(self._times) < 2:
+            return {}
+        rate = (len(self._times) - 1) / max(1e-9, self._times[-1] - self._times[0])
+        return {"frames_per_second": rate}

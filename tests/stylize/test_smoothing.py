@@ -5,8 +5,8 @@ import pytest
 
 from onestroke.pictures import resize
 from onestroke.stylize import optical_flow
-from onestroke.stylize.optical_flow import estimate_flow, measure_disagreement, warp
-from onestroke.stylize.smoothing import Smoother, restore_detail
+from onestroke.stylize.optical_flow import blur, estimate_flow, measure_disagreement, warp
+from onestroke.stylize.smoothing import Smoother, find_still, restore_detail
 
 
 def texture(seed: int, size: tuple[int, int] = (96, 128)) -> np.ndarray:
@@ -83,13 +83,30 @@ def test_flicker_of_a_moving_clip_shrinks() -> None:
 
 
 def test_detail_gets_its_strength_back() -> None:
-    painted = np.zeros((64, 64, 3), np.uint8) + 100
+    painted = np.full((64, 64, 3), 100, np.float32)
     painted[::2] += 40
-    weaker = np.zeros((64, 64, 3), np.uint8) + 106
+    weaker = np.full((64, 64, 3), 106, np.float32)
     weaker[::2] += 28
     restored = restore_detail(weaker, painted)
     np.testing.assert_allclose(restored[10:-10], painted[10:-10], atol=1)
-    np.testing.assert_array_equal(restore_detail(painted, weaker), painted)  # never weaker
+
+
+def test_strokes_of_a_long_still_clip_stay_sharp_and_spread() -> None:
+    frame = texture(2)
+    plain, smooth = flickering(), Smoother(flickering())
+    each, together = plain(frame), [smooth(frame) for _ in range(80)][-1]
+    detail = [painted - blur(painted, 1.0) for painted in (each, together)]
+    assert np.std(detail[0]) * 0.85 < np.std(detail[1]) < np.std(detail[0]) * 1.25
+    # The largest values of normally distributed noise; a few bright points would be far above.
+    assert np.abs(detail[1]).max() < 6 * np.std(detail[1])
+
+
+def test_where_nothing_happens_strokes_do_not_drift() -> None:
+    frame = texture(11)
+    flow = np.full((*frame.shape[:2], 2), 0.1, np.float32)
+    assert find_still(frame, frame, flow).min() == 1
+    assert find_still(frame, frame + np.uint8(9), flow).max() == 0
+    assert find_still(frame, frame, flow + 1).max() == 0
 
 
 def test_a_cut_never_smears() -> None:

@@ -142,8 +142,11 @@ def test_a_killed_command_continues(smooth: bool, clip: Path, tmp_path: Path, mo
     with pytest.raises(Killed):
         stylize_video(clip, "base_mobile", output=target, options=options, report=stop)
     assert not target.exists()
-    result = paint(clip, target, options)
+    seen = []
+    result = stylize_video(clip, "base_mobile", output=target, options=options, report=seen.append)
     assert (result.frames, result.resumed) == (10, 4)
+    # The first one also waited until four frames were decoded and left out.
+    assert ["frames_per_second" in progress.figures for progress in seen[:2]] == [False, True]
     assert times_of(target) == times_of(clip)
     paint(clip, tmp_path / "whole.mp4", options)
     np.testing.assert_array_equal(frames_of(target), frames_of(tmp_path / "whole.mp4"))
