@@ -59,8 +59,8 @@ def train(
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="Photographs: a folder, a glob, tfds:NAME[:SPLIT] or bundled. With --run alone, "
-            "as --style: where those of the run are now."
+            help="Photographs: a folder, a glob, a video, tfds:NAME[:SPLIT] or bundled. With --run "
+            "alone, as --style: where those of the run are now."
         ),
     ] = None,
     init: Annotated[

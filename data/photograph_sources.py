@@ -1,4 +1,4 @@
-"""Photographs of folders, of TensorFlow Datasets and of the package.
+"""Photographs of folders, of videos, of TensorFlow Datasets and of the package.
 
 This module does not import TensorFlow, so that a mistake in a path is reported at once. Only a
 `tfds:` source imports TensorFlow Datasets.
@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from onestroke.data.video_frames import decode_frames, is_video
 from onestroke.errors import OnestrokeError
 from onestroke.files import expand_path
 from onestroke.picture_kinds import HEADER_BYTES, explain_unreadable, identify_kind
@@ -25,7 +26,7 @@ Split = Literal["train", "validation"]
 
 _BUNDLED = Path(__file__).parent / "photographs"
 _BUNDLED_FOLDERS: dict[Split, str] = {"train": "training", "validation": "validation"}
-_SOURCES = "a data source is a folder, a glob, tfds:NAME[:SPLIT] or bundled"
+_SOURCES = "a data source is a folder, a glob, a video, tfds:NAME[:SPLIT] or bundled"
 
 _CHECKED = 16  # files whose headers are read when a source is opened
 
@@ -71,13 +72,14 @@ def open_source(source: str | Sequence[str], *, split: Split = "train") -> Photo
     """Opens a collection of photographs.
 
     Args:
-        source: a folder (with its subfolders), a glob, `tfds:NAME[:SPLIT]` (TensorFlow Datasets,
-            downloaded on first use), `bundled` (the few photographs of this package), or several
-            of these, which are read as one collection.
+        source: a folder (with its subfolders), a glob, a video (see `video_frames`),
+            `tfds:NAME[:SPLIT]` (TensorFlow Datasets, downloaded on first use), `bundled` (the few
+            photographs of this package), or several of these, which are read as one collection.
         split: the part of `bundled`, and of a `tfds` source that names none.
 
     Raises:
         DataError: there is no such source, or it has no photographs.
+        VideoError: a video is broken.
     """
     if not isinstance(source, str):
         if not source:
@@ -87,7 +89,7 @@ def open_source(source: str | Sequence[str], *, split: Split = "train") -> Photo
         return _Files(_BUNDLED / _BUNDLED_FOLDERS[split])
     if source.startswith("tfds:"):
         return _open_tfds(source, split)
-    return _Files(source)
+    return _Frames(source) if is_video(source) else _Files(source)
 
 
 def read_some(
@@ -163,6 +165,24 @@ class _Files(Photographs):
         if picture.notes and index not in self._noted:
             self._noted.add(index)
             log_notes(picture)
+        return picture.over_white()
+
+
+class _Frames(Photographs):
+    """Frames of a video."""
+
+    def __init__(self, source: str) -> None:
+        frames = decode_frames(source)
+        self._names, self._files = list(frames), list(frames.values())
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def name(self, index: int) -> str:
+        return self._names[index]
+
+    def read(self, index: int, shrink_to: int | None = None) -> np.ndarray:
+        picture = read_picture(self._files[index], shrink_to=shrink_to, name=self.name(index))
         return picture.over_white()
 
 

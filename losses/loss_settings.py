@@ -54,6 +54,12 @@ class LossSettings(Section):
         "from the photograph's as the threshold between two people. 0 leaves the term out; more "
         "needs the face weights, see docs/faces.md.",
     )
+    stability_weight: NotNegative = Field(
+        0.0,
+        description="Weight of the stability term, for steadier videos: a quarter of the pictures "
+        "is painted again, moved by a few pixels, and compared. 0 leaves the term out; see "
+        "docs/video.md.",
+    )
     vgg19: str = Field(
         "bundled",
         description="Weights of the loss network: bundled, imagenet, or a path to a .h5, .mat or "

@@ -38,6 +38,7 @@ class LossWeights:
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]
     faces: float = 0.0
+    stability: float = 0.0
 
 
 class Objective:
@@ -146,6 +147,7 @@ def build_objective(
             content_layers=settings.content,
             style_layers=settings.style,
             faces=settings.identity_weight,
+            stability=settings.stability_weight,
         ),
         FaceIdentity(face_weights) if face_weights else None,
     )

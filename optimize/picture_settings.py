@@ -65,6 +65,9 @@ class PictureLossSettings(LossSettings):
     identity_weight: Annotated[float, Field(ge=0, le=0)] = Field(
         0.0, description="Always 0: only training has the face identity term."
     )
+    stability_weight: Annotated[float, Field(ge=0, le=0)] = Field(
+        0.0, description="Always 0: only training has the stability term."
+    )
 
 
 class OptimizeSettings(Section):

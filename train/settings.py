@@ -153,7 +153,7 @@ class DataSettings(Section):
 
     source: Sources = Field(
         default_factory=lambda: ["bundled"],
-        description="Training photographs: folders, globs, tfds:NAME[:SPLIT] or bundled.",
+        description="Training photographs: folders, globs, videos, tfds:NAME[:SPLIT] or bundled.",
     )
     source_sha256: str | None = Field(
         None,

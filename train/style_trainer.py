@@ -8,6 +8,7 @@ from keras import ops
 
 from onestroke.losses.loss_settings import TERMS
 from onestroke.losses.objective import Objective
+from onestroke.losses.stability import stability_loss
 from onestroke.models.layers import Tensor
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.train.style_means import PaintingMean, StyleMeans
@@ -44,6 +45,8 @@ class StyleTrainer(keras.Model):
         self.names = tuple(names)
         terms = TERMS if objective.faces is None else (*TERMS, "faces")
         self.means = [PaintingMean(name=name) for name in terms]
+        # Beside the loss, which is that of single pictures.
+        self.stability = PaintingMean(name="stability") if objective.weights.stability else None
         self.style_means = StyleMeans(self.names)
 
     def call(self, x: Mapping[str, Tensor], training: bool = False) -> Tensor:
@@ -70,9 +73,15 @@ class StyleTrainer(keras.Model):
         for mean in self.means:
             mean.update_state(terms[mean.name], None if mean.name == "loss" else painted)
         self.style_means.update_state(terms["style"], x["style"])
-        return ops.mean(terms["loss"])
+        loss = ops.mean(terms["loss"])
+        if self.stability is not None:
+            differences = stability_loss(self, x, y_pred, self.optimizer.iterations)
+            self.stability.update_state(differences)
+            loss += self.objective.weights.stability * ops.mean(differences)
+        return loss
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The means since the last reset. With several styles, also the loss of each style."""
-        return [*self.means, self.style_means] if len(self.names) > 1 else self.means
+        more = [self.stability] if self.stability is not None else []
+        return [*self.means, *more, *([self.style_means] if len(self.names) > 1 else [])]

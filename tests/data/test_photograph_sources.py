@@ -16,7 +16,7 @@ from onestroke.data.photograph_sources import DataError, open_source, read_some
 from onestroke.picture_kinds import SUFFIXES
 from onestroke.pictures import PictureError
 
-A_SOURCE = "; a data source is a folder, a glob, tfds:NAME[:SPLIT] or bundled"
+A_SOURCE = "; a data source is a folder, a glob, a video, tfds:NAME[:SPLIT] or bundled"
 A_PICTURE = f"their names end in {' '.join(SUFFIXES)}"
 
 

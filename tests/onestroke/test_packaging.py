@@ -18,7 +18,7 @@ FOUNDATION = "onestroke"  # the modules of this folder are open to all packages
 MAY_IMPORT = {
     "configs": set(),
     "models": set(),
-    "data": {"models"},
+    "data": {"models", "stylize"},
     "losses": {"data", "models"},
     "stylize": {"models"},
     "train": {"configs", "data", "losses", "models", "stylize"},
@@ -31,7 +31,7 @@ MAY_IMPORT = {
 # Only these modules import TensorFlow or Keras when they are imported themselves.
 NEEDS_TENSORFLOW = re.compile(
     r"(models/(face_encoder|face_networks|layers|transform_network|style_rows|vgg19)"
-    r"|losses/(dream_objective|face_identity|objective|style_targets|terms|triplet)"
+    r"|losses/(dream_objective|face_identity|objective|stability|style_targets|terms|triplet)"
     r"|optimize/(coarse_to_fine|descent|picture_optimization)|evaluate/(evaluation|yardstick)|stylize/keras_painter"
     r"|export/(onnx_file|servable|saved_model_file|tflite_file)"
     r"|train/(batches|callbacks|checkpoint|face_training|initial_rows|journal|learning_rate|muon"

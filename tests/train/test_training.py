@@ -17,6 +17,7 @@ from PIL import Image
 import onestroke
 from onestroke.data.paintings import Style, read_styles
 from onestroke.errors import OnestrokeError, SettingsError
+from onestroke.models.style_file import load_network
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
 from onestroke.stylize.litert_painter import LiteRtPainter
@@ -432,6 +433,22 @@ def test_faces_are_kept_with_an_identity_weight(
     total = sum(weights[f"{name}_weight"] * value for name, value in terms.items())
     assert last["loss"] == pytest.approx(total, rel=1e-3)
     assert last["validation_faces"] >= 0
+
+
+def test_stability_is_trained_and_resumed_bit_by_bit(settings, tmp_path, changed):
+    steady = changed(settings, loss__stability_weight=2.0, train__steps=4)
+    train(steady, tmp_path / "whole")
+    stop_at(2, steady, tmp_path / "parts")
+    train(steady, tmp_path / "parts")
+    weights = [
+        load_network(tmp_path / name / "style.keras").get_weights() for name in ("whole", "parts")
+    ]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    entries = RunFolder(tmp_path / "whole").metrics()
+    found = [entry["stability"] for entry in entries if "stability" in entry]
+    assert found
+    assert min(found) > 0
 
 
 def test_without_face_weights_nothing_is_written(settings, tmp_path, monkeypatch, changed):
