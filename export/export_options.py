@@ -35,6 +35,8 @@ class ExportOptions:
         layout: order of the axes of an ONNX file's pictures: ``nhwc`` has channels last, ``nchw``
             first.
         opset: version of the operators of an ONNX file.
+        moments: of a TFLite file of a fixed size: the inputs and outputs of a runtime file, with
+            which a larger picture is painted in tiles of this size, as the page does.
     """
 
     format: Format
@@ -43,6 +45,7 @@ class ExportOptions:
     uint8: bool = False
     layout: Layout = "nhwc"
     opset: int = OPSET
+    moments: bool = False
 
     def check(self) -> None:
         """Raises a SettingsError for an invalid value, or one that the format does not support."""
@@ -59,6 +62,8 @@ class ExportOptions:
             )
         if self.format != "onnx" and (self.layout, self.opset) != ("nhwc", OPSET):
             raise SettingsError("layout and opset need --format onnx; other formats have one each")
+        if self.format == "web" and self.uint8:
+            raise SettingsError("a page takes float32; leave out --uint8")
         if self.format == "onnx" and (self.quantize != "none" or self.uint8):
             raise SettingsError(
                 "an ONNX file holds float32 and takes float32; leave out --quantize and --uint8"

@@ -21,6 +21,7 @@ from onestroke.files import check_writable, expand_path, write_whole
 from onestroke.models.card import IDENTITY, ExportEntry, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import find_style_file, load_network, read_card
+from onestroke.stylize.litert_painter import MOMENTS, OWN_SHARE
 from onestroke.stylize.onnx_painter import read_onnx_card
 from onestroke.stylize.runtime_file import convert_network, hash_style_file, runtime_card
 from onestroke.stylize.saved_model_painter import read_saved_model_card
@@ -178,21 +179,27 @@ def _write(
 
         write_onnx(network, path, options, card)
         return
-    from onestroke.export.tflite_file import convert_to_tflite, quantize
+    from onestroke.export.tflite_file import quantize
 
-    if options.format == "runtime":
-        content = convert_network(network)
-    else:
-        content = convert_to_tflite(network, size=options.size, uint8=options.uint8)
+    content = _convert(network, options, options.size)
     ranges = _ranges(network, options, representative) if options.quantize == "int8" else None
     path.write_bytes(write_card(quantize(content, options.quantize, ranges), card))
+
+
+def _convert(network: "TransformNetwork", options: ExportOptions, size: Size | None) -> bytes:
+    """Returns the network as a TFLite file in float32."""
+    from onestroke.export.tflite_file import convert_to_tflite
+
+    if options.format == "runtime" or options.moments:
+        return convert_network(network, size)
+    return convert_to_tflite(network, size=size, uint8=options.uint8)
 
 
 def _ranges(
     network: "TransformNetwork", options: ExportOptions, photographs: Sequence[np.ndarray]
 ) -> Any:
     """Measures the ranges of the features on photographs, with the styles in turn."""
-    from onestroke.export.tflite_file import convert_to_tflite, measure_ranges
+    from onestroke.export.tflite_file import measure_ranges
     from onestroke.export.verification import fit_to_size
 
     size = _limit_area(cast(Size, options.size), RANGES_SIDE)
@@ -203,7 +210,10 @@ def _ranges(
         if network.styles > 1:
             one = np.eye(network.styles, dtype=np.float32)[position % network.styles]
             inputs[-1]["style"] = one[None]
-    return measure_ranges(convert_to_tflite(network, size=size, uint8=options.uint8), inputs)
+        if options.moments:
+            inputs[-1][MOMENTS] = np.zeros((2, 1, 1, network.normalised_channels), np.float32)
+            inputs[-1][OWN_SHARE] = np.ones((1, 1, 1, 1), np.float32)
+    return measure_ranges(_convert(network, options, size), inputs)
 
 
 def _limit_area(size: Size, side: int) -> Size:

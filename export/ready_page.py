@@ -36,5 +36,5 @@ def write_ready_page(folder: Path, sizes: Sequence[tuple[int, int]] = SIZES) -> 
         file = f"styles/{MODEL}_{height}x{width}.tflite"
         (folder / file).write_bytes(fix_size(runtime_file, (height, width)))
         files.append({"file": file, "height": height, "width": width})
-    names = read_tflite_card(runtime_file).style_names
-    write_menu(menu_entries(names, names, files), folder)
+    card = read_tflite_card(runtime_file)
+    write_menu(menu_entries(card, card.style_names, files, folder), folder)

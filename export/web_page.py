@@ -1,9 +1,11 @@
 """The web page: a folder of static files that paints pictures and the camera in a browser.
 
-index.html, page.css, page.js, painter.js    from ``export/page``
-litert/                                      LiteRT.js, the runtime
-styles.json                                  the available styles
-styles/                                      TFLite files of fixed sizes, each with its report
+index.html, page.css, page.js, tiles.js, painter.js    from ``export/page``
+litert/                                                LiteRT.js, the runtime
+styles.json                                            the available styles
+styles/                                                TFLite files of fixed sizes, with reports
+thumbnails/                                            a small picture in each style
+example.jpg                                            a photograph to try the page with
 """
 
 import json
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from onestroke import __version__
 from onestroke.export.export_options import ExportOptions
@@ -23,18 +26,25 @@ from onestroke.export.exporter import PAGE_MARK, check_pictures, check_target, w
 from onestroke.export.litert_js import copy_runtime, find_runtime
 from onestroke.extras import check_tensorflow, check_tflite
 from onestroke.files import expand_path, number_duplicates, write_whole
-from onestroke.models.card import IDENTITY
+from onestroke.models.card import IDENTITY, ModelCard
+from onestroke.models.painting_caption import divide_caption
+from onestroke.models.presets import PRESETS
 from onestroke.models.style_file import open_style_file, unique_titles
+from onestroke.pictures import resize
+from onestroke.stylize.fixed_size import covering_size
+from onestroke.stylize.model import load
 from onestroke.stylize.stylizer import CROSS_FADE_BELOW
 
 if TYPE_CHECKING:
     from onestroke.export.verification import Report
 
 PAGE = Path(__file__).parent / "page"
+EXAMPLE = "colosseum"  # of the bundled photographs
 
 # The two shapes of cameras and most photographs, in a large size for pictures and in a small size,
 # with a quarter of the computation, for the camera.
 SIZES = ((192, 256), (256, 192), (384, 512), (512, 384))
+THUMBNAIL = 160  # pixels, twice as many as the page shows, for dense screens
 
 
 def export_page(
@@ -78,24 +88,21 @@ def export_page(
         copy_page(runtime, temporary)
         styles: list[dict[str, Any]] = []
         file_names = _file_names(style_files)
-        names = [card.style_names for _, card in opened]
-        titles = unique_titles(names, file_names)
-        for style_file, name, own, labels in zip(
-            style_files, file_names, names, titles, strict=True
-        ):
+        titles = unique_titles([card.style_names for _, card in opened], file_names)
+        for (style_file, card), name, labels in zip(opened, file_names, titles, strict=True):
             files = []
             for height, width in sizes:
                 file = f"styles/{name}_{height}x{width}.tflite"
                 report = write_export(
                     style_file,
                     temporary / file,
-                    replace(options, format="tflite", size=(height, width)),
+                    replace(options, format="tflite", size=(height, width), moments=True),
                     photographs=photographs,
                     representative=representative,
                 )
                 reports.append(replace(report, path=str(folder / file)))
                 files.append({"file": file, "height": height, "width": width})
-            styles += menu_entries(own, labels, files)
+            styles += menu_entries(card, labels, files, temporary)
         write_menu(styles, temporary)
 
     write_whole(folder, write)
@@ -111,6 +118,7 @@ def copy_page(runtime: Path, folder: Path) -> None:
     """
     shutil.copytree(PAGE, folder)
     copy_runtime(runtime, folder / "litert")
+    Image.fromarray(_example()).save(folder / "example.jpg", quality=90)
 
 
 def write_menu(styles: Sequence[Mapping[str, Any]], folder: Path) -> None:
@@ -129,22 +137,62 @@ def write_menu(styles: Sequence[Mapping[str, Any]], folder: Path) -> None:
 
 
 def menu_entries(
-    names: Sequence[str], titles: Sequence[str], files: Sequence[Mapping[str, Any]]
+    card: ModelCard,
+    labels: Sequence[str],
+    files: Sequence[Mapping[str, Any]],
+    folder: Path,
 ) -> list[dict[str, Any]]:
-    """Returns the entries of one model in the page's menu.
+    """Returns the entries of one model in the page's menu, and writes their thumbnails.
 
     Args:
-        names: of its styles.
-        titles: of its styles, as the menu shows them.
+        card: of the model.
+        labels: of its styles, unique in the page.
         files: of the model: ``file``, its path in the page, ``height`` and ``width``.
+        folder: of the page.
     """
-    identity = names.index(IDENTITY) if IDENTITY in names else None
-    shared = {"count": len(names), "identity": identity, "files": files}
-    return [
-        {"name": title.replace("_", " "), "index": index, **shared}
-        for index, title in enumerate(titles)
-        if index != identity
-    ]
+    preset = PRESETS[card.preset]
+    shared = {
+        "count": len(card.styles),
+        "identity": card.identity,
+        "reach": preset.reach,
+        "stride": preset.stride,
+        "files": files,
+    }
+    thumbnails = _paint_thumbnails(files[0], folder)
+    entries = []
+    for index, (style, label) in enumerate(zip(card.styles, labels, strict=True)):
+        if style.name == IDENTITY:
+            continue
+        caption = divide_caption(style.name, style.caption)
+        model = label.removeprefix(style.name)  # " (model)", if several models have the name
+        texts = {"title": caption.title + model, "painter": caption.painter}
+        entries.append({**texts, "thumbnail": thumbnails[index], "index": index, **shared})
+    return entries
+
+
+def _paint_thumbnails(file: Mapping[str, Any], folder: Path) -> list[str]:
+    """Paints the middle of the example in each style; returns the paths of the small pictures."""
+    size = file["height"], file["width"]
+    photograph = _example()
+    covering = covering_size(photograph.shape[:2], size)
+    top, left = ((have - want) // 2 for have, want in zip(covering, size, strict=True))
+    photograph = resize(photograph, covering)[top : top + size[0], left : left + size[1]]
+    side = min(size)
+    top, left = (size[0] - side) // 2, (size[1] - side) // 2
+    (folder / "thumbnails").mkdir(exist_ok=True)
+    stylizer = load(folder / file["file"])
+    paths = []
+    for index, style in enumerate(stylizer.style_names):
+        painted = stylizer(photograph, style=style)[top : top + side, left : left + side]
+        thumbnail = Image.fromarray(painted)
+        thumbnail.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+        paths.append(f"thumbnails/{Path(file['file']).stem}_{index}.webp")
+        thumbnail.save(folder / paths[-1], quality=80)
+    return paths
+
+
+def _example() -> np.ndarray:
+    return comparison_photographs()[EXAMPLE]
 
 
 def _file_names(style_files: Sequence[Path]) -> list[str]:

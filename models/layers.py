@@ -327,7 +327,8 @@ class ConditionalInstanceNorm(ConditionalAffine):
         if self.identity is None:
             factor = inverse * scale
         else:
-            share = _as_picture(ops.cast(style, "float32")[:, self.identity, None])
+            # A slice keeps the axis: GPUs of phones and browsers support no operator that drops it.
+            share = _as_picture(ops.cast(style, "float32")[:, self.identity : self.identity + 1])
             if training:
                 self._move_moments(mean, 1 / inverse / DEVIATION_SCALE, 1 - share)
             plain = share * ops.cast(self.scale[self.identity], "float32")

@@ -135,14 +135,19 @@ def runtime_card(
     return network.card.model_copy(update={"export": entry})
 
 
-def convert_network(network: "TransformNetwork") -> bytes:
-    """Returns a network as a TFLite file with the signature above, without a description."""
+def convert_network(network: "TransformNetwork", size: tuple[int, int] | None = None) -> bytes:
+    """Returns a network as a TFLite file with the signature above, without a description.
+
+    Args:
+        network: the trained network.
+        size: (height, width) of every picture or tile; None for any size.
+    """
     import tensorflow as tf
 
     module = tf.Module()
     # By name: TensorFlow does not find the variables inside those of Keras.
     module.network_variables = [variable.value for variable in network.variables]
-    module.paint = _runtime_graph(network)
+    module.paint = _runtime_graph(network, size or (None, None))
     with tempfile.TemporaryDirectory() as folder:
         signature = module.paint.get_concrete_function()
         tf.saved_model.save(module, folder, signatures={SIGNATURE: signature})
@@ -151,7 +156,7 @@ def convert_network(network: "TransformNetwork") -> bytes:
         return converter.convert()
 
 
-def _runtime_graph(network: "TransformNetwork") -> Any:
+def _runtime_graph(network: "TransformNetwork", size: tuple[int, int] | tuple[None, None]) -> Any:
     """Returns the ``tf.function`` of the inputs above that gives the outputs above."""
     import tensorflow as tf
 
@@ -175,13 +180,15 @@ def _runtime_graph(network: "TransformNetwork") -> Any:
             mixed = self.own_share * own + (1 - self.own_share) * given
             return mixed[:1], mixed[1:]
 
+    connect = network.paint_uncropped if size[0] is None else network.paint
+
     def paint(image: Any, moments: Any, own_share: Any, style: Any = None) -> dict[str, Any]:
         flow = MixedFlow(style, moments, own_share)
-        painted = network.paint_uncropped(image, flow)
+        painted = connect(image, flow)
         return {STYLED: painted, OWN_MOMENTS: tf.concat(flow.own, axis=-1)}
 
     specs = [
-        tf.TensorSpec((1, None, None, 3), tf.float32, name=IMAGE),
+        tf.TensorSpec((1, *size, 3), tf.float32, name=IMAGE),
         tf.TensorSpec((2, 1, 1, network.normalised_channels), tf.float32, name=MOMENTS),
         tf.TensorSpec((1, 1, 1, 1), tf.float32, name=OWN_SHARE),
     ]

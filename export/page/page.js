@@ -1,11 +1,15 @@
 // The page: sends pictures to the painter and shows what it returns.
 
+import { canTile, coveredLength, planAxis } from './tiles.js';
+
 const element = (id) => document.getElementById(id);
 const [picture, hint, stage, status] = ['picture', 'hint', 'stage', 'status'].map(element);
-const [style, partner, blend, strength, detail, accelerator, compare] = [
-  'style', 'partner', 'blend', 'strength', 'detail', 'accelerator', 'compare',
+const [styleList, partner, blend, strength, detail, accelerator, compare] = [
+  'styles', 'partner', 'blend', 'strength', 'detail', 'accelerator', 'compare',
 ].map(element);
-const [file, camera, download, controls] = ['file', 'camera', 'download', 'controls'].map(element);
+const [file, camera, example, download, controls, blending] = [
+  'file', 'camera', 'example', 'download', 'controls', 'blending',
+].map(element);
 
 const painter = new Worker('painter.js');
 const waiting = new Map();
@@ -13,6 +17,7 @@ let asked = 0;
 let broken = null; // the error, if the painter cannot start
 
 let styles = [];
+let chosen = 0; // index in `styles`
 let crossFadeBelow; // the strength below which the painted picture also fades into the photograph
 let source = null; // an ImageBitmap, the last one of the camera when it stops
 // {photograph, painted, name, faded}: two canvases of one size, the style's name, and whether the
@@ -54,14 +59,31 @@ function showStatus(text) {
 async function begin() {
   const content = await (await fetch('styles.json')).json();
   ({ styles, cross_fade_below: crossFadeBelow } = content);
-  for (const [position, { name }] of styles.entries()) style.add(new Option(name, position));
+  styleList.append(...styles.map(styleChoice));
   fillChoices();
   const gpu = await navigator.gpu?.requestAdapter().catch(() => null);
-  if (gpu) accelerator.add(new Option('WebGPU', 'webgpu'));
-  accelerator.add(new Option('WebAssembly', 'wasm'));
+  if (gpu) accelerator.add(new Option('WebGPU, the graphics processor', 'webgpu'));
+  accelerator.add(new Option('WebAssembly, the processor', 'wasm'));
+  accelerator.parentElement.hidden = !gpu;
   controls.disabled = false;
   showStatus('Ready.');
   if (source) await repaint(); // dropped while the page was loading
+}
+
+// Returns a radio button with the thumbnail, the title and the painter of a style.
+function styleChoice({ title, painter: by, thumbnail }, position) {
+  const [label, radio, image] = ['label', 'input', 'img'].map((tag) => document.createElement(tag));
+  const texts = [['b', title], ['span', by]].map(([tag, text]) => {
+    const line = document.createElement(tag);
+    line.textContent = text;
+    return line;
+  });
+  label.className = 'style';
+  label.title = [title, by].filter(Boolean).join(', ');
+  Object.assign(radio, { type: 'radio', name: 'style', value: position, checked: !position });
+  Object.assign(image, { src: thumbnail, alt: '', width: 160, height: 160 });
+  label.append(radio, image, ...texts);
+  return label;
 }
 
 function fillChoices() {
@@ -72,51 +94,76 @@ function fillChoices() {
 // Lists what the chosen style can be blended with: the other styles of its network.
 function fillPartners() {
   const before = partner.selectedOptions[0]?.text;
-  const { files, index } = styles[style.value];
+  const { files, index } = styles[chosen];
   const others = styles.filter((s) => s.files[0].file === files[0].file && s.index !== index);
-  const options = others.map((other) => new Option(other.name, other.index));
-  partner.replaceChildren(new Option('nothing', ''), ...options);
-  const kept = options.find((option) => option.text === before);
+  partner.replaceChildren(...others.map((other) => new Option(other.title, other.index)));
+  const kept = [...partner.options].find((option) => option.text === before);
   if (kept) kept.selected = true;
-  for (const label of document.querySelectorAll('.blending')) label.hidden = !others.length;
-  blend.disabled = !partner.value;
+  element('blendable').hidden = !others.length;
+  if (!others.length) blending.checked = false;
+  for (const label of document.querySelectorAll('.blending')) label.hidden = !blending.checked;
 }
 
 // Returns the weight of each style of the network. With an identity style, the strength interpolates
 // between that style and the chosen one.
 function styleWeights() {
-  const { index, count, identity } = styles[style.value];
+  const { index, count, identity } = styles[chosen];
   const weights = new Array(count).fill(0);
-  const [share, full] = [partner.value ? blend.value / 100 : 0, strength.value / 100];
+  const [share, full] = [blending.checked ? blend.value / 100 : 0, strength.value / 100];
   weights[index] = 1 - share;
   if (share) weights[partner.value] = share;
   if (identity === null) return weights;
   return weights.map((weight, k) => full * weight + (k === identity ? 1 - full : 0));
 }
 
-// Lists one choice per number of pixels; the shape follows the picture.
+// Lists the long sides of the files, and twice and four times the largest, which are painted in tiles.
 function fillDetails() {
-  const before = detail.value;
-  const sides = styles[style.value].files.map(({ height, width }) => Math.max(height, width));
-  const choices = [...new Set(sides)].sort((a, b) => a - b);
-  detail.replaceChildren(...choices.map((side) => new Option(`${side} pixels`, side)));
-  detail.value = choices.includes(Number(before)) ? before : choices.at(-1);
+  const before = Number(detail.value);
+  const { files, reach } = styles[chosen];
+  const whole = [...new Set(files.map(longSide))].sort((a, b) => a - b);
+  const largest = whole.at(-1);
+  const tiled = files.filter((f) => longSide(f) === largest).every((f) => canTile(f, reach));
+  const choices = [
+    ...whole.map((side, i) => [side, whole.length > 1 && !i ? ', fastest' : '']),
+    ...(tiled ? [2 * largest, 4 * largest] : []).map((side) => [side, ', in tiles']),
+  ];
+  detail.replaceChildren(
+    ...choices.map(([side, note]) => new Option(`${side} pixels${note}`, side)),
+  );
+  detail.value = choices.some(([side]) => side === before) ? before : largest;
 }
 
-// Returns the file of the chosen detail whose shape leaves the smallest margins.
+const longSide = ({ height, width }) => Math.max(height, width);
+
+// Returns the file of the chosen detail whose shape leaves the smallest margins; a picture in tiles
+// takes one of the largest.
 function chooseFile(width, height) {
-  const side = Number(detail.value);
-  const files = styles[style.value].files.filter((f) => Math.max(f.height, f.width) === side);
+  const { files } = styles[chosen];
+  const side = Math.min(Number(detail.value), Math.max(...files.map(longSide)));
   const used = (f) => {
     const scale = Math.min(f.width / width, f.height / height);
     return (scale * width * scale * height) / (f.width * f.height);
   };
-  return files.reduce((best, f) => (used(f) > used(best) ? f : best));
+  return files
+    .filter((f) => longSide(f) === side)
+    .reduce((best, f) => (used(f) > used(best) ? f : best));
+}
+
+// Returns the size to paint at: that of the file, or a larger one in tiles, for which small pictures
+// are not enlarged.
+function chooseSize(target, width, height, { stride }) {
+  const side = Math.min(Number(detail.value), Math.max(width, height));
+  if (side <= longSide(target)) return target;
+  const scale = side / Math.max(width, height);
+  return {
+    width: coveredLength(width * scale, target.width, stride),
+    height: coveredLength(height * scale, target.height, stride),
+  };
 }
 
 // Painting -------------------------------------------------------------------------------------
 
-// Fits the whole picture into the file's size and fills the margins with mirrored copies: the shape
+// Fits the whole picture into a size and fills the margins with mirrored copies: the shape
 // is kept, and no frame appears at the border. Transparent pixels become white.
 function fit(image, width, height, target) {
   const scale = Math.min(target.width / width, target.height / height);
@@ -132,8 +179,8 @@ function fit(image, width, height, target) {
   context.fillStyle = 'white';
   context.fillRect(0, 0, target.width, target.height);
   // Tile 0 is the picture itself; every second one is flipped.
-  const columns = Math.ceil(fitted.left / fitted.width);
-  const rows = Math.ceil(fitted.top / fitted.height);
+  const columns = Math.ceil((target.width - fitted.width) / 2 / fitted.width);
+  const rows = Math.ceil((target.height - fitted.height) / 2 / fitted.height);
   for (let row = -rows; row <= rows; row++) {
     for (let column = -columns; column <= columns; column++) {
       const [flipX, flipY] = [column % 2 !== 0, row % 2 !== 0];
@@ -150,30 +197,49 @@ function fit(image, width, height, target) {
 async function paint(image, width, height) {
   newest += 1;
   const turn = newest;
-  const target = chooseFile(width, height);
-  const fitted = fit(image, width, height, target);
-  const { data } = fitted.context.getImageData(0, 0, target.width, target.height);
-  const photograph = cut(new ImageData(data.slice(), target.width), fitted);
-  const { identity, name } = styles[style.value];
-  const blended = partner.value ? `${name} and ${partner.selectedOptions[0].text}` : name;
-  const answer = await ask({
-    file: target.file,
-    accelerator: accelerator.value,
-    pixels: data,
-    height: target.height,
-    width: target.width,
-    style: styleWeights(),
-  });
-  if (turn !== newest) return null;
-  const painted = cut(new ImageData(answer.pixels, target.width), fitted);
-  shown = { photograph, painted, name: blended, faded: identity !== null };
+  const style = styles[chosen];
+  const file = chooseFile(width, height);
+  const size = chooseSize(file, width, height, style);
+  const fitted = fit(image, width, height, size);
+  const photograph = cut(fitted.context.canvas, fitted);
+  const settings = { file: file.file, accelerator: accelerator.value, style: styleWeights() };
+  const title = blending.checked
+    ? `${style.title} and ${partner.selectedOptions[0].text}` : style.title;
+  const tiles = planAxis(size.height, file.height, style).flatMap((row) =>
+    planAxis(size.width, file.width, style).map((column) => ({ row, column })));
+  const painted = new OffscreenCanvas(size.width, size.height).getContext('2d');
+  let [answer, moments, milliseconds] = [null, null, 0];
+
+  async function askFor({ context }, left, top, more) {
+    const { data } = context.getImageData(left, top, file.width, file.height);
+    answer = await ask({ ...settings, pixels: data, height: file.height, width: file.width, ...more });
+    milliseconds += answer.milliseconds;
+    return turn === newest && !changed;
+  }
+
+  if (tiles.length > 1) {
+    // All tiles are normalised as the whole picture is, or their tones would differ.
+    if (!(await askFor(fit(image, width, height, file), 0, 0, { measure: true }))) return null;
+    moments = answer.moments;
+  }
+  for (const [position, { row, column }] of tiles.entries()) {
+    if (moments) showStatus(`Painting tile ${position + 1} of ${tiles.length}…`);
+    if (!(await askFor(fitted, column.start, row.start, { moments })) && moments) return null;
+    if (turn !== newest) return null;
+    painted.putImageData(
+      new ImageData(answer.pixels, file.width), column.start, row.start,
+      column.from - column.start, row.from - row.start, column.to - column.from, row.to - row.from,
+    );
+  }
+  const faded = style.identity !== null;
+  shown = { photograph, painted: cut(painted.canvas, fitted), name: title, faded };
   show();
-  return answer;
+  return { ...answer, milliseconds };
 }
 
-function cut(pixels, { left, top, width, height }) {
+function cut(whole, { left, top, width, height }) {
   const canvas = new OffscreenCanvas(width, height);
-  canvas.getContext('2d').putImageData(pixels, -left, -top);
+  canvas.getContext('2d').drawImage(whole, -left, -top);
   return canvas;
 }
 
@@ -198,9 +264,12 @@ function show() {
   if (!shown) return;
   draw(picture, compare.value / 100);
   hint.hidden = true;
+  picture.hidden = false;
   compare.disabled = download.disabled = false;
   picture.setAttribute('aria-label', `Painted as ${shown.name}`);
 }
+
+const describeSize = () => `${shown.painted.width} x ${shown.painted.height} pixels`;
 
 const where = ({ accelerator: used, threads }) =>
   used === 'webgpu' ? 'WebGPU' : `WebAssembly, ${threads} thread${threads > 1 ? 's' : ''}`;
@@ -223,7 +292,7 @@ async function paintSource() {
   showStatus('Painting…');
   try {
     const answer = await paint(source, source.width, source.height);
-    if (answer) showStatus(`${Math.round(answer.milliseconds)} ms on ${where(answer)}.`);
+    if (answer) showStatus(`${describeSize()} in ${answer.milliseconds.toFixed()} ms on ${where(answer)}.`);
   } catch (error) {
     showStatus(`Could not paint: ${error.message}`);
   } finally {
@@ -270,7 +339,7 @@ async function startCamera() {
   camera.textContent = 'Stop camera';
   camera.setAttribute('aria-pressed', 'true');
   status.setAttribute('aria-live', 'off'); // the text changes with every picture
-  const chosen = detail.value;
+  const before = detail.value;
   detail.selectedIndex = 0; // the fastest
   frames = [];
   const video = document.createElement('video');
@@ -294,7 +363,7 @@ async function startCamera() {
   }
   if (stream === mine) stopCamera();
   if (stream) return;
-  detail.value = chosen;
+  detail.value = before;
   if (!detail.value) detail.selectedIndex = detail.options.length - 1; // if another style has other sizes
   if (turn === newest) await repaint();
 }
@@ -329,11 +398,21 @@ async function save() {
 file.addEventListener('change', () => open(file.files[0]).then(() => (file.value = '')));
 camera.addEventListener('click', () => (stream ? stopCamera() : startCamera()));
 download.addEventListener('click', save);
-style.addEventListener('change', () => (fillChoices(), repaint()));
-partner.addEventListener('change', () => ((blend.disabled = !partner.value), repaint()));
-for (const choice of [detail, accelerator]) choice.addEventListener('change', repaint);
+example.addEventListener('click', async () => open(await (await fetch('example.jpg')).blob()));
+styleList.addEventListener('change', ({ target }) => {
+  chosen = Number(target.value);
+  fillChoices();
+  repaint();
+});
+blending.addEventListener('change', () => (fillPartners(), repaint()));
+for (const choice of [partner, detail, accelerator]) choice.addEventListener('change', repaint);
 blend.addEventListener('input', repaint);
 strength.addEventListener('input', () => (shown?.faded ? repaint() : show()));
+for (const slider of [blend, strength]) {
+  slider.addEventListener('input', () => {
+    slider.parentElement.querySelector('output').textContent = `${slider.value} %`;
+  });
+}
 compare.addEventListener('input', show);
 
 // Anywhere on the page; otherwise the browser would leave the page and show the file.

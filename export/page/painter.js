@@ -1,8 +1,9 @@
 // Paints in a worker, so that the page stays responsive.
 //
-// Receives {id, file, accelerator, pixels, height, width, style}: pixels are RGBA bytes, style is the
-// weight of each style in the file.
-// Sends {id, pixels, milliseconds, accelerator, threads}, or {id, error}.
+// Receives {id, file, accelerator, pixels, height, width, style, moments, measure}: pixels are RGBA
+// bytes, style is the weight of each style in the file. A tile of a larger picture is normalised by
+// `moments`, which `measure` asks for with the whole picture.
+// Sends {id, pixels, moments, milliseconds, accelerator, threads}, or {id, error}.
 
 let runtime;
 let loaded = { key: null };
@@ -21,11 +22,15 @@ async function answer(question) {
   }
 }
 
-async function paint({ file, accelerator, pixels, height, width, style }) {
+async function paint({ file, accelerator, pixels, height, width, style, moments, measure }) {
   const litert = await start();
   const model = await load(litert, file, accelerator);
   const began = performance.now();
-  const inputs = { image: imageTensor(litert, model, pixels, height, width) };
+  const inputs = {
+    image: new litert.Tensor(toRgb(pixels), [1, height, width, 3]),
+    moments: momentsTensor(litert, model, moments),
+    own_share: new litert.Tensor(Float32Array.of(moments ? 0 : 1), [1, 1, 1, 1]),
+  };
   if (style.length > 1) {
     inputs.style = new litert.Tensor(Float32Array.from(style), [1, style.length]);
   }
@@ -35,6 +40,7 @@ async function paint({ file, accelerator, pixels, height, width, style }) {
     const painted = toPixels(await outputs.styled.data(), height, width);
     return {
       pixels: painted,
+      moments: measure ? new Float32Array(await outputs.own_moments.data()) : null,
       milliseconds: performance.now() - began,
       accelerator: loaded.accelerator,
       threads: runtime.threads,
@@ -48,13 +54,17 @@ async function paint({ file, accelerator, pixels, height, width, style }) {
 async function start() {
   if (!runtime) {
     const litert = await import('./litert/core/index.js');
-    const threads = crossOriginIsolated && (await litert.supportsFeature('threads'))
-      && (await litert.supportsFeature('relaxedSimd'));
+    const simd = await litert.supportsFeature('relaxedSimd');
+    const threads = simd && crossOriginIsolated && (await litert.supportsFeature('threads'));
     const folder = new URL('litert/wasm/', location.href).href;
-    // In a worker, the runtime would request its files from the worker's folder.
+    // As LiteRT.js chooses.
+    const name = simd ? (threads ? 'litert_wasm_threaded' : 'litert_wasm') : 'litert_wasm_compat';
     self.Module = {
-      locateFile: (name) => folder + name,
-      mainScriptUrlOrBlob: `${folder}litert_wasm_threaded_internal.js`,
+      wasmBinary: await unpack(`${folder}${name}_internal.wasm.gz`),
+      // In a worker, the runtime would request its script from the worker's folder.
+      mainScriptUrlOrBlob: `${folder}${name}_internal.js`,
+      print: console.debug,
+      printErr: (line) => (/^(INFO|WARNING)/.test(line) ? console.debug : console.warn)(line),
     };
     await litert.loadLiteRt(folder, { threads });
     runtime = { litert, threads: threads ? navigator.hardwareConcurrency : 1 };
@@ -62,14 +72,27 @@ async function start() {
   return runtime.litert;
 }
 
+// Loads a file that is stored compressed, as many servers compress no WebAssembly themselves.
+async function unpack(address) {
+  const content = await fetchFile(address);
+  const [first, second] = new Uint8Array(content);
+  if (first !== 0x1f || second !== 0x8b) return content; // some servers let the browser unpack it
+  const stream = new Blob([content]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return new Response(stream).arrayBuffer();
+}
+
+async function fetchFile(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${address} is missing; export the page again`);
+  return response.arrayBuffer();
+}
+
 async function load(litert, file, accelerator) {
   const key = `${file} ${accelerator}`;
   if (loaded.key === key) return loaded.model;
   loaded.model?.delete();
   loaded = { key: null };
-  const response = await fetch(file);
-  if (!response.ok) throw new Error(`${file} is missing; export the page again`);
-  const content = new Uint8Array(await response.arrayBuffer());
+  const content = new Uint8Array(await fetchFile(file));
   let model;
   if (accelerator === 'webgpu') {
     model = await litert.loadAndCompile(content, { accelerator }).catch(() => undefined);
@@ -85,16 +108,21 @@ async function load(litert, file, accelerator) {
   return model;
 }
 
-function imageTensor(litert, model, pixels, height, width) {
-  const image = model.signatures.style.getInputDetails().find(({ name }) => name === 'image');
-  const values = image.dtype === 'uint8' ? Uint8Array : Float32Array;
-  const rgb = new values(height * width * 3);
+function momentsTensor(litert, model, moments) {
+  const input = model.signatures.style.getInputDetails().find(({ name }) => name === 'moments');
+  const shape = [...input.shape];
+  const values = moments ?? new Float32Array(shape.reduce((product, side) => product * side));
+  return new litert.Tensor(values, shape);
+}
+
+function toRgb(pixels) {
+  const rgb = new Float32Array((pixels.length / 4) * 3);
   for (let from = 0, to = 0; from < pixels.length; from += 4) {
     rgb[to++] = pixels[from];
     rgb[to++] = pixels[from + 1];
     rgb[to++] = pixels[from + 2];
   }
-  return new litert.Tensor(rgb, [1, height, width, 3]);
+  return rgb;
 }
 
 function toPixels(rgb, height, width) {
