@@ -31,6 +31,7 @@ from onestroke.cli.faces_command import faces
 from onestroke.cli.options import format_examples
 from onestroke.errors import OnestrokeError, is_full_disk, is_out_of_memory
 from onestroke.extras import find_extra
+from onestroke.models.keras_defaults import differs_from_defaults, set_defaults
 from onestroke.printable import make_printable
 
 app = typer.Typer(
@@ -136,7 +137,8 @@ def common(
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit
-    if context.invoked_subcommand != "train":  # only training runs with another backend
+    # Only training runs with another backend.
+    if context.invoked_subcommand != "train" or not os.environ.get("KERAS_BACKEND"):
         os.environ["KERAS_BACKEND"] = "tensorflow"
     terminal.verbose = show_everything
     logging.getLogger("onestroke").handlers = [terminal.LogLines()]
@@ -147,3 +149,6 @@ def common(
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if not show_everything:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if differs_from_defaults():
+        with terminal.filter_native_logs():
+            set_defaults()

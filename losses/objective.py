@@ -23,6 +23,7 @@ from onestroke.losses.terms import (
     weighted_mean,
 )
 from onestroke.models.face_weights import FaceWeights
+from onestroke.models.keras_defaults import check_precision
 from onestroke.models.layers import Tensor
 from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
@@ -131,7 +132,11 @@ def build_objective(
         precision: of the loss network, a Keras dtype policy.
         cache: folder of cached measurements of paintings.
         face_weights: of the face identity term; without them it is left out.
+
+    Raises:
+        SettingsError: Keras computes in another precision by default.
     """
+    check_precision()
     targets = measure_styles(settings, vgg19, styles, identity=identity, folder=cache)
     layers = list(dict.fromkeys([*settings.content, *settings.style]))
     return Objective(

@@ -8,11 +8,13 @@ import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from onestroke.errors import SettingsError
 from onestroke.machine import prepare_gpus
 
 BACKENDS = ("tensorflow", "jax")
+DEFAULTS = {"floatx": "float32", "image_data_format": "channels_last", "epsilon": 1e-7}
 
 # Keras keeps floatx and the dtype policy for the whole process. Two threads that build networks
 # would restore each other's settings, so the block is entered by one thread at a time.
@@ -51,12 +53,50 @@ def _find_backend() -> tuple[str, str]:
         return keras.backend.backend(), "imported already"
     if backend := os.environ.get("KERAS_BACKEND"):
         return backend, "KERAS_BACKEND"
-    file = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()) / "keras.json"
+    values, file = _read_settings_file()
+    return (str(values["backend"]), file) if "backend" in values else ("tensorflow", "the default")
+
+
+def _read_settings_file() -> tuple[dict[str, Any], str]:
+    """Returns the user's settings of Keras, and the file."""
+    file = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")) / "keras.json"
     try:
         values = json.loads(file.read_text())
-        return str(values.get("backend", "tensorflow")), str(file)
-    except (OSError, ValueError, AttributeError):  # as Keras, which takes its defaults then
-        return "tensorflow", "the default"
+    except (OSError, ValueError):  # as Keras, which takes its defaults then
+        values = {}
+    return values if isinstance(values, dict) else {}, str(file)
+
+
+def differs_from_defaults() -> bool:
+    """Returns whether Keras would start with other settings of the user; Keras is not imported."""
+    values, _ = _read_settings_file()
+    changed = any(values.get(name, value) != value for name, value in DEFAULTS.items())
+    backend = os.environ.get("KERAS_BACKEND", "")
+    return changed and backend in BACKENDS and bool(find_spec("keras") and find_spec(backend))
+
+
+def set_defaults() -> None:
+    """Sets Keras' defaults in this process, which must be onestroke's own: the command line."""
+    import keras
+
+    keras.config.set_floatx(DEFAULTS["floatx"])
+    keras.config.set_image_data_format(DEFAULTS["image_data_format"])
+    keras.config.set_epsilon(DEFAULTS["epsilon"])
+
+
+def check_precision() -> None:
+    """Raises a SettingsError unless Keras' floatx is float32, as trainings and exports need.
+
+    A block of ``keras_defaults`` around a whole training would keep other threads waiting.
+    """
+    check_backend()
+    import keras
+
+    if (floatx := keras.config.floatx()) != DEFAULTS["floatx"]:
+        raise SettingsError(
+            f"Keras' floatx is {floatx}, and float32 is needed here; call "
+            "keras.config.set_floatx('float32') before, or correct it in keras.json"
+        )
 
 
 @contextlib.contextmanager

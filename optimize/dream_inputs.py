@@ -9,6 +9,7 @@ import numpy as np
 from onestroke.errors import SettingsError
 from onestroke.files import check_writable, expand_path, find_overwritten
 from onestroke.models.dream_network import DreamNetwork, open_dream_network
+from onestroke.models.keras_defaults import check_precision
 from onestroke.optimize.dream_settings import DreamSection
 from onestroke.pictures import Picture, PictureError, read_pixels, shrink, size_of_long_side
 from onestroke.stylize.jobs import plan_jobs
@@ -75,9 +76,15 @@ def plan_dreams(
 
 
 def open_network(options: DreamSection) -> DreamNetwork:
-    """Opens the network of the settings up to the layers of the settings."""
+    """Opens the network of the settings up to the layers of the settings.
+
+    Raises:
+        SettingsError: Keras computes in another precision by default.
+        ModelError: the network is missing or broken.
+    """
     if options.network is None or options.layers is None:
         raise ValueError("the network and the layers must be explicit; see choose_network")
+    check_precision()
     return open_dream_network(options.network, list(options.layers))
 
 

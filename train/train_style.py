@@ -3,12 +3,15 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onestroke.data.paintings import find_paintings
+from onestroke.models.keras_defaults import check_backend
 from onestroke.progress import Progress
 from onestroke.train.settings import compose_recipe
-from onestroke.train.training import Trained, train
+
+if TYPE_CHECKING:
+    from onestroke.train.training import Trained
 
 
 def train_style(
@@ -20,7 +23,7 @@ def train_style(
     init: Path | str | None = None,
     show: Callable[[Progress], None] = lambda progress: None,
     **overrides: Any,
-) -> Trained:
+) -> "Trained":
     """Trains a network that paints in the style of a painting.
 
     An interrupted training is resumed by the same call.
@@ -44,6 +47,7 @@ def train_style(
         >>> trained = onestroke.train_style("wave.jpg", photographs="photos", folder="runs/wave")
         >>> trained.style_file
     """
+    check_backend()  # before Keras is imported, which fails without its backend
     named = [paintings] if isinstance(paintings, Path | str) else paintings
     sources = [photographs] if isinstance(photographs, Path | str) else photographs
     settings, _ = compose_recipe(
@@ -55,4 +59,6 @@ def train_style(
             f"{key.replace('__', '.', 1)}={json.dumps(value)}" for key, value in overrides.items()
         ],
     )
+    from onestroke.train.training import train
+
     return train(settings, folder, show=show)

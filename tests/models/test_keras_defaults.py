@@ -13,7 +13,7 @@ import pytest
 
 import onestroke
 from onestroke.errors import SettingsError
-from onestroke.models.keras_defaults import check_backend, keras_defaults
+from onestroke.models.keras_defaults import check_backend, check_precision, keras_defaults
 
 PAINT = """if True:
     import sys
@@ -133,3 +133,46 @@ def test_backends_that_are_not_supported_for_a_purpose() -> None:
     check_backend()
     with pytest.raises(SettingsError, match=r"backend tensorflow \(imported already\), which is"):
         check_backend("jax")
+
+
+def test_other_precisions_are_refused_in_one_line() -> None:
+    check_precision()
+    try:
+        keras.config.set_floatx("float16")
+        with pytest.raises(SettingsError, match=r"floatx is float16, .*keras\.config\.set_floatx"):
+            check_precision()
+    finally:
+        keras.config.set_floatx("float32")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            {"floatx": "float64", "image_data_format": "channels_first"},
+            "tensorflow float32 channels_last float32",
+        ),
+        ({"floatx": "float32"}, "not imported"),  # which takes seconds
+    ],
+)
+def test_the_command_line_ignores_the_settings_file(
+    settings: dict[str, str], expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": "torch", **settings}))
+    code = (
+        "import sys\n"
+        "from onestroke.cli.app import app\n"
+        "app(['info', 'base_mobile'], standalone_mode=False)\n"
+        "keras = sys.modules.get('keras')\n"
+        "print('not imported' if keras is None else ' '.join([keras.backend.backend(), "
+        "keras.config.floatx(), keras.config.image_data_format(), "
+        "keras.config.dtype_policy().name]))\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment, "KERAS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1] == expected, done.stderr
