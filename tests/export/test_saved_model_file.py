@@ -1,5 +1,6 @@
 """A SavedModel is loaded with TensorFlow only, and paints like the network."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -82,9 +83,34 @@ def test_first_style_is_the_default(tmp_path: Path, batch: np.ndarray, style_fil
         signature = graph.signature_def["serving_default"]
         assert signature.method_name == "tensorflow/serving/predict"
         assert list(signature.defaults) == ["style"]
+        # A request over REST names them; see docs/exporting.md.
+        assert set(signature.inputs) == {"image", "style"}
+        assert set(signature.outputs) == {"styled"}  # a single one, so the answer has no names
         fed = {signature.inputs["image"].name: batch}
         served = session.run(signature.outputs["styled"].name, fed)
+        request = json.dumps({"inputs": {"image": batch.tolist(), "style": [[0, 1], [0, 1]]}})
+        named = {
+            signature.inputs[name].name: np.asarray(
+                values, tf.dtypes.as_dtype(signature.inputs[name].dtype).as_numpy_dtype
+            )
+            for name, values in json.loads(request)["inputs"].items()
+        }
+        answered = session.run(signature.outputs["styled"].name, named)
     assert np.abs(served - expected).max() <= 0.51
+    second = network({"image": batch.astype(np.float32), "style": np.float32([[0, 1], [0, 1]])})
+    assert np.abs(answered - np.asarray(second)).max() <= 0.51
+
+
+@pytest.mark.slow
+def test_saved_model_cli_lists_the_named_inputs(tmp_path: Path, style_file: Path) -> None:
+    network = load_network(style_file)
+    write_saved_model(network, tmp_path / "model", network.card)
+    command = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "show"]
+    command += ["--dir", str(tmp_path / "model"), "--tag_set", "serve"]
+    command += ["--signature_def", "serving_default"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for line in ("inputs['image']", "dtype: DT_UINT8", "inputs['style']", "outputs['styled']"):
+        assert line in shown
 
 
 def test_broken_saved_model(tmp_path: Path, style_file: Path) -> None:
