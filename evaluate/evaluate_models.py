@@ -17,6 +17,7 @@ from onestroke.evaluate.subjects import Subject, build_subjects, plan_subjects
 from onestroke.extras import check_plots
 from onestroke.files import check_writable, expand_path
 from onestroke.machine import describe_gpus, describe_machine
+from onestroke.optimize.picture_inputs import check_optimization_memory
 
 if TYPE_CHECKING:
     from onestroke.evaluate.evaluation import Result, Speed
@@ -113,6 +114,8 @@ def evaluate_models(
     """
     if options.iterations:
         check_plots()
+        side = max(options.evaluated_sizes)
+        check_optimization_memory((side, side))
     folder = expand_path(folder)
     check_writable(folder)
     plans = [plan_subjects(model, styles, overrides) for model in models]

@@ -5,6 +5,7 @@ wave.tflite.json    the report: what the file contains, and how it compares with
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,11 +15,13 @@ import numpy as np
 
 from onestroke import __version__
 from onestroke.errors import ModelError, SettingsError
-from onestroke.export.export_options import ExportOptions, Format, Size
+from onestroke.export.export_options import ExportOptions, Format, Size, format_size
 from onestroke.export.export_pictures import comparison_photographs
 from onestroke.extras import check_onnx, check_tensorflow, check_tflite
 from onestroke.files import check_writable, expand_path, write_whole
+from onestroke.machine import check_memory
 from onestroke.models.card import IDENTITY, ExportEntry, ModelCard
+from onestroke.models.keras_defaults import check_precision
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import find_style_file, load_network, read_card
 from onestroke.stylize.litert_painter import MOMENTS, OWN_SHARE
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 PAGE_MARK = "styles.json"
 # Of formats that are a single file.
 SUFFIXES: Mapping[Format, str] = {"tflite": ".tflite", "runtime": ".tflite", "onnx": ".onnx"}
+# Bytes for each pixel that is compared, by preset. Measured with johnson: the export of a TFLite
+# file took 1.4 GB with pictures of 256x256 and 2.1 GB with 512x512; the others in proportion.
+EXPORT_BYTES = {"johnson": 3500, "half": 2000, "mobile": 650}
 RANGES_SIDE = 256  # pixels: at 1280 x 720, all features of johnson at once take 24 GB
 
 
@@ -76,7 +82,9 @@ def write_export(
     style_file = find_style_file(model)
     report_file = report_path(path)
     check_target(path, options, overwrite)
+    check_export_memory(read_card(style_file).preset, options, photographs)
     check_tensorflow("exports")
+    check_precision()
     if options.format in ("tflite", "runtime"):
         check_tflite(write=(options.format, options.quantize) != ("runtime", "none"))
     if options.format == "onnx":
@@ -220,6 +228,29 @@ def _limit_area(size: Size, side: int) -> Size:
     """Returns a size of the same shape with an area of at most ``side`` squared."""
     factor = min(1.0, side / (size[0] * size[1]) ** 0.5)
     return max(MINIMUM_SIDE, round(size[0] * factor)), max(MINIMUM_SIDE, round(size[1] * factor))
+
+
+def check_export_memory(
+    preset: str, options: ExportOptions, photographs: Mapping[str, np.ndarray]
+) -> None:
+    """Raises an OnestrokeError if the comparison of an export does not fit into memory.
+
+    Args:
+        preset: of the network.
+        options: of the export.
+        photographs: to compare on, by name, (height, width, 3) uint8 RGB.
+    """
+    sizes = [options.size] if options.size else [p.shape[:2] for p in photographs.values()]
+    height, width = max(sizes, key=lambda size: size[0] * size[1])
+
+    def remedy(share: float) -> str:
+        if options.size is None:
+            return "compare on smaller photographs"
+        fitting = int(height * math.sqrt(share)), int(width * math.sqrt(share))
+        return f"choose --size {format_size(fitting)} or smaller"
+
+    purpose = f"to compare pictures of {height}x{width} pixels (height x width)"
+    check_memory(EXPORT_BYTES[preset] * height * width, purpose, remedy)
 
 
 def check_pictures(

@@ -33,7 +33,7 @@ class FixedSizeCanvas:
 
     def __init__(self, name: str, size: tuple[int, int]) -> None:
         self._name = name
-        self._size = size
+        self.size = size
         self._announced = False
 
     def paint(self, picture: np.ndarray, paint: PaintWindow) -> np.ndarray:
@@ -50,18 +50,18 @@ class FixedSizeCanvas:
             PictureError: the picture is too long and narrow for the file.
         """
         size = picture.shape[:2]
-        if size == self._size:
+        if size == self.size:
             return paint(picture)
-        covering = covering_size(size, self._size)
+        covering = covering_size(size, self.size)
         rows, columns = (
             window_starts(length, window)
-            for length, window in zip(covering, self._size, strict=True)
+            for length, window in zip(covering, self.size, strict=True)
         )
         count = len(rows) * len(columns)
         if count > MAX_WINDOWS:
             raise PictureError(
                 f"a picture of {_format(size)} (height x width) needs {count} windows of "
-                f"{_format(self._size)}, the size that {self._name} was exported for, and "
+                f"{_format(self.size)}, the size that {self._name} was exported for, and "
                 f"{MAX_WINDOWS} are allowed; crop the picture, or export the file without --size"
             )
         if not self._announced:
@@ -71,7 +71,7 @@ class FixedSizeCanvas:
                 "%s accepts %s pixels (height x width): a picture of %s is scaled to %s and "
                 "painted %s",
                 self._name,
-                _format(self._size),
+                _format(self.size),
                 _format(size),
                 _format(covering),
                 parts,
@@ -80,8 +80,8 @@ class FixedSizeCanvas:
         painted = np.zeros(scaled.shape, np.float32)
         weights = np.zeros((*covering, 1), np.float32)
         for top, left in product(rows, columns):
-            window = slice(top, top + self._size[0]), slice(left, left + self._size[1])
-            weight = _ramp(top, rows, self._size[0])[:, None] * _ramp(left, columns, self._size[1])
+            window = slice(top, top + self.size[0]), slice(left, left + self.size[1])
+            weight = _ramp(top, rows, self.size[0])[:, None] * _ramp(left, columns, self.size[1])
             painted[window] += paint(scaled[window]) * weight[..., None]
             weights[window] += weight[..., None]
         painted /= weights

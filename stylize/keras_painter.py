@@ -21,6 +21,10 @@ from onestroke.models.transform_network import Flow, TransformNetwork
 from onestroke.stylize.stylizer import Piece
 from onestroke.stylize.tiles import TILE_SIDE, WHOLE_PIXELS, plan_tiles, thumbnail
 
+# Bytes for each pixel that a network sees at once, by preset: those of `tiles.WHOLE_PIXELS`, the
+# others in proportion to LiteRT's.
+KERAS_BYTES = {"johnson": 900, "half": 520, "mobile": 160}
+
 
 class KerasPainter:
     """Runs a network over pictures of any size.
@@ -33,6 +37,8 @@ class KerasPainter:
         whole_pixels: the area up to which it sees the whole picture.
         tile_side: pixels a tile keeps along each axis, a multiple of the network's stride.
     """
+
+    survives_fork = False
 
     def __init__(
         self,
@@ -53,6 +59,10 @@ class KerasPainter:
     def card(self) -> ModelCard:
         """The card of the network."""
         return self.network.card
+
+    def memory(self, size: tuple[int, int]) -> int:
+        """See ``stylizer.Painter``; a large picture takes the memory of a tile."""
+        return min(size[0] * size[1], self.whole_pixels) * KERAS_BYTES[self.network.preset]
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture, in tiles if it is large; see ``stylizer.Painter``."""

@@ -49,6 +49,8 @@ class LiteRtPainter:
         SettingsError: ai-edge-litert is not installed.
     """
 
+    survives_fork = True
+
     def __init__(
         self,
         path: Path,
@@ -71,6 +73,15 @@ class LiteRtPainter:
         bytes_per_pixel = FRUGAL_BYTES[self._preset]
         self.whole_pixels = whole_pixels or min(EXPORTED_PIXELS, WHOLE_UP_TO // bytes_per_pixel)
         self._tile_pixels = min(self.whole_pixels, TILE_UP_TO // bytes_per_pixel)
+
+    def memory(self, size: tuple[int, int]) -> int:
+        """See ``stylizer.Painter``; a large picture takes the memory of a tile."""
+        size = self._canvas.size if self._canvas else size
+        pixels = size[0] * size[1]
+        if self._moments is not None and pixels > self.whole_pixels:
+            pixels = self._tile_pixels
+        plain = pixels * PLAIN_BYTES[self._preset]
+        return plain if plain <= PLAIN_UP_TO else pixels * FRUGAL_BYTES[self._preset]
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture, in tiles if it is large; see ``stylizer.Painter``.

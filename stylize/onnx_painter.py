@@ -50,6 +50,10 @@ DEVICES: Mapping[str, Device] = {
     "openvino": Device("OpenVINOExecutionProvider", _replace_with("onnxruntime-openvino")),
 }
 
+# Bytes for each pixel that a network sees at once, by preset; johnson was measured at 1024x1024
+# with onnxruntime 1.32, the others are in proportion to LiteRT's.
+ONNX_BYTES = {"johnson": 1250, "half": 720, "mobile": 220}
+
 
 class OnnxPainter:
     """Runs an ONNX file that ``onestroke export`` wrote.
@@ -64,6 +68,8 @@ class OnnxPainter:
         ModelError: the file is missing, broken, or not an export of onestroke.
         SettingsError: onnxruntime is not installed, or does not support the device.
     """
+
+    survives_fork = True
 
     def __init__(
         self,
@@ -80,6 +86,11 @@ class OnnxPainter:
         self._canvas = FixedSizeCanvas(path.name, size) if size else None
         self._channels_first = export is not None and export.options.get("layout") == "nchw"
         self._session = _open_session(path, content, threads or available_cores(), device)
+
+    def memory(self, size: tuple[int, int]) -> int:
+        """See ``stylizer.Painter``."""
+        height, width = self._canvas.size if self._canvas else size
+        return height * width * ONNX_BYTES[self.card.preset]
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture as one piece; see ``stylizer.Painter``.

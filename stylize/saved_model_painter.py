@@ -12,6 +12,9 @@ from onestroke.stylize.stylizer import Piece, check_whole
 
 CARD_FILE = Path("assets.extra", "onestroke.json")  # where TensorFlow Serving looks for extras
 
+# Bytes for each pixel, by preset, as with Keras.
+SAVED_MODEL_BYTES = {"johnson": 900, "half": 520, "mobile": 160}
+
 
 class SavedModelPainter:
     """Runs a SavedModel that ``onestroke export`` wrote.
@@ -24,6 +27,8 @@ class SavedModelPainter:
     Raises:
         ModelError: the folder is broken, or another program wrote it.
     """
+
+    survives_fork = False
 
     def __init__(
         self, folder: Path, card: ModelCard | None = None, *, signature: str = "float32"
@@ -38,6 +43,10 @@ class SavedModelPainter:
         # For broken folders TensorFlow raises whatever error occurs first.
         except Exception as error:
             raise ModelError(f"{folder} is a broken SavedModel; export it again") from error
+
+    def memory(self, size: tuple[int, int]) -> int:
+        """See ``stylizer.Painter``."""
+        return size[0] * size[1] * SAVED_MODEL_BYTES[self.card.preset]
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture as one piece; see ``stylizer.Painter``.

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import os
 import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from onestroke.models.card import IDENTITY, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.pictures import PictureError, resize, shrink, to_uint8
 from onestroke.stylize.colour import keep_colours
+from onestroke.stylize.paint_memory import PaintMemory
 from onestroke.stylize.picture_input import AnyPicture, read_input, to_image
 from onestroke.stylize.strength import check_strength, fade
 
@@ -42,6 +44,13 @@ class Painter(Protocol):
     def card(self) -> ModelCard:
         """What the file records about itself."""
 
+    @property
+    def survives_fork(self) -> bool:
+        """Whether a process that was forked after loading can paint."""
+
+    def memory(self, size: tuple[int, int]) -> int:
+        """Returns an estimate of the bytes that painting a picture of a (height, width) takes."""
+
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture, piece by piece.
 
@@ -65,6 +74,10 @@ class Stylizer:
     without seams; exports for other runtimes refuse them. Several threads may call one stylizer:
     a picture is painted after the other.
 
+    A process that is forked after loading (``gunicorn --preload``, ``multiprocessing`` on Linux)
+    paints with LiteRT. TensorFlow would wait for threads that it no longer has, so there, models
+    that run with Keras, and SavedModels, raise an error: load them in each process.
+
     Args:
         painter: what runs the network; ``onestroke.load`` makes the one that a file needs.
         name: name of the model, shown by ``repr``.
@@ -78,6 +91,8 @@ class Stylizer:
         self.painter = painter
         self.name = name
         self._lock = threading.Lock()  # a painter has one memory, prepared for one size
+        self._memory = PaintMemory(painter.memory)
+        self._process = os.getpid()
 
     @property
     def style_names(self) -> tuple[str, ...]:
@@ -140,8 +155,9 @@ class Stylizer:
             image.
 
         Raises:
-            PictureError: the picture is missing, broken or too small.
-            SettingsError: an argument is out of range, or a style is unknown.
+            PictureError: the picture is missing, broken, too small, or too large for the memory.
+            SettingsError: an argument is out of range, a style is unknown, or TensorFlow paints in
+                a forked process.
         """
         if not isinstance(picture, Image.Image | Path | str):
             return self._paint(picture, strength, preserve_color, style, paint_size)
@@ -157,6 +173,7 @@ class Stylizer:
         style: StyleChoice | None,
         paint_size: int | None,
     ) -> np.ndarray:
+        self._check_process()
         check_picture(picture)
         check_strength(strength)
         check_side("a paint size", paint_size)
@@ -176,10 +193,23 @@ class Stylizer:
                 result[region] = fade(photograph, painted, strength)
         return result
 
+    def _check_process(self) -> None:
+        """Prepares for painting in a process that was forked after loading."""
+        if os.getpid() == self._process:
+            return
+        if not self.painter.survives_fork:
+            raise SettingsError(
+                "the model was loaded before this process was forked, and TensorFlow does not "
+                "work then; load it in each process, or use LiteRT"
+            )
+        self._lock = threading.Lock()  # a thread of the other process may have held it
+        self._process = os.getpid()
+
     def _pieces(
         self, picture: np.ndarray, weights: np.ndarray, paint_size: int | None
     ) -> Iterator[Piece]:
         if paint_size is None or max(picture.shape[:2]) <= paint_size:
+            self._memory.check(picture.shape[:2])
             yield from self.painter.pieces(picture, weights)
             return
         small = shrink(picture, paint_size)
@@ -188,6 +218,7 @@ class Stylizer:
                 f"the picture would be painted at {small.shape[0]}x{small.shape[1]} (height x "
                 f"width); both sides need {MINIMUM_SIDE} pixels; choose a larger paint size"
             )
+        self._memory.check(small.shape[:2])
         paint = np.empty_like(small)
         for region, painted in self.painter.pieces(small, weights):
             paint[region] = to_uint8(painted)

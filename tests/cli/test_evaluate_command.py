@@ -50,6 +50,14 @@ def test_without_optimisations_only_the_pictures_are_measured(run, trained, tmp_
     assert record["speeds"] == []
 
 
+def test_too_little_memory_is_found_at_once(mistake, tmp_path, monkeypatch):
+    monkeypatch.setattr("onestroke.machine.available_memory", lambda: 10**9)
+    where = ["--data", "bundled", "--report", tmp_path / "report", "--size", "1024"]
+    line = mistake("evaluate", "--model", "base", *where)
+    assert "not enough memory to optimise 1024 x 1024 pixels: about 5.0 GB are needed" in line
+    assert "choose --size 458 or smaller" in line
+
+
 def test_a_missing_painting_is_named(mistake, trained, tmp_path):
     moved = tmp_path / "style.keras"
     shutil.copy(trained / "style.keras", moved)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import onestroke
-from onestroke.errors import ModelError, SettingsError
+from onestroke.errors import ModelError, OnestrokeError, SettingsError
 from onestroke.export import tflite_file, verification
 from onestroke.export.export_options import ExportOptions
 from onestroke.export.exporter import SUFFIXES, export_card, write_export
@@ -124,6 +124,18 @@ def test_description_of_inputs_and_output(style_file: Path) -> None:
     alone = export_card(extract_blend(network, {"wave": 1.0}).card, ExportOptions("tflite")).export
     assert alone.image == "RGB in [0, 255], both sides at least 16 pixels"
     assert alone.style is None
+
+
+def test_too_little_memory_is_found_at_once(photographs: dict, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("onestroke.machine.available_memory", lambda: 10**9)
+    options = ExportOptions("tflite", size=(1024, 768))
+    with pytest.raises(OnestrokeError) as caught:
+        write_export("base", tmp_path / "new.tflite", options, photographs=photographs)
+    assert str(caught.value) == (
+        "not enough memory to compare pictures of 1024x768 pixels (height x width): about 2.8 GB "
+        "are needed, 1.0 GB are available; choose --size 617x462 or smaller"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_identity_and_unknown_styles_are_refused(photographs: dict, tmp_path: Path) -> None:
