@@ -21,6 +21,7 @@ from onestroke.cli.terminal import (
 )
 from onestroke.errors import SettingsError
 from onestroke.extras import check_tensorflow
+from onestroke.onednn import choose_onednn
 
 if TYPE_CHECKING:
     from onestroke.train.prepared_run import PreparedRun
@@ -167,6 +168,7 @@ def _compose_recipe(
 
 def _prepare(recipe: "Settings", run: Path, display: Display, *, moved: bool) -> "PreparedRun":
     """Reads the inputs, creates the run folder and announces the training."""
+    choose_onednn(recipe.data.batch)
     with filter_native_logs():  # TensorFlow is asked for a GPU if the machine has NVIDIA's driver
         from onestroke.train.prepared_run import prepare_run
 

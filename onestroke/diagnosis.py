@@ -12,7 +12,8 @@ from pathlib import Path
 
 from onestroke import __version__
 from onestroke.files import cache_folder
-from onestroke.machine import describe_machine
+from onestroke.machine import describe_machine, processor_multiplies_bfloat16
+from onestroke.onednn import uses_onednn
 
 PACKAGES = (
     "numpy",
@@ -102,10 +103,10 @@ def _describe_kernels() -> str:
     features = _features()
     if not features:
         return "unknown"
-    bfloat16 = {"amx_bf16", "avx512_bf16"}.intersection(features)
-    precision = "mixed_bfloat16" if bfloat16 else "float32"
+    precision = "mixed_bfloat16" if processor_multiplies_bfloat16() else "float32"
+    library = "oneDNN" if uses_onednn() else "Eigen"
     integer = next((name for name in FEATURES if name in features and "bf16" not in name), "none")
-    return f"training in {precision}; integer kernels with {integer}"
+    return f"training in {precision} with {library}; integer kernels with {integer}"
 
 
 def _describe_gpu() -> str:

@@ -233,8 +233,17 @@ def _processor() -> str:
 
 
 def multiplies_bfloat16() -> bool:
-    """Returns whether this machine's GPU, else its processor, multiplies bfloat16 in hardware."""
+    """Returns whether this machine computes faster in bfloat16: its GPU, else its processor."""
     if shutil.which("nvidia-smi") and (generation := gpu_generation()):
         return generation >= AMPERE
-    flags = _read_text(Path("/proc/cpuinfo")).split()
-    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags)
+    return processor_multiplies_bfloat16()
+
+
+def processor_multiplies_bfloat16() -> bool:
+    """Returns whether the processor computes faster in bfloat16 than in float32.
+
+    Those with AMX do, and those of AMD with AVX-512 BF16. Intel's AVX-512 BF16 alone, as on virtual
+    machines that hide AMX, took twice the time of float32 (docs/choices.md).
+    """
+    words = set(_read_text(Path("/proc/cpuinfo")).split())
+    return "amx_bf16" in words or {"avx512_bf16", "AuthenticAMD"} <= words

@@ -210,8 +210,8 @@ class TrainSettings(Section):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "auto",
         description="Precision of the computation; trained weights stay in float32. auto is "
-        "mixed_bfloat16 on hardware that multiplies bfloat16 (NVIDIA GPUs since Ampere, processors "
-        "with AMX or AVX-512 BF16), else float32.",
+        "mixed_bfloat16 where that is faster (NVIDIA GPUs since Ampere, processors with AMX, those "
+        "of AMD with AVX-512 BF16), else float32.",
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         0, description="Seed of the initial weights, the order of the photographs and the crops."

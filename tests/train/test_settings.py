@@ -258,7 +258,13 @@ def test_resolve_settles_paths_and_precision(recipe, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("generation", "flags", "expected"),
-    [((8, 0), "avx2", True), ((7, 5), "amx_bf16", False), (None, "amx_bf16", True)],
+    [
+        ((8, 0), "avx2", True),
+        ((7, 5), "amx_bf16", False),
+        (None, "amx_bf16", True),
+        (None, "avx512_bf16 AuthenticAMD", True),
+        (None, "avx512_bf16 GenuineIntel", False),  # without AMX slower than float32
+    ],
 )
 def test_a_gpu_decides_the_precision_before_the_processor(
     monkeypatch, tmp_path, generation, flags, expected

@@ -1,0 +1,53 @@
+"""Measures TensorFlow's convolutions on this processor, by precision and batch.
+
+    python tools/benchmark_convolutions.py
+    ONEDNN_MAX_CPU_ISA=AVX2 python tools/benchmark_convolutions.py   # a processor with AVX2 alone
+    TF_ENABLE_ONEDNN_OPTS=0 python tools/benchmark_convolutions.py   # without oneDNN
+
+Prints billions of operations per second of processor time: the rate of one core, which other
+programs on the machine change little. The shapes are those of VGG19 and of the networks.
+"""
+
+import time
+
+import tensorflow as tf
+
+SHAPES = ((128, 64, 64), (64, 128, 128), (32, 256, 256), (16, 512, 512), (256, 64, 32))
+"""Side of the output in pixels, channels before and after; all kernels are 3 x 3."""
+
+REPEATS = 3
+
+
+def rate(dtype: tf.DType, batch: int, side: int, before: int, after: int, *, turned: bool) -> float:
+    """Returns the operations per second of a convolution, or of its gradient for the input."""
+    x = tf.cast(tf.random.normal((batch, side + 2, side + 2, before)), dtype)
+    y = tf.cast(tf.random.normal((batch, side, side, after)), dtype)
+    kernel = tf.cast(tf.random.normal((3, 3, before, after)), dtype)
+
+    @tf.function
+    def convolve() -> tf.Tensor:
+        if turned:
+            return tf.nn.conv2d_transpose(y, kernel, x.shape, 1, "VALID")
+        return tf.nn.conv2d(x, kernel, 1, "VALID")
+
+    try:
+        convolve()
+    except tf.errors.OpError:
+        return 0.0  # oneDNN has no bfloat16 for an imitated AVX2
+    begun = time.process_time()
+    for _ in range(REPEATS):
+        convolve()
+    operations = 2 * batch * side**2 * before * after * 9
+    return REPEATS * operations / (time.process_time() - begun)
+
+
+if __name__ == "__main__":
+    print("side, channels        | float32, 1 | float32, 2 | input gradient, 2 | bfloat16, 2")
+    for shape in SHAPES:
+        rates = (
+            rate(tf.float32, 1, *shape, turned=False),
+            rate(tf.float32, 2, *shape, turned=False),
+            rate(tf.float32, 2, *shape, turned=True),
+            rate(tf.bfloat16, 2, *shape, turned=False),
+        )
+        print(f"{shape!s:21} | " + " | ".join(f"{each / 1e9:.0f}" for each in rates))
