@@ -181,6 +181,9 @@ class _Frames(Photographs):
     def name(self, index: int) -> str:
         return self._names[index]
 
+    def fingerprint(self) -> str:
+        return hashlib.sha256(b"".join(self._files)).hexdigest()
+
     def read(self, index: int, shrink_to: int | None = None) -> np.ndarray:
         picture = read_picture(self._files[index], shrink_to=shrink_to, name=self.name(index))
         return picture.over_white()

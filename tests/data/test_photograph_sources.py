@@ -2,6 +2,7 @@
 
 import io
 import logging
+import shutil
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from onestroke.data import photograph_sources
 from onestroke.data.photograph_sources import DataError, open_source, read_some
 from onestroke.picture_kinds import SUFFIXES
 from onestroke.pictures import PictureError
@@ -306,3 +308,29 @@ def test_only_photographs_of_some_names_are_read(tmp_path):
     assert [Path(name).stem for name in some] == ["a", "c"]
     with pytest.raises(DataError, match="none of the 3 photographs has one of the names x, y"):
         read_some(str(tmp_path), 5, None, stems={"x", "y"})
+
+
+def test_fingerprints_are_of_the_content_not_of_the_place(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    moved = shutil.copytree(folder, tmp_path_factory.mktemp("moved") / "photos")
+    first = open_source(str(folder)).fingerprint()
+    assert open_source(str(moved)).fingerprint() == first
+    assert open_source([str(folder), "bundled"]).fingerprint() != first
+    both = [open_source([str(place), "bundled"]).fingerprint() for place in (folder, moved)]
+    assert both[0] == both[1]
+    names = sorted(moved.rglob("*.*"))
+    names[0].write_bytes(names[1].read_bytes())
+    assert open_source(str(moved)).fingerprint() != first
+    names[-1].unlink()
+    assert open_source(str(moved)).fingerprint() != first
+
+
+def test_fingerprints_of_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = {"a.mp4": b"one", "b.mp4": b"one", "c.mp4": b"two"}
+    monkeypatch.setattr(photograph_sources, "is_video", lambda source: True)
+    monkeypatch.setattr(
+        photograph_sources, "decode_frames", lambda source: {f"{source}[0]": frames[source]}
+    )
+    hashes = [open_source(name).fingerprint() for name in frames]
+    assert hashes[0] == hashes[1] != hashes[2]
