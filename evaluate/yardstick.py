@@ -91,7 +91,7 @@ class Yardstick:
 
         Args:
             photograph: the photograph.
-            pictures: by name, of the same size.
+            pictures: by name, of the same size; the photograph may be one of them.
             painting: of the style.
 
         Returns:
@@ -99,13 +99,14 @@ class Yardstick:
             ``mesh``, and ``gram_relu1_1`` and so on.
         """
         wanted = self._features(photograph)
-        return {
-            name: {
-                **self._distances(self._features(picture), wanted, painting),
+        measured = {}
+        for name, picture in pictures.items():
+            features = wanted if picture is photograph else self._features(picture)
+            measured[name] = {
+                **self._distances(features, wanted, painting),
                 **_measure_pixels(picture, photograph, painting),
             }
-            for name, picture in pictures.items()
-        }
+        return measured
 
     def _features(self, picture: np.ndarray) -> Features:
         return self._network(picture[None].astype(np.float32))
