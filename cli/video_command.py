@@ -88,4 +88,5 @@ def video(
     finally:
         display.close()
     resumed = f", {result.resumed} of them by an earlier command" if result.resumed else ""
-    out.print(f"Painted {result.frames} frames in {format_duration(result.seconds)}{resumed}.")
+    noun = "frame" if result.frames == 1 else "frames"
+    out.print(f"Painted {result.frames} {noun} in {format_duration(result.seconds)}{resumed}.")

@@ -136,7 +136,8 @@ def open_video(name: Path | str, *, max_size: int | None = None) -> VideoInfo:
         duration=_seconds(duration) if duration else None,
         aspect=Fraction(int(frame[2]) or 1, int(frame[3]) or 1),
         colours=colours,
-        filters=",".join([*interlaced, "showinfo", *steps]),
+        # The times first: yadif counts in halves of their unit.
+        filters=",".join(["showinfo", *interlaced, *steps]),
     )
 
 
