@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from onestroke.errors import OnestrokeError
+from onestroke.errors import OnestrokeError, format_value, shorten_text
 from onestroke.file_lock import hold_lock
 from onestroke.files import check_file, expand_path, write_whole
 
@@ -39,7 +39,7 @@ class FaceDatabase(BaseModel):
         people: the encodings of each person, by name.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     schema_version: Literal[1] = 1
     encoder: str
@@ -106,14 +106,15 @@ def read_face_database(path: Path) -> FaceDatabase:
         raise FaceDatabaseError(
             f"there is no face database {path}; enroll somebody first: onestroke faces enroll"
         ) from error
-    except (OSError, ValueError) as error:
-        raise FaceDatabaseError(f"{path} cannot be read as a face database ({error})") from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = shorten_text(str(error))
+        raise FaceDatabaseError(f"{path} cannot be read as a face database ({reason})") from error
     if not isinstance(content, dict) or "sha256" not in content:
         raise FaceDatabaseError(f"{path} is not a face database; choose another --database")
     version = content.get("schema_version")
     if version != SCHEMA_VERSION:
         raise FaceDatabaseError(
-            f"{path} has schema version {version}; this version of onestroke reads "
+            f"{path} has schema version {format_value(version)}; this version of onestroke reads "
             f"{SCHEMA_VERSION}; update onestroke or enroll the people again"
         )
     digest = content.pop("sha256")
@@ -126,7 +127,7 @@ def read_face_database(path: Path) -> FaceDatabase:
         return FaceDatabase.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        place = shorten_text(".".join(map(str, first["loc"])))
         raise FaceDatabaseError(f"{path}: {place}: {first['msg'].lower()}") from error
 
 
@@ -170,4 +171,4 @@ def remove_person(name: str, path: Path) -> None:
 
 def _digest(content: Any) -> str:
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

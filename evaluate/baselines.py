@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from onestroke.files import BROKEN_ARRAYS, write_arrays
+from onestroke.array_file import BrokenArraysError, read_arrays, write_arrays
 from onestroke.fingerprint import fingerprint_of
 from onestroke.optimize.descent import Descent, PictureLoss, Terms, descend_by_lbfgs, first_picture
 from onestroke.pictures import to_uint8
@@ -96,8 +96,8 @@ class Baselines:
 def _read(path: Path) -> Curve | None:
     """Returns a cached optimisation; None if it is missing or broken."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            terms = json.loads(str(arrays["curve"]))
-            return Curve(terms, arrays["picture"], bool(arrays["stopped"]))
-    except BROKEN_ARRAYS:
+        arrays = read_arrays(path, ["curve", "picture", "stopped"])
+        terms = json.loads(str(arrays["curve"]))
+        return Curve(terms, arrays["picture"], bool(arrays["stopped"]))
+    except (OSError, BrokenArraysError, ValueError):
         return None

@@ -16,10 +16,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from onestroke.array_file import BrokenArraysError, read_arrays, write_arrays
 from onestroke.data.paintings import Style
 from onestroke.data.photograph_sources import open_source
 from onestroke.errors import explain_memory_errors
-from onestroke.files import BROKEN_ARRAYS, write_arrays
 from onestroke.fingerprint import fingerprint_of, numeric_libraries
 from onestroke.losses.loss_settings import LossSettings
 from onestroke.losses.terms import gram_matrix, relative_error, variation
@@ -172,7 +172,6 @@ def _fingerprint(style: Style, settings: LossSettings, vgg19: Vgg19Weights) -> s
 def _read(file: Path, names: Sequence[str]) -> dict[str, np.ndarray] | None:
     """Returns a cached measurement; None if there is none or it is broken."""
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in names}
-    except BROKEN_ARRAYS:
+        return read_arrays(file, names)
+    except (OSError, BrokenArraysError):
         return None

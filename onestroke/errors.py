@@ -40,7 +40,10 @@ def format_value(value: object) -> str:
         return f"an integer of about {round(number.bit_length() * math.log10(2))} digits"
     if isinstance(value, Real) and not isinstance(value, bool):
         return repr(float(value)).removesuffix(".0")
-    return shorten_text(repr(value))
+    try:
+        return shorten_text(repr(value))
+    except (ValueError, RecursionError):  # such an integer in a list, or a deep list
+        return f"a {type(value).__name__} that is too large to print"
 
 
 def shorten_text(text: str) -> str:

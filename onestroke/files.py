@@ -7,12 +7,9 @@ import os
 import shutil
 import tempfile
 import time
-import zipfile
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import platformdirs
 
 from onestroke.errors import SettingsError
@@ -22,9 +19,6 @@ UNFINISHED = ".unfinished."
 
 NAME_BYTES = 255  # longest name of a file on ext4, APFS, NTFS and most others
 LEFTOVER_SECONDS = 24 * 3600  # a writer that did not touch its files for a day is dead
-
-# What numpy raises for an .npz file that is missing, cut short, or of other arrays.
-BROKEN_ARRAYS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 # A mounted file (EBUSY), a mount that cannot rename (S3, some FUSE drivers) or change a mode.
 _NOT_SUPPORTED = {
@@ -97,16 +91,6 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         remove_leftovers(path.parent, [path.name], age=LEFTOVER_SECONDS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Writes arrays, by name, into an .npz file."""
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays)
-
-    write_whole(path, write)
 
 
 def append_text(path: Path, text: str) -> None:

@@ -17,6 +17,8 @@ from pydantic import (
 
 from onestroke.errors import SettingsError, format_value, shorten_text
 from onestroke.files import expand_path
+from onestroke.printable import make_printable
+from onestroke.yaml_text import parse_yaml
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -61,14 +63,14 @@ def read_yaml(path: Path, packaged: Mapping[str, Path] | None = None) -> dict[st
     if packaged and not expand_path(path).is_file():  # a folder may have the name of a recipe
         path = packaged.get(str(path), path)
     try:
-        values = yaml.safe_load(expand_path(path).read_text(encoding="utf-8"))
+        values = parse_yaml(expand_path(path).read_text(encoding="utf-8"))
     except OSError as error:
         names = f", or use one of {', '.join(sorted(packaged))}" if packaged else ""
         raise SettingsError(
             f"cannot read the recipe {path} ({error.strerror}); check the path{names}"
         ) from error
-    except (yaml.YAMLError, ValueError) as error:  # no UTF-8, or an integer of 4,300 digits
-        reason = " ".join(str(error).split())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = shorten_text(" ".join(str(error).split()))
         raise SettingsError(f"{path} is not valid YAML: {reason}") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{path} has no sections; a recipe has sections such as 'train:'")
@@ -92,8 +94,8 @@ def _apply(values: dict[str, Any], override: str) -> dict[str, Any]:
     if not (equals and dot and section and name):
         raise SettingsError(f"expected --set section.key=value; received --set {override}")
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # Python refuses integers of 4,300 digits
+        value = parse_yaml(text)
+    except yaml.YAMLError as error:
         raise SettingsError(f"expected a YAML value in --set {shorten_text(override)}") from error
     return replace_in(values, section, {name: value})
 
@@ -106,7 +108,9 @@ def replace_in(values: dict[str, Any], section: str, changes: Mapping[str, Any])
     """
     entries = values.get(section) or {}
     if not isinstance(entries, dict):
-        raise SettingsError(f"section {section!r} must contain keys; it contains {entries!r}")
+        raise SettingsError(
+            f"section {section!r} must contain keys; it contains {format_value(entries)}"
+        )
     return {**values, section: {**entries, **changes}}
 
 
@@ -135,7 +139,7 @@ def _explain(error: ValidationError, schema: type[BaseModel]) -> str:
     # Unknown keys first: a misspelt key is often the reason why another one is missing.
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     place = [str(part) for part in first["loc"] if part != "[key]"]
-    key = ".".join(place)
+    key = shorten_text(make_printable(".".join(place)))
     if first["type"] == "missing":
         return f"{key} is missing; add it"
     if first["type"] == "extra_forbidden":

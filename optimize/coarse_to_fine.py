@@ -74,7 +74,7 @@ class CoarseToFine(ABC):
         self.fingerprint = fingerprint
         self.state_file = state_file
         if state_file and state_file.exists():
-            self.state = load_state(state_file, fingerprint)
+            self.state = load_state(state_file, fingerprint, self.sizes)
         else:
             self.state = State(0, 0, Descent(self.initial_picture()))
 

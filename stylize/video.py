@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from onestroke import __version__
+from onestroke.array_file import BrokenArraysError, read_arrays, write_arrays
 from onestroke.errors import SettingsError, format_value
 from onestroke.extras import check_flow
 from onestroke.file_lock import hold_lock
@@ -28,7 +29,6 @@ from onestroke.files import (
     expand_path,
     find_overwritten,
     remove_leftovers,
-    write_arrays,
     write_whole,
 )
 from onestroke.progress import Progress
@@ -247,8 +247,12 @@ class PieceFolder:
         path = self._state(len(self.starts) - 1)
         if not path.is_file():
             return None
-        with np.load(path) as arrays:
-            return dict(arrays)
+        try:
+            return read_arrays(path)
+        except BrokenArraysError as error:
+            raise VideoError(
+                f"{path} is broken ({error}); delete the folder {path.parent} to begin anew"
+            ) from error
 
     def add(
         self,

@@ -9,8 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from onestroke.array_file import BrokenArraysError, read_arrays, write_arrays
 from onestroke.errors import ModelError, OnestrokeError
-from onestroke.files import BROKEN_ARRAYS, write_arrays
 from onestroke.train.style_trainer import StyleTrainer
 
 ADVICE = (
@@ -41,22 +41,21 @@ def restore_checkpoint(path: Path, trainer: StyleTrainer) -> None:
     """Restores a built trainer.
 
     Raises:
-        ModelError: the file is broken, or belongs to a network with other variables.
+        ModelError: the file is broken, or belongs to a network with other variables. What to do
+            depends on the other checkpoints.
     """
     variables = _variables(trainer)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            values = {name: arrays[name] for name in variables}
-    except BROKEN_ARRAYS as error:
+        values = read_arrays(path, list(variables))
+    except (OSError, BrokenArraysError) as error:
         raise ModelError(
-            f"the checkpoint {path} is broken or of another network ({error}); delete it to resume "
-            "from an earlier one"
+            f"the checkpoint {path} is broken or of another network ({error})"
         ) from error
     for name, variable in variables.items():
-        if variable.shape != values[name].shape:
+        stored = values[name]
+        if variable.shape != stored.shape or stored.dtype.kind not in "fiub":
             raise ModelError(
-                f"the checkpoint {path} is of another network: the shape of {name} differs; delete "
-                "it to resume from an earlier one"
+                f"the checkpoint {path} is of another network: the shape of {name} differs"
             )
     for name, variable in variables.items():
         variable.assign(values[name])

@@ -4,6 +4,7 @@ One is ``metrics.jsonl``, the other TensorBoard's event files.
 """
 
 import math
+import struct
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -13,10 +14,15 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from onestroke.files import write_whole
+from onestroke.printable import make_printable
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.step_callback import StepCallback
+
+CHECKSUM_BYTES = 4  # after a record's length and after the record
+LENGTH_BYTES = 8 + CHECKSUM_BYTES
 
 
 class Journal(StepCallback):
@@ -65,7 +71,7 @@ class Journal(StepCallback):
             self.run.append_metrics({"step": step, **values})
             with self.writer.as_default(step=step):
                 for name, value in values.items():
-                    tf.summary.scalar(name, value)
+                    tf.summary.scalar(make_printable(name), value)  # a style has any name
 
     def write_picture(self, step: int, name: str, picture: np.ndarray) -> None:
         """Adds a picture, ``(height, width, 3)`` uint8, to TensorBoard's log."""
@@ -87,9 +93,8 @@ def drop_events_after(folder: Path, step: int) -> None:
         folder: TensorBoard's event files.
         step: the last step to keep.
     """
-    for file in sorted(folder.glob("events.out.tfevents.*")):
-        records, complete = _read_records(file)
-        events = [tf.compat.v1.Event.FromString(record) for record in records]
+    for file in sorted(path for path in folder.glob("events.out.tfevents.*") if path.is_file()):
+        records, events, complete = _read_records(file)
         # Each file opens with an event that holds the version of the format.
         kept = [
             record
@@ -102,15 +107,26 @@ def drop_events_after(folder: Path, step: int) -> None:
             write_whole(file, partial(_write_records, kept))
 
 
-def _read_records(file: Path) -> tuple[list[bytes], bool]:
-    """Returns the whole records of an event file, and whether the file ends with them."""
-    records: list[bytes] = []
-    try:
-        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-            records.append(record)
-    except tf.errors.DataLossError:
-        return records, False
-    return records, True
+def _read_records(file: Path) -> tuple[list[bytes], list[Any], bool]:
+    """Returns the sound records of an event file, parsed too, and whether it ends with them.
+
+    TensorFlow's reader reserves the memory that a record claims, which ends the process.
+    """
+    content, place = file.read_bytes(), 0
+    records, events = [], []
+    while place + LENGTH_BYTES <= len(content):
+        (length,) = struct.unpack_from("<Q", content, place)
+        record = content[place + LENGTH_BYTES : place + LENGTH_BYTES + length]
+        try:
+            event = tf.compat.v1.Event.FromString(record)
+        except DecodeError:
+            break
+        if place + LENGTH_BYTES + length + CHECKSUM_BYTES > len(content):
+            break
+        records.append(record)
+        events.append(event)
+        place += LENGTH_BYTES + length + CHECKSUM_BYTES
+    return records, events, place == len(content)
 
 
 def _write_records(records: list[bytes], path: Path) -> None:

@@ -71,6 +71,8 @@ def test_changed_content_is_found_by_its_hash(path):
         ("\x00", "cannot be read"),
         ("[]", "is not a face database"),
         ('{"people": {}}', "is not a face database"),
+        ("[" * 100_000, "cannot be read as a face database"),
+        ('{"schema_version": 1, "sha256": "", "people": {"\\ud800": []}}', "is damaged"),
         ('{"schema_version": 2, "sha256": ""}', "has schema version 2; .* reads 1"),
     ],
 )

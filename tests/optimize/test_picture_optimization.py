@@ -1,5 +1,6 @@
 """Optimising one picture: sizes, initial pictures, styles, resuming."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from onestroke.errors import ModelError, OnestrokeError, SettingsError
 from onestroke.optimize import picture_optimization
+from onestroke.optimize.optimization_state import save_state
 from onestroke.optimize.picture_inputs import (
     check_optimization_memory,
     level_sizes,
@@ -112,6 +114,35 @@ def test_a_state_of_other_settings_or_pictures_is_refused(content, tmp_path):
     with pytest.raises(SettingsError, match="delete the file, or choose another output"):
         begin(content, state_file=state)
     state.write_bytes(b"PK no archive")
+    with pytest.raises(ModelError, match=r"state\.npz is broken .* delete it to start again"):
+        begin(content, state_file=state)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"header": np.array("[]")},
+        {"header": np.array("[" * 5000)},
+        {"header": np.array([{}], object)},
+        {"level": 9},
+        {"level": "0"},
+        {"iteration": None},
+        {"picture": np.zeros((9, 9, 3))},
+        {"picture": np.array("x")},
+    ],
+    ids=range(8),
+)
+def test_states_of_strangers_are_checked(content, tmp_path, changes):
+    state = tmp_path / "state.npz"
+    fresh = begin(content)
+    save_state(state, fresh.state, fresh.fingerprint)
+    with np.load(state) as file:
+        arrays = dict(file)
+    header = json.loads(str(arrays["header"]))
+    header |= {key: value for key, value in changes.items() if key in header}
+    arrays |= {"header": np.array(json.dumps(header))}
+    arrays |= {key: value for key, value in changes.items() if key in arrays}
+    np.savez(state, **arrays)
     with pytest.raises(ModelError, match=r"state\.npz is broken .* delete it to start again"):
         begin(content, state_file=state)
 

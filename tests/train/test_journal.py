@@ -1,10 +1,13 @@
 """The two logs of a run."""
 
+import struct
 import threading
 
+import pytest
+import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from onestroke.train.journal import drop_events_after
+from onestroke.train.journal import Journal, drop_events_after
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.training import train
 
@@ -50,3 +53,33 @@ def test_files_without_an_event_to_keep_are_deleted(settings, tmp_path, changed)
     assert steps_of(run, "photographs_style") == [0]
     drop_events_after(run.events, -1)
     assert not list(run.events.iterdir())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        struct.pack("<Q", 2**62) + bytes(20),  # TensorFlow would reserve the memory
+        struct.pack("<Q", 8) + bytes(4) + b"\xff" * 8 + bytes(4),
+        b"\0",
+    ],
+    ids=range(3),
+)
+def test_damaged_events_are_left_out(damage, tmp_path):
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    with writer.as_default(step=1):
+        tf.summary.scalar("loss", 0.5)
+    writer.close()
+    [file] = tmp_path.iterdir()
+    sound = file.read_bytes()
+    file.write_bytes(sound + damage)
+    drop_events_after(tmp_path, 1)
+    assert file.read_bytes() == sound
+
+
+def test_names_of_styles_cannot_act_in_tensorboard(tmp_path):
+    run = RunFolder(tmp_path)
+    journal = Journal(run, every=1, batch=1, first_step=0, last_step=1)
+    journal.write(1, {"style/<b>\x1b[31m\nx": 0.5})
+    journal.close()
+    assert read_events(run).Tags()["tensors"] == [r"style/<b>\x1b[31m\nx"]
+    assert run.metrics() == [{"step": 1, "style/<b>\x1b[31m\nx": 0.5}]
