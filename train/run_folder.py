@@ -15,13 +15,14 @@ file.
 import contextlib
 import json
 import logging
+import os
 import re
 import shlex
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from onestroke.array_file import is_whole_archive
 from onestroke.errors import ModelError, OnestrokeError, SettingsError, is_full_disk
 from onestroke.file_lock import hold_lock
 from onestroke.files import append_text, expand_path, is_unfinished, remove_leftovers, write_whole
@@ -76,6 +77,7 @@ class RunFolder:
                 f"--run {self.path} is the name of a bundled model; choose runs/{self.path}"
             )
         if self.exists:
+            self._check_links()
             self._make_folders()
             before = self.settings()
             known = accept_moves(before, settings, moved=moved)
@@ -157,6 +159,20 @@ class RunFolder:
                 f"onestroke train --run {shlex.quote(str(self.path))}"
             ) from error
 
+    def _check_links(self) -> None:
+        """Raises a SettingsError for a link that leads out of the folder.
+
+        A run from a stranger could otherwise replace the user's own files.
+        """
+        inside = Path(os.path.realpath(self.path))
+        folders = (self.path, self.events, self.samples, self.checkpoints)
+        for link in (path for folder in folders for path in _list_links(folder)):
+            if not Path(os.path.realpath(link)).is_relative_to(inside):
+                raise SettingsError(
+                    f"{link} is a link out of the run folder, through which a training could "
+                    "replace other files; put the file itself in its place"
+                )
+
     def _make_folders(self) -> None:
         for folder in (self.events, self.samples, self.checkpoints):
             folder.mkdir(exist_ok=True)
@@ -185,7 +201,7 @@ class RunFolder:
     def steps_done(self) -> int:
         """Returns the step from which the run is resumed: that of the newest good checkpoint."""
         steps = self.checkpoint_steps()
-        good = (s for s in reversed(steps) if _is_complete(self.checkpoint_file(s)))
+        good = (s for s in reversed(steps) if is_whole_archive(self.checkpoint_file(s)))
         if steps:
             return next(good, 0)
         # The checkpoints of a finished run may have been deleted to save space.
@@ -207,8 +223,11 @@ class RunFolder:
 
     def checkpoint_steps(self) -> list[int]:
         """Returns the steps of the existing checkpoints, oldest first."""
-        found = (re.fullmatch(r"step_(\d+)\.npz", p.name) for p in self.checkpoints.glob("*"))
-        return sorted(int(match[1]) for match in found if match)
+        names = (path.name for path in self.checkpoints.glob("*"))
+        found = (re.fullmatch(r"step_(\d{7,12})\.npz", name) for name in names)
+        steps = {int(match[1]) for match in found if match}
+        # Reading a pipe of such a name would wait for ever.
+        return sorted(step for step in steps if self.checkpoint_file(step).is_file())
 
     def delete_old_checkpoints(self) -> None:
         """Deletes all checkpoints but the newest ``CHECKPOINTS_KEPT``."""
@@ -223,7 +242,7 @@ class RunFolder:
         """Reads ``metrics.jsonl``; a line that a kill cut off is left out."""
         if not self.metrics_file.is_file():
             return []
-        lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
+        lines = self.metrics_file.read_bytes().splitlines()
         return [entry for entry in map(_parse_line, lines) if entry]
 
     def drop_after(self, step: int) -> None:
@@ -241,20 +260,22 @@ def find_run(model: Path | str) -> RunFolder | None:
     return run if run.exists and str(model) not in BUNDLED else None
 
 
-def _is_complete(checkpoint: Path) -> bool:
-    """Returns whether the archive can be read; the sums of its parts are compared."""
-    try:
-        with zipfile.ZipFile(checkpoint) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile):
-        return False
+def _list_links(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.is_symlink()]
 
 
-def _parse_line(line: str) -> dict[str, Any] | None:
+def _parse_line(line: bytes) -> dict[str, Any] | None:
+    """Returns the entry of a line of ``metrics.jsonl``; None for a broken one."""
     try:
-        return json.loads(line)
-    except json.JSONDecodeError:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
         return None
+    if not isinstance(entry, dict) or type(entry.get("step")) is not int:
+        return None
+    figures = all(isinstance(value, int | float) for value in entry.values())
+    return entry if figures else None
 
 
 def _write_text(path: Path, text: str) -> None:

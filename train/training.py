@@ -385,7 +385,10 @@ def _resume(run: RunFolder, trainer: StyleTrainer) -> int:
         _drop_after(run, step)
         return step
     if unreadable:
-        raise unreadable
+        raise ModelError(
+            f"{unreadable}, and no other one can be read; delete the folder {run.checkpoints} to "
+            "train from the start"
+        )
     _drop_after(run, -1)
     return 0
 

@@ -1,5 +1,7 @@
 """Checkpoints: what is never saved, and what cannot be read."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,13 @@ def test_weights_that_are_not_finite_are_never_saved(settings, tmp_path):
     assert not list(tmp_path.glob("*.npz"))
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", b"no archive"])
+def pickled() -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **{"network.000": np.array([{}], object)})
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no archive", pickled()])
 def test_without_any_good_checkpoint_the_file_is_named(settings, tmp_path, content):
     run = RunFolder(tmp_path / "run")
     run.begin(settings)
@@ -37,3 +45,6 @@ def test_without_any_good_checkpoint_the_file_is_named(settings, tmp_path, conte
     text = message(train, settings, tmp_path / "run")
     assert text.startswith("the checkpoint ")
     assert "step_0000004.npz is broken or of another network" in text
+    assert text.endswith(
+        f"and no other one can be read; delete the folder {run.checkpoints} to train from the start"
+    )

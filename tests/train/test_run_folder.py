@@ -78,3 +78,50 @@ def test_a_cut_off_line_of_metrics_is_dropped(tmp_path):
     assert run.metrics() == [{"step": 1, "loss": 2.0}]
     run.drop_after(1)
     assert run.metrics_file.read_text() == '{"step": 1, "loss": 2.0}\n'
+
+
+@pytest.mark.parametrize(
+    "name", ["metrics.jsonl", "lock", "style.keras", "events", "samples/step_0000001.png"]
+)
+def test_links_out_of_the_folder_are_refused(settings, tmp_path, name):
+    """Resuming a run from a stranger would write through them."""
+    mine = tmp_path / "mine"
+    mine.mkdir() if name == "events" else mine.write_text("mine")
+    run = RunFolder(tmp_path / "run")
+    run.begin(settings)
+    link = run.path / name
+    if link.is_dir():
+        link.rmdir()
+    link.symlink_to(mine)
+    text = message(train, settings, run.path)
+    assert text.startswith(f"{link} is a link out of the run folder")
+    assert mine.is_dir() or mine.read_text() == "mine"
+
+
+def test_a_folder_that_is_itself_a_link_is_used(settings, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "disk")
+    RunFolder(tmp_path / "run").begin(settings)
+    RunFolder(tmp_path / "run").begin(settings)
+    assert (tmp_path / "disk" / "settings.yaml").is_file()
+
+
+def test_broken_lines_of_metrics_are_left_out(tmp_path):
+    run = RunFolder(tmp_path)
+    lines = [b"5", b"null", b"[" * 5000, b"\xff\xfe", b'{"loss": 1}', b'{"step": "x"}', b"{"]
+    lines += [b'{"step": 1, "loss": [1]}', b'{"step": 2, "loss": 0.5}', b'{"step": true}']
+    run.metrics_file.write_bytes(b"\n".join(lines))
+    assert run.metrics() == [{"step": 2, "loss": 0.5}]
+    run.drop_after(1)
+    assert run.metrics_file.read_text() == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_pipes_in_place_of_checkpoints_are_left_out(settings, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.begin(settings)
+    os.mkfifo(run.checkpoint_file(4))
+    for number in ("9" * 50, "2", "00000000002"):
+        run.checkpoint_file(2).with_name(f"step_{number}.npz").write_bytes(b"")
+    assert run.checkpoint_steps() == []
+    assert run.summary()["steps"] == "0 of 8"
