@@ -8,14 +8,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from onestroke.errors import ModelError
+from onestroke.errors import ModelError, format_value, shorten_text
 
 FORMAT: Literal[1] = 1  # increases when the meaning of a field changes
 IDENTITY = "photograph"  # the style that returns photographs unchanged, in networks that have one
 MAX_STYLES = 1024  # a file that claims more is broken; its rows would not fit into memory
 
 Losses = Mapping[str, float]
-Name = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Text = Annotated[str, Field(max_length=2**14)]  # of people, shown in tables and pages
+Side = Annotated[int, Field(ge=1, le=2**13)]  # of the pictures of an export, in pixels
+MAX_DEPTH = 16  # levels of a card; Python and PyYAML call themselves for each
 
 
 class CardPart(BaseModel):
@@ -97,11 +100,11 @@ class StyleEntry(CardPart):
     """
 
     name: Name
-    caption: str = ""
+    caption: Text = ""
     paintings: tuple[PaintingReference, ...] = ()
     training: int | None = None
     figures: Figures | None = None
-    notice: str | None = None
+    notice: Text | None = None
 
 
 class ExportEntry(CardPart):
@@ -120,7 +123,7 @@ class ExportEntry(CardPart):
 
     format: str
     quantize: str = "none"
-    size: tuple[int, int] | None = None
+    size: tuple[Side, Side] | None = None
     uint8: bool = False
     image: str
     styled: str
@@ -247,14 +250,29 @@ def parse_card(values: object, origin: str) -> ModelCard:
     """
     if isinstance(values, Mapping) and values.get("format", FORMAT) != FORMAT:
         raise ModelError(
-            f"{origin} has a model card of format {values['format']!r}, this program reads "
-            f"{FORMAT}; use the version of onestroke that wrote the file"
+            f"{origin} has a model card of format {format_value(values['format'])}, this program "
+            f"reads {FORMAT}; use the version of onestroke that wrote the file"
+        )
+    if _is_deeper(values, MAX_DEPTH):
+        raise ModelError(
+            f"{origin} has a broken model card (more than {MAX_DEPTH} levels); copy or export it "
+            "again"
         )
     try:
         return ModelCard.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the card"
+        place = shorten_text(".".join(str(part) for part in first["loc"])) or "the card"
+        reason = shorten_text(first["msg"])
         raise ModelError(
-            f"{origin} has a broken model card ({place}: {first['msg']}); copy or export it again"
+            f"{origin} has a broken model card ({place}: {reason}); copy or export it again"
         ) from error
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Returns whether a JSON value has more levels of lists and mappings."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if not isinstance(value, list | tuple):
+        return False
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in value)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from onestroke.errors import ModelError, SettingsError
 from onestroke.files import expand_path
+from onestroke.models.keras_file import UnsafeFileError, check_arrays, load_keras_model
 from onestroke.models.vgg19_weights import EXPECTED_LAYERS, LAYERS, load_vgg19_weights
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ KERAS_ADDRESS = (
 )
 KERAS_MD5 = "bcbd6486424b2319ff4ef7d526e38f63"  # as keras.applications checks it
 HALF_RANGE = 127.5  # InceptionV3 reads [-1, 1]
+MAX_BYTES = 2**30  # of a file's arrays; a whole VGG19 has 0.6 GB
 
 # Of Keras' example of DeepDream.
 INCEPTION_LAYERS: Mapping[str, float] = {
@@ -137,6 +139,10 @@ def open_dream_network(network: str, layers: Sequence[str]) -> DreamNetwork:
     name = network if network == INCEPTION else path.name
     try:
         model = _read_model(path)
+    except UnsafeFileError as error:
+        raise ModelError(
+            f"{path} {error}; choose another file, or use --network {VGG19}"
+        ) from error
     except Exception as error:  # h5py and Keras raise a dozen kinds over broken files
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
@@ -189,11 +195,12 @@ def _read_model(path: Path) -> "keras.Model":
     import keras
 
     if path.suffix.lower() == ".keras":
-        return keras.saving.load_model(path, compile=False)
+        return load_keras_model(path, MAX_BYTES)
     with h5py.File(path) as file:
+        check_arrays(file, MAX_BYTES)
         whole = "model_config" in file.attrs
     if whole:
-        return keras.saving.load_model(path, compile=False)
+        return load_keras_model(path, MAX_BYTES)
     try:
         model = keras.applications.InceptionV3(weights=None, include_top=False)
         model.load_weights(path)

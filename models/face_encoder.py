@@ -18,6 +18,7 @@ from onestroke.files import expand_path
 from onestroke.models.face_networks import ENCODER_SIDE, ENCODING, build_published_encoder
 from onestroke.models.face_weights import FaceWeights
 from onestroke.models.keras_defaults import keras_defaults
+from onestroke.models.keras_file import UnsafeFileError, load_keras_model
 from onestroke.models.layers import CHANNELS, Tensor, register
 
 PUBLISHED = "published"
@@ -28,6 +29,8 @@ PUBLISHED = "published"
 PUBLISHED_THRESHOLD = 0.55
 
 BATCH = 32  # faces encoded at once
+MAX_SIDE, MAX_WIDTH = 512, 512  # of a network in a file; 96 and 32 by default
+MAX_BYTES = 2**29  # of its arrays; the largest width has 0.4 GB
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class FaceNetwork(keras.Model):
     def __init__(
         self, side: int = 96, width: int = 32, metadata: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
+        if not (type(side) is int and 16 <= side <= MAX_SIDE and 1 <= width <= MAX_WIDTH):
+            raise ModelError(
+                f"side {side} and width {width} are not supported; choose at most {MAX_SIDE} and "
+                f"{MAX_WIDTH}"
+            )
         super().__init__(**kwargs)
         self.side, self.width, self.metadata = side, width, dict(metadata or {})
         self.body = _build_body(side, width)
@@ -145,13 +153,15 @@ def trained_encoder(path: Path) -> FaceEncoder:
     if not path.is_file():
         raise ModelError(f"there is no encoder {path}; train one with: onestroke faces train")
     try:
-        network = keras.saving.load_model(path, compile=False)
+        network = load_keras_model(path, MAX_BYTES, frozenset({"onestroke>FaceNetwork"}))
+    except UnsafeFileError as error:
+        raise ModelError(f"{path} {error}; train the encoder again") from error
     except Exception as error:  # Keras raises many kinds for broken files
         raise ModelError(f"{path} cannot be read as a Keras file; train the encoder again") from (
             error
         )
-    if not isinstance(network, FaceNetwork) or "threshold" not in network.metadata:
+    threshold = network.metadata.get("threshold") if isinstance(network, FaceNetwork) else None
+    if not isinstance(threshold, float):
         raise ModelError(f"{path} holds no face encoder; name a file of: onestroke faces train")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    threshold = float(network.metadata["threshold"])
     return FaceEncoder(path.name, digest, threshold, network.side, network)

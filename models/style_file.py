@@ -17,9 +17,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onestroke.errors import ModelError, OnestrokeError
+from onestroke.errors import ModelError, OnestrokeError, is_out_of_memory
 from onestroke.files import expand_path
 from onestroke.models.card import ModelCard, parse_card
+from onestroke.models.keras_file import (
+    CONFIG,
+    WEIGHTS,
+    UnsafeFileError,
+    check_arrays,
+    check_members,
+)
 from onestroke.models.presets import ARCHITECTURE
 
 if TYPE_CHECKING:
@@ -29,10 +36,8 @@ REGISTERED_NAME = "onestroke>TransformNetwork"
 BUNDLED = {name: Path(__file__).with_name(f"{name}.keras") for name in ("base", "base_mobile")}
 """The style files of the package, by the names that a user gives them."""
 
-WEIGHTS = "model.weights.h5"  # in the archive
 RUN_SETTINGS, RUN_STYLE = "settings.yaml", "style.keras"  # in a run folder
 
-MAX_CONFIG_BYTES = 2**22  # a card of 1,000 styles has about 0.5 MB
 MAX_UNPACKED_BYTES = 2**28  # a johnson network with 1,000 styles has about 20 MB
 
 _EXPECTED = (
@@ -78,6 +83,9 @@ def absolute_model(model: str) -> str:
 def load_network(path: Path) -> "TransformNetwork":
     """Reads the network of a style file that ``find_style_file`` returned.
 
+    The network is built from the card, and the file gives only its weights: Keras reads no
+    description of layers, which could name code to run.
+
     Raises:
         ModelError: the file is broken.
         SettingsError: Keras runs on a backend that cannot load networks here.
@@ -85,18 +93,25 @@ def load_network(path: Path) -> "TransformNetwork":
     from onestroke.models.keras_defaults import check_backend, keras_defaults
 
     check_backend()
-    from onestroke.models.transform_network import load_keras_network
+    from onestroke.models.transform_network import network_of_card
 
+    card = read_card(path)
     try:
         with keras_defaults(), warnings.catch_warnings(), _with_suffix(path) as archive:
             _check_weights(path)
             # Keras would continue with random weights in the layers that the file lacks.
             warnings.filterwarnings("error", "Skipping nested container")
-            return load_keras_network(archive)
+            network = network_of_card(card)
+            network.load_weights(archive)
+            return network
     except OnestrokeError:
         raise
+    except UnsafeFileError as error:
+        raise ModelError(f"{path} {error}; {_REMEDY}") from error
     # Keras raises ValueError, TypeError, KeyError and others for broken archives.
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise ModelError(f"{path} is broken; {_REMEDY}") from error
 
 
@@ -111,40 +126,12 @@ def _with_suffix(path: Path) -> Iterator[Path]:
 
 
 def _check_weights(path: Path) -> None:
-    """Raises a ModelError for weights that unpack to too much or refer to other files.
-
-    A small HDF5 file can claim an array of any size, and take arrays from other files.
-    """
     import h5py
 
     with zipfile.ZipFile(path) as archive:
         weights = archive.read(WEIGHTS)
-
-    def measure(group: Any) -> int:
-        total = 0
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise ModelError(f"{path} refers to another file and is not read; {_REMEDY}")
-            entry = group[name]
-            if isinstance(entry, h5py.Group):
-                total += measure(entry)
-            elif entry.external or entry.is_virtual or entry.dtype.hasobject:
-                raise ModelError(f"{path} refers to another file and is not read; {_REMEDY}")
-            else:
-                total += entry.size * entry.dtype.itemsize
-        return total
-
     with h5py.File(io.BytesIO(weights), "r") as file:
-        unpacked = measure(file)
-    if unpacked > MAX_UNPACKED_BYTES:
-        raise ModelError(_too_large(path, unpacked))
-
-
-def _too_large(path: Path, size: int) -> str:
-    return (
-        f"{path} unpacks to {size // 10**6} MB; a style file has at most "
-        f"{MAX_UNPACKED_BYTES // 10**6} MB; {_REMEDY}"
-    )
+        check_arrays(file, MAX_UNPACKED_BYTES)
 
 
 def _is_tflite(path: Path) -> bool:
@@ -177,14 +164,11 @@ def _read_archive(path: Path) -> Any:
     """Returns the parsed config of the archive, after checking how large it unpacks."""
     try:
         with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-            if unpacked > MAX_UNPACKED_BYTES:
-                raise ModelError(_too_large(path, unpacked))
-            with archive.open("config.json") as file:
-                content = file.read(MAX_CONFIG_BYTES + 1)
-            if len(content) > MAX_CONFIG_BYTES:
-                raise ModelError(f"{path} has a model card that is too large; {_REMEDY}")
-            return json.loads(content)
+            config = archive.getinfo(CONFIG)
+            check_members(archive, MAX_UNPACKED_BYTES)
+            return json.loads(archive.read(config))
+    except UnsafeFileError as error:
+        raise ModelError(f"{path} {error}; {_REMEDY}") from error
     except FileNotFoundError as error:
         raise ModelError(f"no model {path}; {_EXPECTED}") from error
     except OSError as error:

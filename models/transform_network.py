@@ -9,7 +9,6 @@ at the end, one row of scale and shift per style.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -223,19 +222,14 @@ class TransformNetwork(keras.Model):
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "TransformNetwork":
         """Builds the network without its weights."""
-        card = parse_card(config["card"], "the network")
-        return cls(
-            card.preset,
-            len(card.styles),
-            identity=card.identity,
-            card=card,
-            name=config.get("name"),
-        )
+        return network_of_card(parse_card(config["card"], "the network"), config.get("name"))
 
 
-def load_keras_network(path: Path) -> TransformNetwork:
-    """Loads a ``.keras`` archive as Keras does, without the checks of ``style_file``."""
-    return keras.models.load_model(path, compile=False)
+def network_of_card(card: ModelCard, name: str | None = None) -> TransformNetwork:
+    """Builds the network that a card describes, with random weights."""
+    return TransformNetwork(
+        card.preset, len(card.styles), identity=card.identity, card=card, name=name
+    )
 
 
 def _default_names(styles: int, identity: int | None) -> list[str]:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from onestroke.errors import ModelError
+from onestroke.array_file import read_arrays
+from onestroke.errors import ModelError, shorten_text
 from onestroke.files import expand_path
+from onestroke.models.keras_file import UnsafeFileError, check_arrays
 
 WIDTHS = (64, 128, 256, 512, 512)  # channels of each block
 DEPTHS = (2, 2, 4, 4, 4)  # convolutions in each block
@@ -24,6 +26,7 @@ BUNDLED = Path(__file__).parent / "vgg19_8bit.npz"
 KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{KERAS_FILE}"
 KERAS_MD5 = "253f8cb515780f3b799900260a226db6"  # as keras.applications checks it
+MAX_BYTES = 2**30  # of a file's arrays; a whole VGG19 has 0.6 GB
 MEAN_RGB = (123.68, 116.779, 103.939)  # of ImageNet, subtracted when VGG19 was trained
 SOURCES = "loss.vgg19 is 'bundled', 'imagenet', or a .h5, .mat or .npz file"
 
@@ -84,8 +87,11 @@ def load_vgg19_weights(source: str | Path = "bundled") -> Vgg19Weights:
     try:
         read, mean = readers[path.suffix](path)
         _check_shapes(read)
+    except UnsafeFileError as error:
+        raise ModelError(f"{path.name} {error}; {SOURCES}") from error
     except Exception as error:  # three libraries raise a dozen kinds for broken files
-        raise ModelError(f"{path.name} is broken or not VGG19 ({error}); {SOURCES}") from error
+        reason = shorten_text(" ".join(str(error).split()) or type(error).__name__)
+        raise ModelError(f"{path.name} is broken or not VGG19 ({reason}); {SOURCES}") from error
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Vgg19Weights(name, digest, mean, read, bgr=path.suffix != ".mat")
 
@@ -102,9 +108,12 @@ def _check_shapes(read: Callable[[int, int], Arrays]) -> None:
     width_before = 3
     for block, (depth, width) in enumerate(zip(DEPTHS, WIDTHS, strict=True), 1):
         for layer in range(1, depth + 1):
-            shape = read(block, layer)[0].shape
-            if shape != (3, 3, width_before, width):
-                raise ValueError(f"the kernel of block {block}, layer {layer} has shape {shape}")
+            kernel, bias = read(block, layer)
+            if kernel.shape != (3, 3, width_before, width) or np.size(bias) != width:
+                raise ValueError(
+                    f"the kernel of block {block}, layer {layer} has shape {kernel.shape}, its "
+                    f"bias {np.shape(bias)}"
+                )
             width_before = width
 
 
@@ -128,14 +137,15 @@ Reader = tuple[Callable[[int, int], Arrays], tuple[float, float, float]]
 
 
 def _read_npz(path: Path) -> Reader:
-    # NumPy leaves a file open that it opened itself and that is broken.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        arrays = dict(archive)
+    arrays = read_arrays(path)
 
     def read(block: int, layer: int) -> Arrays:
         name = f"block{block}_conv{layer}"
         if f"{name}/index" in arrays:
-            kernel = arrays[f"{name}/codebook"][arrays[f"{name}/index"]]
+            codebook = arrays[f"{name}/codebook"]
+            if codebook.ndim != 1:  # each index would become an array
+                raise ValueError(f"the codebook of {name} has shape {codebook.shape}")
+            kernel = codebook[arrays[f"{name}/index"]]
         else:
             kernel = arrays[f"{name}/kernel"]
         return kernel, arrays[f"{name}/bias"]
@@ -157,6 +167,7 @@ def _read_h5(path: Path) -> Reader:
                     break
 
     with h5py.File(path) as file:
+        check_arrays(file, MAX_BYTES)
         file.visititems(keep)
 
     def read(block: int, layer: int) -> Arrays:
