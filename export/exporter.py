@@ -303,7 +303,7 @@ def _is_of_onestroke(file: Path) -> bool:
     """Returns whether a JSON file names the onestroke that wrote it, as reports and pages do."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and "onestroke" in content
 

@@ -15,6 +15,7 @@ from onestroke.export.export_options import ExportOptions, Size
 from onestroke.export.exporter import export_card
 from onestroke.stylize.litert_runner import IMAGE
 from onestroke.stylize.tflite_metadata import FILE_IDENTIFIER, read_tflite_card, write_card
+from onestroke.stylize.tflite_structure import check_tflite_file
 
 
 def fix_size(runtime_file: Path, size: Size) -> bytes:
@@ -30,6 +31,7 @@ def fix_size(runtime_file: Path, size: Size) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
     card = read_tflite_card(runtime_file)
+    check_tflite_file(runtime_file, card)
     model = schema.ModelT.InitFromPackedBuf(runtime_file.read_bytes(), 0)
     for tensor, shape in zip(model.subgraphs[0].tensors, _shapes(runtime_file, size), strict=False):
         tensor.shape = shape if len(shape) else tensor.shape

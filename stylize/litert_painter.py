@@ -10,15 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from onestroke.errors import ModelError
+from onestroke.errors import ModelError, shorten_text
 from onestroke.extras import check_tflite
 from onestroke.machine import available_cores
 from onestroke.models.card import ModelCard
 from onestroke.models.presets import PRESETS
+from onestroke.models.style_file import BUNDLED
 from onestroke.stylize.fixed_size import FixedSizeCanvas
 from onestroke.stylize.litert_runner import FrugalRunner, PlainRunner, Runner
 from onestroke.stylize.stylizer import EXPORTED_PIXELS, Piece, check_whole
 from onestroke.stylize.tflite_metadata import read_tflite_card
+from onestroke.stylize.tflite_structure import check_tflite_file
 from onestroke.stylize.tiles import kept_side, plan_tiles, thumbnail
 
 STYLE, MOMENTS, OWN_SHARE = "style", "moments", "own_share"  # inputs, besides the image
@@ -33,6 +35,8 @@ PLAIN_UP_TO = 400 * 10**6  # bytes; above, less memory is preferred to speed
 WHOLE_UP_TO = 1450 * 10**6
 # Bytes for a tile: 100 megapixels then take 1 GB beside the picture and the result.
 TILE_UP_TO = 850 * 10**6
+
+_BUNDLED = frozenset(file.with_suffix(".tflite") for file in BUNDLED.values())
 
 
 class LiteRtPainter:
@@ -61,6 +65,8 @@ class LiteRtPainter:
     ) -> None:
         self.card = card or read_tflite_card(path)
         check_tflite(write=False)
+        if path not in _BUNDLED:
+            check_tflite_file(path, self.card)
         self._path = path
         self._threads = threads or available_cores()
         size = self.card.export.size if self.card.export else None
@@ -149,9 +155,19 @@ class LiteRtPainter:
         if self._moments is not None:
             inputs[MOMENTS] = self._moments if moments is None else moments
             inputs[OWN_SHARE] = np.full((1, 1, 1, 1), float(moments is None), np.float32)
-        runner.resize(height, width)
-        outputs = dict(runner.run(inputs))
-        outputs[STYLED] = outputs[STYLED][0, :height, :width].astype(np.float32)
+        try:
+            runner.resize(height, width)
+            outputs = dict(runner.run(inputs))
+            outputs[STYLED] = outputs[STYLED][0, :height, :width].astype(np.float32)
+            if outputs[STYLED].shape != picture.shape:
+                raise ValueError(f"it paints {outputs[STYLED].shape}")
+        except (ValueError, RuntimeError, KeyError, IndexError) as error:
+            self._runner = None
+            reason = shorten_text(" ".join(str(error).split()))
+            raise ModelError(
+                f"LiteRT cannot paint {height}x{width} pixels with {self._path} ({reason}); export "
+                "it again"
+            ) from error
         return outputs
 
     def _kind(self, size: tuple[int, int]) -> type[PlainRunner] | type[FrugalRunner]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from onestroke.errors import ModelError, SettingsError
+from onestroke.errors import ModelError, SettingsError, shorten_text
 from onestroke.extras import check_onnx
 from onestroke.machine import available_cores
 from onestroke.models.card import ModelCard, parse_card
@@ -19,7 +19,23 @@ METADATA_KEY = "onestroke"  # of the entry in the file's metadata that contains 
 
 # Field numbers of ModelProto and StringStringEntryProto in onnx.proto, fixed by the format.
 METADATA_PROPS, ENTRY_KEY, ENTRY_VALUE = 14, 1, 2
+GRAPH, FOREIGN_PARTS = 7, (20, 25)  # of ModelProto; programs for training, functions
+NODE, INITIALIZER, SPARSE_INITIALIZER = 1, 5, 15  # of GraphProto
+OPERATOR, ATTRIBUTE, DOMAIN = 4, 5, 7  # of NodeProto
+TENSORS, GRAPHS = (5, 10), (6, 11)  # of AttributeProto
+DATA_ELSEWHERE = (13, 14)  # of TensorProto: data in another file
 VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32 = 0, 1, 2, 5  # wire types of protocol buffers
+
+# Those of onestroke's networks, and a few that other versions of tf2onnx may write. Others can
+# read files, repeat parts of the network or make a tensor of any size.
+OPERATORS = frozenset(
+    {
+        *("Add", "And", "Cast", "Clip", "Concat", "Constant", "Conv", "DepthToSpace", "Div"),
+        *("Equal", "Gather", "GlobalAveragePool", "Identity", "Less", "MatMul", "Max", "Min"),
+        *("Mul", "Reciprocal", "ReduceMean", "Relu", "Reshape", "Shape", "Sigmoid", "Slice"),
+        *("Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
+    }
+)
 
 FATAL_ONLY = 4  # of onnxruntime's log levels; errors are raised anyway
 
@@ -81,6 +97,8 @@ class OnnxPainter:
     ) -> None:
         content = _read(path)
         self.card = card or _find_card(path, content)
+        _check_network(path, content)
+        self._path = path
         export = self.card.export
         size = export.size if export else None
         self._canvas = FixedSizeCanvas(path.name, size) if size else None
@@ -114,10 +132,18 @@ class OnnxPainter:
         inputs = {"image": image}
         if len(style) > 1:
             inputs["style"] = style[None].astype(np.float32)
-        (painted,) = self._session.run(["styled"], inputs)
-        if self._channels_first:
-            painted = painted.transpose(0, 2, 3, 1)
-        return painted[0]
+        try:
+            (painted,) = self._session.run(["styled"], inputs)
+            painted = painted.transpose(0, 2, 3, 1)[0] if self._channels_first else painted[0]
+            if painted.shape != picture.shape:
+                raise ValueError(f"it paints {painted.shape}")
+        # onnxruntime's exceptions share no base class.
+        except Exception as error:
+            reason = shorten_text(" ".join(str(error).split()))
+            raise ModelError(
+                f"onnxruntime cannot paint with {self._path} ({reason}); export it again"
+            ) from error
+        return painted
 
 
 def _open_session(path: Path, content: bytes, threads: int, device: str) -> Any:
@@ -185,6 +211,50 @@ def _find_card(path: Path, content: bytes) -> ModelCard:
             "export it again"
         ) from error
     return parse_card(values, str(path))
+
+
+def _check_network(path: Path, content: bytes) -> None:
+    """Raises a ModelError for a network that reads other files, or has other operators."""
+    try:
+        for number, part in _fields(content):
+            if number in FOREIGN_PARTS:
+                raise ValueError("functions")
+            if number == GRAPH:
+                _check_graph(part)
+    # As in `_find_card`.
+    except Exception as error:
+        raise ModelError(
+            f"{path} is damaged, or its network is not one of onestroke ({error}); export it again"
+        ) from error
+
+
+def _check_graph(graph: memoryview) -> None:
+    for number, part in _fields(graph):
+        if number == SPARSE_INITIALIZER:
+            raise ValueError("sparse tensors")
+        if number == INITIALIZER:
+            _check_tensor(part)
+        if number == NODE:
+            _check_node(part)
+
+
+def _check_node(node: memoryview) -> None:
+    for number, value in _fields(node):
+        if number == OPERATOR and bytes(value).decode() not in OPERATORS:
+            raise ValueError(f"operator {bytes(value[:40]).decode()!r}")
+        if number == DOMAIN and bytes(value) not in (b"", b"ai.onnx"):
+            raise ValueError("operators of another domain")
+        if number == ATTRIBUTE:
+            for kind, part in _fields(value):
+                if kind in GRAPHS:
+                    raise ValueError("a network in the network")
+                if kind in TENSORS:
+                    _check_tensor(part)
+
+
+def _check_tensor(tensor: memoryview) -> None:
+    if any(number in DATA_ELSEWHERE and value for number, value in _fields(tensor)):
+        raise ValueError("data in another file")
 
 
 def _fields(message: bytes | memoryview) -> Iterator[tuple[int, Any]]:

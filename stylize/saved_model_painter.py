@@ -78,7 +78,7 @@ def read_saved_model_card(folder: Path) -> ModelCard:
     """
     try:
         values = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{folder} is not a SavedModel that `onestroke export` wrote, or is broken; export it "
             "again"

@@ -13,7 +13,7 @@ from typing import Protocol, overload
 import numpy as np
 from PIL import Image
 
-from onestroke.errors import SettingsError, format_value
+from onestroke.errors import ModelError, SettingsError, format_value
 from onestroke.models.card import IDENTITY, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.pictures import PictureError, resize, shrink, to_uint8
@@ -158,6 +158,7 @@ class Stylizer:
             PictureError: the picture is missing, broken, too small, or too large for the memory.
             SettingsError: an argument is out of range, a style is unknown, or TensorFlow paints in
                 a forked process.
+            ModelError: the file cannot paint the picture.
         """
         if not isinstance(picture, Image.Image | Path | str):
             return self._paint(picture, strength, preserve_color, style, paint_size)
@@ -210,7 +211,7 @@ class Stylizer:
     ) -> Iterator[Piece]:
         if paint_size is None or max(picture.shape[:2]) <= paint_size:
             self._memory.check(picture.shape[:2])
-            yield from self.painter.pieces(picture, weights)
+            yield from self._finite_pieces(picture, weights)
             return
         small = shrink(picture, paint_size)
         if min(small.shape[:2]) < MINIMUM_SIDE:
@@ -220,10 +221,20 @@ class Stylizer:
             )
         self._memory.check(small.shape[:2])
         paint = np.empty_like(small)
-        for region, painted in self.painter.pieces(small, weights):
+        for region, painted in self._finite_pieces(small, weights):
             paint[region] = to_uint8(painted)
         height, width = picture.shape[:2]
         yield (slice(0, height), slice(0, width)), resize(paint, (height, width)).astype(np.float32)
+
+    def _finite_pieces(self, picture: np.ndarray, weights: np.ndarray) -> Iterator[Piece]:
+        """Yields the pieces of the painter; damaged weights give infinite ones."""
+        for region, painted in self.painter.pieces(picture, weights):
+            if not np.isfinite(painted).all():
+                raise ModelError(
+                    f"{self.name or 'the model'} is damaged: what it paints is not finite; copy it "
+                    "again, or train it again"
+                )
+            yield region, painted
 
 
 def weigh_styles(

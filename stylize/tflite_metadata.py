@@ -29,6 +29,9 @@ MODEL_BUFFERS, MODEL_METADATA = 4, 6
 METADATA_NAME, METADATA_BUFFER = 0, 1
 BUFFER_DATA = 0
 
+# More would take minutes, as all may lead to one place; a johnson network has 210 buffers.
+MAX_TABLES, MAX_METADATA = 20_000, 32
+
 
 def is_tflite(path: Path) -> bool:
     """Returns whether a file is a TFLite file, of any program; known by its content."""
@@ -52,11 +55,11 @@ def read_tflite_card(path: Path) -> ModelCard:
     try:
         entries = find_metadata(content)
         stored = entries[CHECKSUM_NAME]
-        if content[stored] != _checksum(content, stored):
+        if content[stored] != compute_checksum(content, stored):
             raise ValueError("the checksum differs")
         values = json.loads(content[entries[CARD_NAME]])
     # A damaged file leads anywhere: beyond its end, to other names, to broken text.
-    except (struct.error, IndexError, KeyError, ValueError) as error:
+    except (struct.error, IndexError, KeyError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path} is damaged, or not a TFLite file written by onestroke; export it again"
         ) from error
@@ -74,11 +77,14 @@ def find_metadata(content: bytes) -> dict[str, slice]:
     """
     if content[4:8] != FILE_IDENTIFIER:
         raise ValueError("no TFLite file")
-    reader = _Reader(content)
+    reader = TableReader(content)
     model = reader.follow(0)
     buffers = reader.tables(model, MODEL_BUFFERS)
     found = {}
-    for entry in reader.tables(model, MODEL_METADATA):
+    entries = reader.tables(model, MODEL_METADATA)
+    if len(entries) > MAX_METADATA:
+        raise ValueError("too many metadata")
+    for entry in entries:
         name = content[reader.vector(entry, METADATA_NAME)].decode()
         place = reader.field(entry, METADATA_BUFFER)
         buffer = buffers[reader.number("<I", place) if place else 0]
@@ -86,7 +92,7 @@ def find_metadata(content: bytes) -> dict[str, slice]:
     return found
 
 
-class _Reader:
+class TableReader:
     """Follows the offsets of a FlatBuffers file, never beyond its end.
 
     Args:
@@ -133,10 +139,12 @@ class _Reader:
     def tables(self, table: int, index: int) -> list[int]:
         """Returns the positions of the tables in a field that holds a vector of them."""
         places = self.vector(table, index, width=4)
+        if places.stop - places.start > 4 * MAX_TABLES:
+            raise ValueError("too many tables")
         return [self.follow(position) for position in range(places.start, places.stop, 4)]
 
 
-def _checksum(content: bytes, stored: slice) -> bytes:
+def compute_checksum(content: bytes, stored: slice) -> bytes:
     """Returns the checksum of a file; ``stored`` is where the file keeps it."""
     checksum = zlib.crc32(content[: stored.start])
     checksum = zlib.crc32(EMPTY_CHECKSUM, checksum)
@@ -185,7 +193,7 @@ def write_card(content: bytes, card: ModelCard) -> bytes:
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     packed = bytes(builder.Output())
     place = find_metadata(packed)[CHECKSUM_NAME]
-    return packed[: place.start] + _checksum(packed, place) + packed[place.stop :]
+    return packed[: place.start] + compute_checksum(packed, place) + packed[place.stop :]
 
 
 class AlignedBuilder(flatbuffers.Builder):

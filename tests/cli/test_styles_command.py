@@ -6,6 +6,9 @@ import sys
 
 from PIL import Image
 
+from onestroke.models.card import StyleEntry
+from onestroke.models.style_file import load_network
+
 
 def test_bundled_styles_are_the_default(run, mistake, tmp_path):
     status, said, _ = run("styles")
@@ -55,3 +58,25 @@ def test_a_sheet_has_a_sample_of_every_style(run, style_file, tmp_path):
 def test_a_sheet_of_an_unknown_format_is_refused(mistake, style_file, tmp_path):
     assert ".gif" in mistake("styles", "--model", style_file, "--sheet", tmp_path / "a.gif")
     assert not list(tmp_path.iterdir())
+
+
+HOSTILE = "<script>\x1b]8;;file:///etc/passwd\x07[red]\n\u202e"
+
+
+def test_names_and_captions_of_strangers_cannot_act(run, style_file, tmp_path):
+    network = load_network(style_file)
+    entry = StyleEntry(name=HOSTILE, caption=HOSTILE, notice=HOSTILE)
+    styles = (entry, StyleEntry(name="plain"))
+    network.card = network.card.model_copy(update={"styles": styles, "licence": HOSTILE})
+    network.save(tmp_path / "named.keras")
+    for command in (("styles", "--model"), ("info",)):
+        status, printed, error = run(*command, tmp_path / "named.keras")
+        assert status == 0, error
+        assert "[red]" in printed
+        assert all(character == "\n" or character.isprintable() for character in printed)
+    options = ("--model", tmp_path / "named.keras", "--style", "x\x1b[31m")
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    status, _, error = run("stylize", tmp_path / "a.png", *options, "--output", tmp_path / "b.png")
+    assert status == 2
+    assert r"unknown style 'x\x1b[31m'" in error
+    assert all(character == "\n" or character.isprintable() for character in error)

@@ -124,6 +124,12 @@ def test_page_requests_no_other_host() -> None:
         assert not re.search(r"https?:|//[a-z]+\.", file.read_text()), file
 
 
+def test_page_shows_names_as_text() -> None:
+    for file in PAGE.glob("*.js"):
+        acting = r"(inner|outer)HTML|insertAdjacentHTML|document\.write|\beval\b|new Function"
+        assert not re.search(acting, file.read_text()), file
+
+
 def test_page_of_several_models(
     style_file: Path, photographs: dict, fake_runtime: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def test_truncated_files(resizable: Path, tmp_path: Path) -> None:
 
 def test_damaged_graph(resizable: Path, tmp_path: Path) -> None:
     model = onnx.load(resizable)
-    model.graph.node[0].op_type = "Unknown"
+    model.graph.node[0].input[0] = "nowhere"
     path = tmp_path / "damaged.onnx"
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=r"cannot load .*damaged\.onnx on cpu; export it again"):
@@ -193,3 +194,59 @@ def test_command_line(resizable: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "does not support openvino, only cpu" in done.stderr
+
+
+def reading_a_file(model: onnx.ModelProto) -> None:
+    weights = max(model.graph.initializer, key=lambda one: len(one.raw_data))
+    onnx.external_data_helper.set_external_data(weights, location="secret")
+    weights.ClearField("raw_data")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+
+
+def reading_a_file_in_a_node(model: onnx.ModelProto) -> None:
+    tensor = onnx.helper.make_tensor("t", onnx.TensorProto.FLOAT, [1], bytes(4), raw=True)
+    onnx.external_data_helper.set_external_data(tensor, location="secret", length=4)
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    model.graph.node.insert(0, onnx.helper.make_node("Constant", [], ["t"], value=tensor))
+
+
+def filling_memory(model: onnx.ModelProto) -> None:
+    node = onnx.helper.make_node("ConstantOfShape", ["size"], ["t"])
+    model.graph.node.insert(0, node)
+
+
+def looping(model: onnx.ModelProto) -> None:
+    body = onnx.helper.make_graph([], "body", [], [])
+    node = onnx.helper.make_node("Identity", ["image"], ["t"], body=body)
+    model.graph.node.insert(0, node)
+
+
+def calling_functions(model: onnx.ModelProto) -> None:
+    model.functions.append(onnx.helper.make_function("d", "f", ["x"], ["x"], [], []))
+
+
+def using_another_library(model: onnx.ModelProto) -> None:
+    model.graph.node[0].domain = "com.stranger"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (reading_a_file, "data in another file"),
+        (reading_a_file_in_a_node, "data in another file"),
+        (filling_memory, "operator 'ConstantOfShape'"),
+        (looping, "a network in the network"),
+        (calling_functions, "functions"),
+        (using_another_library, "operators of another domain"),
+    ],
+)
+def test_networks_of_strangers_are_refused(
+    change: Callable, reason: str, resizable: Path, tmp_path: Path
+) -> None:
+    """Among them those that onnxruntime lets read files of the working folder."""
+    model = onnx.load(resizable)
+    change(model)
+    (tmp_path / "a.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=rf"its network is not one of onestroke \({reason}\)"):
+        OnnxPainter(tmp_path / "a.onnx")
