@@ -43,6 +43,8 @@ RAW = "a camera's raw file, which is not supported; export it as JPEG or TIFF"
 
 HEADER_BYTES = 4096  # enough to recognise a kind
 
+MAX_PAGES = 1000
+
 MAX_METADATA = 2**20  # bytes of a PNG's text or colour profile; Pillow refuses files with more
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -169,18 +171,21 @@ def is_raw(image: Image.Image) -> bool:
 def count_frames(data: bytes, kind: str) -> int:
     """Returns how many pictures a file has: frames or pages, without thumbnails.
 
-    A second picture in a JPEG or HEIC file is a preview or a depth map of the first.
+    A second picture in a JPEG or HEIC file is a preview or a depth map of the first. The pages of
+    a TIFF are counted up to ``MAX_PAGES``: finding 30,000 takes ten seconds.
     """
     if kind in ("JPEG", "BMP", "HEIF"):
         return 1
     try:
         image = open_image(data, kind)
-        frames = int(getattr(image, "n_frames", 1))
         if not isinstance(image, TiffImagePlugin.TiffImageFile):
-            return frames
+            return int(getattr(image, "n_frames", 1))
         pages = 1
-        for number in range(1, frames):
-            image.seek(number)
+        for number in range(1, MAX_PAGES):
+            try:
+                image.seek(number)
+            except EOFError:
+                break
             pages += not image.tag_v2.get(_SUBFILE, 0) & _REDUCED
         return pages
     except Exception:  # the first picture was read; broken ones after it do not count

@@ -20,6 +20,7 @@ from PIL import Image, ImageCms, ImageOps
 from onestroke.errors import OnestrokeError
 from onestroke.files import expand_path, write_whole
 from onestroke.picture_kinds import (
+    MAX_PAGES,
     RAW,
     TIFF_REMEDY,
     count_frames,
@@ -40,6 +41,10 @@ decompression bomb, and would need over a gigabyte."""
 
 MAX_SIDE = 2**17
 """Pixels. Longer lines are damaged headers, for which Pillow finds no memory."""
+
+FEW_SCANS, SCANNED_PIXELS = 64, 2**31
+"""A progressive JPEG has some ten scans, and each visits all pixels. More scans are read while they
+visit so many pixels together, which takes two seconds; a scan may have ten bytes."""
 
 SMALL_PIXELS, PIXELS_PER_BYTE = 2**25, 100
 """A file may unpack to so many pixels, and to so many more per byte of the file. Photographs have
@@ -340,7 +345,8 @@ def _decode(
         _turn_upright(image)
         frames = count_frames(data, kind)
         if frames > 1:
-            notes.append(f"{name} has {frames} pictures; only the first one is used")
+            count = f"{frames} or more" if frames == MAX_PAGES else frames
+            notes.append(f"{name} has {count} pictures; only the first one is used")
         pixels, alpha = _to_arrays(image, image.info.get("icc_profile"))
     return Picture(pixels, alpha, metadata, tuple(notes))
 
@@ -351,6 +357,8 @@ def _open(data: bytes, kind: str, name: str, shrink_to: int | None) -> Image.Ima
     if kind == "TIFF" and is_raw(image):
         raise PictureError(f"{name} is {RAW}")
     _check_size(image, len(data), name)
+    if kind == "JPEG":
+        _check_scans(image, data, name)
     if shrink_to is not None:
         image.draft(None, (shrink_to, shrink_to))
     return image
@@ -377,6 +385,16 @@ def _check_size(image: Image.Image, size: int, name: str) -> None:
         raise PictureError(
             f"{name} claims {image.height}x{image.width} pixels in a file of {size} bytes; it is "
             "broken, or empty and too large; crop it or copy it again"
+        )
+
+
+def _check_scans(image: Image.Image, data: bytes, name: str) -> None:
+    """Raises a PictureError for a JPEG whose decoding would take minutes."""
+    scans = data.count(b"\xff\xda")
+    if scans > FEW_SCANS and scans * image.width * image.height > SCANNED_PIXELS:
+        raise PictureError(
+            f"{name} stores its {image.height}x{image.width} pixels in {scans} scans, which would "
+            "take minutes; copy or export it again"
         )
 
 

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onestroke.picture_kinds import explain_unreadable, identify_kind
+from onestroke.picture_kinds import (
+    MAX_PAGES,
+    count_frames,
+    explain_unreadable,
+    identify_kind,
+)
 from onestroke.pictures import PictureError, read_picture
 
 
@@ -120,6 +125,20 @@ def test_heic_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         "x is a HEIC picture; pip install 'onestroke[heif]' or save it as JPEG"
     )
+
+
+def test_pages_are_counted_up_to_a_limit() -> None:
+    """A small file may have so many pages that counting them takes minutes."""
+    data = encode(Image.new("L", (4, 4)), "TIFF")
+    place = struct.unpack("<I", data[4:8])[0]
+    end = place + 2 + 12 * struct.unpack("<H", data[place : place + 2])[0]
+    directory, pages = data[place:end], bytearray()
+    for page in range(1, 1101):
+        following = len(data) + page * (len(directory) + 4) if page < 1100 else 0
+        pages += directory + struct.pack("<I", following)
+    data = data[:end] + struct.pack("<I", len(data)) + data[end + 4 :] + pages
+    assert count_frames(data, "TIFF") == MAX_PAGES
+    assert "has 1000 or more pictures; only the first one is used" in read_picture(data).notes[0]
 
 
 def test_float_pictures_are_refused() -> None:

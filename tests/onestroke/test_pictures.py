@@ -445,6 +445,15 @@ class TestReadingErrors:
         bmp[18:26] = struct.pack("<ii", 199_999_999, 1)
         assert "x is too large, 1x199999999" in self.message(bytes(bmp), name="x")
 
+    def test_scans_that_would_take_minutes(self) -> None:
+        data = encode(Image.new("L", (3000, 3000)), "JPEG", progressive=True)
+        scan = data[data.rfind(b"\xff\xda") : -2]
+        message = self.message(data[:-2] + 1000 * scan + b"\xff\xd9", name="x")
+        assert re.match(r"x stores its 3000x3000 pixels in 10\d\d scans, which would take", message)
+        small = encode(flat("L", 0), "JPEG", progressive=True)
+        scan = small[small.rfind(b"\xff\xda") : -2]
+        read_picture(small[:-2] + 1000 * scan + b"\xff\xd9")
+
     def test_progressive_jpeg_cut_short(self) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
         data = encode(Image.fromarray(noise), "JPEG", progressive=True)
