@@ -34,6 +34,7 @@ OLD_CODE, CUSTOM_CODE, CODE = 0, 1, 3  # of OperatorCode
 
 WIDTHS = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 9: 1}  # bytes of an element, by tensor type
 INT32 = 2
+ZERO_POINTS = {3: (0, 255), 9: (-128, 127)}  # lowest and highest, by tensor type
 ADD, CONCATENATE, CONVOLVE, DEPTHWISE, DEPTH_TO_SPACE, DEQUANTIZE = 0, 2, 3, 4, 5, 6
 MULTIPLY, CONNECT, LOGISTIC, RESHAPE, MEAN, SUBTRACT, SLICE = 18, 9, 14, 22, 40, 41, 45
 CAST, RSQRT, QUANTIZE, ROUND = 53, 76, 114, 116
@@ -100,7 +101,7 @@ class _Network:
     """The one graph of a TFLite file, read with all its offsets checked."""
 
     def __init__(self, content: bytes) -> None:
-        file = _File(content)
+        self.file = file = _File(content)
         model = _Tables(file, file.follow(np.zeros(1, np.int64)))
         if model.slots[0] > 4 + 2 * MODEL_FIELDS:
             raise ValueError("a part that onestroke does not write")
@@ -111,7 +112,6 @@ class _Network:
         graphs = model.tables(SUBGRAPHS)
         if len(graphs.places) != 1:
             raise ValueError("more than one graph")
-        self.file = file
         self.inputs, self.outputs = graphs.lists(INPUTS)[0], graphs.lists(OUTPUTS)[0]
         graphs.check_texts(GRAPH_NAME)
         self._read_tensors(graphs.tables(TENSORS))
@@ -159,13 +159,24 @@ class _Network:
                 raise ValueError(f"a tensor of shape {shape}")
             if size and math.prod(shape) * WIDTHS[kind] != size:
                 raise ValueError(f"{size} bytes for a tensor of shape {shape}")
-        self._check_quantization(tensors.optional_tables(QUANTIZATION))
+        places = tensors.follow(QUANTIZATION)
+        kinds = [kind for kind, place in zip(self.kinds, places, strict=True) if place]
+        self._check_quantization(_Tables(self.file, places[places > 0]), kinds)
 
-    def _check_quantization(self, quantized: "_Tables") -> None:
-        if not len(quantized.places):
-            return
+    def _check_quantization(self, quantized: "_Tables", kinds: Sequence[int]) -> None:
+        """Checks the numbers that kernels of 8 bits divide by and shift by."""
         quantized.check_absent((5,))
-        quantized.check_vectors((0, 4), (1, 4), (2, 4), (3, 8))
+        quantized.check_vectors((0, 4), (1, 4))
+        content = self.file.content
+        for start, count in zip(*quantized.vectors(2, 4), strict=True):
+            scales = np.frombuffer(content, "<f4", count, start)
+            if not ((scales > 1e-20) & (scales < 1e20)).all():
+                raise ValueError("a scale that is not positive and finite")
+        for kind, start, count in zip(kinds, *quantized.vectors(3, 8), strict=True):
+            zeros = np.frombuffer(content, "<i8", count, start)
+            low, high = ZERO_POINTS.get(kind, (0, 0))
+            if not ((zeros >= low) & (zeros <= high)).all():
+                raise ValueError("a zero point out of range")
 
     def _read_operators(self, operators: "_Tables", codes: "_Tables") -> None:
         operators.check_absent(FOREIGN_OPTIONS)
@@ -541,8 +552,3 @@ class _Tables:
         if not counts.all():
             raise ValueError("a list without an entry")
         return _Tables(self.file, self.file.follow(np.concatenate(places)))
-
-    def optional_tables(self, index: int) -> "_Tables":
-        """Returns the table in a field, of the tables that have it."""
-        places = self.follow(index)
-        return _Tables(self.file, places[places > 0])

@@ -143,6 +143,21 @@ def claim_more_than_is_computed(model) -> None:
     tensor.shape, tensor.shapeSignature = np.array([1, 1, 127, tensor.shape[3]], np.int32), None
 
 
+def quantize(model, scale: float, zero: int) -> None:
+    """Kernels of 8 bits end the process over such numbers."""
+    numbers = schema.QuantizationParametersT()
+    numbers.scale, numbers.zeroPoint = np.float32([scale]), np.int64([zero])
+    model.subgraphs[0].tensors[0].quantization = numbers
+
+
+def tiny_scale(model) -> None:
+    quantize(model, 4.6e-41, 0)
+
+
+def far_zero_point(model) -> None:
+    quantize(model, 1.0, -(2**32))
+
+
 def custom_operator(model) -> None:
     model.operatorCodes[0].deprecatedBuiltinCode = model.operatorCodes[0].builtinCode = 32
     model.operatorCodes[0].customCode = b"FlexReadFile"
@@ -168,6 +183,8 @@ def second_graph(model) -> None:
         (read_beyond, "a tensor that does not exist"),
         (stride_of_zero, "an operator whose column stride is not supported"),
         (claim_more_than_is_computed, "that is named"),
+        (tiny_scale, "a scale that is not positive and finite"),
+        (far_zero_point, "a zero point out of range"),
         (custom_operator, "."),
         (loop, "an operator that onestroke's networks do not have"),
         (second_graph, "more than one graph"),
