@@ -115,6 +115,8 @@ def open_video(name: Path | str, *, max_size: int | None = None) -> VideoInfo:
     kind = re.search(r"Input #0, ([^,]+)", log)
     if frame is None or (kind and kind[1] in TEXT_FORMATS):
         reason = "it is a text file" if kind and frame else (find_errors(lines) or ["no video"])[0]
+        if "matches no streams" in reason:
+            reason = "it has sound or text, and no video"
         raise VideoError(f"{path} cannot be read as a video ({reason}); check the file")
     pixels, (width, height) = frame[1], (int(frame[4]), int(frame[5]))
     base = re.search(r"config in time_base: (\d+)/(\d+), frame_rate: (\d+)/(\d+)", log)

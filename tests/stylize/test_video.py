@@ -347,7 +347,7 @@ def test_what_is_no_video_is_refused(name: str, content, message: str, tmp_path:
 
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
     source = make(tmp_path / "sound.wav", "-f", "lavfi", "-i", "sine=duration=0.2")
-    with pytest.raises(VideoError, match="cannot be read as a video"):
+    with pytest.raises(VideoError, match="it has sound or text, and no video"):
         paint(source, tmp_path / "painted.mp4")
 
 
