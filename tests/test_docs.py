@@ -31,8 +31,8 @@ from onestroke.models.presets import PRESETS, Preset, Step
 from onestroke.models.style_file import BUNDLED, read_card
 from onestroke.optimize.dream_settings import DreamSettings
 from onestroke.optimize.picture_settings import PictureSettings
+from onestroke.stylize import litert_runner
 from onestroke.stylize.ffmpeg import find_ffmpeg
-from onestroke.stylize.litert_runner import FRUGAL_FLAGS
 from onestroke.stylize.runtime_file import runtime_file_of
 from onestroke.train.settings import Settings
 
@@ -354,9 +354,8 @@ def test_exports_paint_what_the_network_paints(failures: list[str], place: Path)
 
 def test_phones_guide_names_what_its_file_has(failures: list[str], place: Path) -> None:
     guide = (ROOT / "docs" / "phones.md").read_text()
-    file = Path(
-        next(c for c in commands_of(ROOT / "docs" / "phones.md") if " export " in c.line).words[-1]
-    )
+    exports = [c for c in commands_of(ROOT / "docs" / "phones.md") if " export " in c.line]
+    file, cpu_file = (Path(command.words[-1]) for command in exports[:2])
     interpreter = Interpreter(str(file))
     assert interpreter.get_signature_list() == {
         "style": {"inputs": ["image"], "outputs": ["styled"]}
@@ -365,13 +364,19 @@ def test_phones_guide_names_what_its_file_has(failures: list[str], place: Path) 
     _, height, width, _ = runner.get_input_details()["image"]["shape"]
     kotlin = re.search(r"```kotlin\n(.*?)```", guide, re.DOTALL)[1]
     swift = re.search(r"```swift\n(.*?)```", guide, re.DOTALL)[1]
-    for line in (f'FILE = "{file.name}"', f"HEIGHT = {height}", f"WIDTH = {width}"):
-        assert line in kotlin
+    names = (f'FILE = "{file.name}"', f'CPU_FILE = "{cpu_file.name}"')
+    for line in (*names, f"HEIGHT = {height}", f"WIDTH = {width}"):
+        assert f"const val {line}\n" in kotlin
     for line in (f'file = "{file.stem}"', f"height = {height}", f"width = {width}"):
         assert line in swift
     for code in (kotlin, swift):
         assert set(re.findall(r'"(style|image|styled)"', code)) == {"style", "image", "styled"}
-    assert f"xnnPackFlags = 0x{FRUGAL_FLAGS:X}" in kotlin
+    flags = dict(re.findall(r"const val (\w+) = (0x\w+)", kotlin))
+    assert {name: int(value, 16) for name, value in flags.items()} == {
+        name: getattr(litert_runner, name) for name in flags
+    }
+    assert f"xnnPackFlags = {' or '.join(flags)}\n" in kotlin
+    assert sum(int(value, 16) for value in flags.values()) == litert_runner.FRUGAL_FLAGS
     assert f"(1, {height}, {width}, 3)" in guide
 
 
