@@ -4,6 +4,7 @@ import os
 import shlex
 import statistics
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,8 @@ from onestroke.cli.terminal import (
 from onestroke.errors import SettingsError
 from onestroke.extras import check_tensorflow
 from onestroke.onednn import choose_onednn
+from onestroke.progress import Progress
+from onestroke.slow_machine import explain_slow_training
 
 if TYPE_CHECKING:
     from onestroke.train.prepared_run import PreparedRun
@@ -33,6 +36,7 @@ EXAMPLES = (
     "onestroke train --init base --style wave.jpg --data ~/Pictures",
 )
 FEW_PHOTOGRAPHS = 100
+SLOW_SECONDS = 600.0  # a training that takes longer is explained
 LAGGING = 2.0  # times the median of the remaining shares of style loss
 BACKENDS = ("tensorflow", "jax")
 
@@ -192,7 +196,37 @@ def _train(prepared: "PreparedRun", display: Display) -> "Trained":
     with filter_native_logs(), stop_at_interrupt() as stop:
         from onestroke.train.training import train_prepared
 
-        return train_prepared(prepared, show=display, on_phase=display.show_phase, stop=stop)
+        show = ForecastLine(display, prepared.settings.train.precision)
+        return train_prepared(prepared, show=show, on_phase=display.show_phase, stop=stop)
+
+
+class ForecastLine:
+    """Prints once when a training will end, and why the machine makes it slow; passes steps on.
+
+    Args:
+        display: shows the steps.
+        precision: the resolved ``train.precision``.
+    """
+
+    def __init__(self, display: Display, precision: str) -> None:
+        self.display = display
+        self.precision = precision
+        self.printed = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Prints the line at the first forecast."""
+        if not self.printed and progress.seconds_left is not None:
+            self.printed = True
+            self._print(progress.seconds_left)
+        self.display(progress)
+
+    def _print(self, seconds: float) -> None:
+        end = datetime.now() + timedelta(seconds=seconds)
+        day = "" if end.date() == datetime.now().date() else f"{end:%A} "
+        out.print(f"Expected end: {day}{end:%H:%M}, in {format_duration(seconds)}.")
+        if seconds > SLOW_SECONDS:
+            for reason in explain_slow_training(self.precision):
+                out.print(f"  slow because: {reason}")
 
 
 def _report(prepared: "PreparedRun", trained: "Trained") -> None:

@@ -75,6 +75,7 @@ class Objective:
         pictures: Tensor,
         style: Tensor | None = None,
         photographs: Tensor | None = None,
+        features: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Returns the loss, its terms before their weights, and each style layer's.
 
@@ -83,13 +84,14 @@ class Objective:
             pictures: ``(batch, height, width, 3)`` RGB float32 in [0, 255].
             style: ``(batch, styles)`` float32, one-hot; None for a single style.
             photographs: as ``pictures``; for the identity and the face identity term alone.
+            features: of the pictures from ``loss_network``, if they are known already.
 
         Returns:
             ``(batch,)`` float32 each.
         """
         weights = self.weights
         targets = self.targets if style is None else self.targets.of(style)
-        actual = self.loss_network(pictures)
+        actual = self.loss_network(pictures) if features is None else features
         layers = {
             name: error / targets.distance
             for name, error in style_losses(actual, targets.grams).items()

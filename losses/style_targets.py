@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ from onestroke.data.photograph_sources import open_source
 from onestroke.errors import explain_memory_errors
 from onestroke.fingerprint import fingerprint_of, numeric_libraries
 from onestroke.losses.loss_settings import LossSettings
+from onestroke.losses.packed_grams import Grams, recall_grams
 from onestroke.losses.terms import gram_matrix, relative_error, variation
 from onestroke.models.layers import Tensor
 from onestroke.models.vgg19 import loss_network
@@ -29,7 +31,9 @@ from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.pictures import shrink
 
 PHOTOGRAPH_SIDE = 256  # long side in pixels of the photographs that define the distance
-MEASURED_AS = 3  # version of the measurement; increases when it changes
+MEASURED_AS = 4  # version of the measurement; increases when it changes
+PHOTOGRAPH_GRAMS = Path(__file__).with_name("photograph_grams.npz")
+"""Gram matrices of the bundled photographs; ``tools/pack_grams.py`` writes the file."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def measure_styles(
         identity: whether there is one more style, which returns photographs unchanged.
         folder: cache of the measurements, by the paintings' pixels; None for no cache.
     """
-    measure = _PaintingMeasure(settings, vgg19)
+    measure = _PaintingMeasure(settings, vgg19, folder)
     measured = []
     for style in styles:
         file = folder / f"{_fingerprint(style, settings, vgg19)}.npz" if folder else None
@@ -118,12 +122,14 @@ class _PaintingMeasure:
     Args:
         settings: the style layers and the pooling.
         vgg19: weights of the loss network.
+        folder: cache of the Gram matrices of the bundled photographs; None for no cache.
     """
 
-    def __init__(self, settings: LossSettings, vgg19: Vgg19Weights) -> None:
+    def __init__(self, settings: LossSettings, vgg19: Vgg19Weights, folder: Path | None) -> None:
         self.layers = sorted(settings.style)
         self.vgg19 = vgg19
         self.pooling = settings.pooling
+        self.folder = folder
 
     def measure(self, style: Style) -> dict[str, np.ndarray]:
         """Returns the measurements of a blend of paintings.
@@ -138,10 +144,10 @@ class _PaintingMeasure:
             batch = np.asarray(picture, np.float32)[None]
             arrays["variation"] += share * ops.convert_to_numpy(variation(batch))
             for name, gram in self._grams(picture).items():
-                arrays[name] = arrays.get(name, 0) + share * gram
+                arrays[name] = arrays.get(name, 0) + share * gram[None]
         arrays["errors"] = np.array(
             [
-                [float(relative_error(grams[name], arrays[name])[0]) for name in self.layers]
+                [float(relative_error(grams[name][None], arrays[name])[0]) for name in self.layers]
                 for grams in self._photographs
             ],
             np.float32,
@@ -154,13 +160,49 @@ class _PaintingMeasure:
         return loss_network(self.layers, self.vgg19, pooling=self.pooling)
 
     @cached_property
-    def _photographs(self) -> list[dict[str, np.ndarray]]:
+    def _photographs(self) -> list[Grams]:
         """Gram matrices of the bundled photographs."""
-        return [self._grams(photograph) for photograph in typical_photographs()]
+        return recall_grams(
+            photograph_key(self.vgg19, self.pooling),
+            self.layers,
+            lambda: measure_bundled_photographs(self.network),
+            shipped=[PHOTOGRAPH_GRAMS],
+            folder=self.folder,
+        )
 
-    def _grams(self, picture: np.ndarray) -> dict[str, np.ndarray]:
-        features = self.network(np.asarray(picture, np.float32)[None])
-        return {name: ops.convert_to_numpy(gram_matrix(features[name])) for name in self.layers}
+    def _grams(self, picture: np.ndarray) -> Grams:
+        return measure_grams(self.network, np.asarray(picture, np.float32)[None])
+
+
+def measure_bundled_photographs(network: keras.Model) -> list[Grams]:
+    """Measures the Gram matrices of the bundled photographs.
+
+    Args:
+        network: VGG19 with the layers to measure.
+    """
+    return [
+        measure_grams(network, photograph[None].astype(np.float32))
+        for photograph in typical_photographs()
+    ]
+
+
+def measure_grams(network: keras.Model, pictures: Any) -> Grams:
+    """Returns the mean Gram matrices of pictures, ``(channels, channels)`` by layer.
+
+    Args:
+        network: VGG19 with the layers to measure.
+        pictures: ``(batch, height, width, 3)`` float32 RGB in [0, 255].
+    """
+    features = network(pictures)
+    return {
+        name: ops.convert_to_numpy(ops.mean(gram_matrix(feature), axis=0))
+        for name, feature in features.items()
+    }
+
+
+def photograph_key(vgg19: Vgg19Weights, pooling: str) -> tuple[object, ...]:
+    """Returns what the Gram matrices of the bundled photographs depend on, besides the layers."""
+    return (MEASURED_AS, "photographs", vgg19.sha256, pooling)
 
 
 def _fingerprint(style: Style, settings: LossSettings, vgg19: Vgg19Weights) -> str:

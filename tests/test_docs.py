@@ -255,7 +255,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     from onestroke.losses import style_targets
     from onestroke.models.transform_network import TransformNetwork
-    from onestroke.train import training
+    from onestroke.train import initial_rows, training
 
     folder = tmp_path_factory.mktemp("docs")
     write_files(folder)
@@ -274,8 +274,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setattr(module, "find_runtime", lambda: folder)  # instead of a download
         patch.setattr(web_page, "copy_runtime", lambda runtime, target: None)
         tiny = np.asarray(Image.open(folder / "photos" / "0.jpg"))
-        patch.setattr(training, "typical_photographs", lambda: [tiny])  # of 256 px else
-        patch.setattr(style_targets, "typical_photographs", lambda: [tiny])
+        trials = tiny[None].astype(np.float32)
+        patch.setattr(initial_rows, "trial_photographs", lambda: trials)  # four of 160 px else
+        patch.setattr(style_targets, "typical_photographs", lambda: [tiny])  # of 256 px else
         write = training.write_runtime_file
         patch.setattr(  # of one run only; the others are painted by Keras
             training, "write_runtime_file", lambda file: write(file) if "wave" in str(file) else 0

@@ -8,11 +8,13 @@ import numpy as np
 
 from onestroke.files import write_whole
 from onestroke.losses.loss_settings import TERMS
+from onestroke.progress import Progress
 from onestroke.train.checkpoint import ADVICE, DivergedError, save_checkpoint
+from onestroke.train.forecast import Forecast
 from onestroke.train.journal import Journal
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.step_callback import StepCallback
-from onestroke.train.validation import Validation
+from onestroke.train.validation import PAINTED, PHOTOGRAPHS, Validation
 
 
 class StopWhenDiverged(StepCallback):
@@ -44,13 +46,21 @@ class Samples(StepCallback):
         self.run = run
         self.journal = journal
         self.every = every
+        self.measured = any(key.startswith(PHOTOGRAPHS) for entry in run.metrics() for key in entry)
 
     def after_step(self, step: int, terms: Mapping[str, float]) -> None:
-        """Writes ``samples/step_NNNNNNN.png`` and the mean losses."""
+        """Writes ``samples/step_NNNNNNN.png`` and the mean losses.
+
+        The first validation of a run also measures the photographs themselves.
+        """
         if not self.is_due(step, self.every):
             return
+        if not self.measured:
+            photographs = self.validation.measure_photographs(self.model)
+            self.journal.write(step, {f"{PHOTOGRAPHS}{name}": v for name, v in photographs.items()})
+            self.measured = True
         losses, sheet = self.validation.measure(self.model)
-        self.journal.write(step, {f"validation_{name}": v for name, v in losses.items()})
+        self.journal.write(step, {f"{PAINTED}{name}": v for name, v in losses.items()})
         self.journal.write_picture(step, "validation", np.asarray(sheet))
         with self.run.writing():
             write_whole(self.run.samples / f"step_{step:07d}.png", sheet.save)
@@ -83,20 +93,28 @@ class Checkpoints(StepCallback):
 
 
 class Announcements(StepCallback):
-    """Passes the step and the latest figures of the journal to a function.
+    """Passes each step, the latest figures of the journal and a forecast to a function.
 
     Args:
         journal: the figures.
-        show: called after each step with the step and the figures.
+        forecast: learns the time of each step.
+        show: called after each step.
     """
 
     def __init__(
-        self, journal: Journal, show: Callable[[int, Mapping[str, float]], None], **steps: int
+        self,
+        journal: Journal,
+        forecast: Forecast,
+        show: Callable[[Progress], None],
+        **steps: int,
     ) -> None:
         super().__init__(**steps)
         self.journal = journal
+        self.forecast = forecast
         self.show = show
 
     def after_step(self, step: int, terms: Mapping[str, float]) -> None:
         """Calls the function."""
-        self.show(step, self.journal.latest)
+        self.forecast.record(step, self.journal.step_seconds)
+        left = self.forecast.seconds_left(step)
+        self.show(Progress(step, self.last_step, self.journal.latest, left))

@@ -1,52 +1,98 @@
 """Initial rows of new styles: the blend of known styles that is nearest to each painting."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import keras
 import numpy as np
 from keras import ops
 from scipy.optimize import nnls
 
 from onestroke.losses.objective import Objective
-from onestroke.losses.terms import gram_matrix
+from onestroke.losses.packed_grams import Grams
+from onestroke.losses.style_targets import measure_grams, typical_photographs
+from onestroke.models.style_file import BUNDLED
 from onestroke.models.transform_network import TransformNetwork
+from onestroke.models.vgg19 import loss_network
+from onestroke.models.vgg19_weights import Vgg19Weights
 
-Grams = dict[str, np.ndarray]  # by layer
+STYLE_GRAMS = {name: file.with_name(f"{name}_grams.npz") for name, file in BUNDLED.items()}
+"""What ``measure_known_styles`` returns for the bundled models; see ``tools/pack_grams.py``."""
+
+TRIALS = 4  # photographs on which known styles are compared with new paintings
+TRIAL_SIDE = 160  # their height and width in pixels
+
+
+def trial_photographs() -> np.ndarray:
+    """Returns the middles of four bundled photographs, ``(4, 160, 160, 3)`` float32 in [0, 255]."""
+    crops = []
+    for photograph in typical_photographs()[:TRIALS]:
+        top, left = ((side - TRIAL_SIDE) // 2 for side in photograph.shape[:2])
+        crops.append(photograph[top : top + TRIAL_SIDE, left : left + TRIAL_SIDE])
+    return np.stack(crops).astype(np.float32)
+
+
+def measure_known_styles(
+    network: TransformNetwork, vgg19: Vgg19Weights, pooling: str, layers: Sequence[str]
+) -> list[Grams]:
+    """Returns the mean Gram matrices of the trial photographs in each style but the identity.
+
+    Args:
+        network: contains the styles.
+        vgg19: weights of the loss network, which computes in 32 bits.
+        pooling: of the loss network.
+        layers: names of its layers.
+    """
+    measuring = loss_network(layers, vgg19, pooling=pooling)
+    return [_grams_of_blend(network, style, measuring) for style in _known_styles(network)]
+
+
+def known_style_key(sha256: str, vgg19: Vgg19Weights, pooling: str) -> tuple[object, ...]:
+    """Returns what ``measure_known_styles`` depends on, besides the layers.
+
+    Args:
+        sha256: of the style file.
+        vgg19: weights of the loss network.
+        pooling: of the loss network.
+    """
+    return ("styles", TRIALS, TRIAL_SIDE, sha256, vgg19.sha256, pooling)
+
+
+def _known_styles(network: TransformNetwork) -> list[np.ndarray]:
+    """Returns the one-hot styles. The rows of the identity cannot be blended with others."""
+    one_hot = np.eye(network.styles)
+    return [one_hot[i] for i in range(network.styles) if i != network.identity]
 
 
 def find_initial_blends(
-    network: TransformNetwork, objective: Objective, photographs: Sequence[np.ndarray]
+    network: TransformNetwork,
+    objective: Objective,
+    known: Sequence[Grams],
 ) -> np.ndarray:
     """Finds for each new painting the blend of known styles with the most similar Gram matrices.
 
-    1. The network paints the photographs in every known style.
-    2. Non-negative least squares fits the Gram matrices of a new painting as a weighted sum of the
-       Gram matrices of these pictures. The weights are the blend.
-    3. The network paints in the blend. If a single known style is nearer to the painting, that
-       style replaces the blend, because blended rows do not blend pictures exactly. A style that is
-       trained further therefore starts where its training ended.
+    1. Non-negative least squares fits the Gram matrices of a new painting as a weighted sum of the
+       Gram matrices of the known styles. The weights are the blend.
+    2. The network paints the photographs in the blend. If a single known style is nearer to the
+       painting, that style replaces the blend, because blended rows do not blend pictures exactly.
+       A style that is trained further therefore starts where its training ended.
 
     A new identity starts as the identity of the network, or as an even blend without one.
 
     Args:
         network: contains the known styles.
         objective: the loss of the new styles.
-        photographs: ``(height, width, 3)`` uint8 RGB.
+        known: from ``measure_known_styles``.
 
     Returns:
         ``(new styles, known styles)``; each row adds up to 1.
     """
-    one_hot = np.eye(network.styles)
-    # The rows of the identity apply to features that are not normalised; they cannot be blended.
-    painted = [one_hot[i] for i in range(network.styles) if i != network.identity]
-    known = [_grams_of_blend(network, style, objective, photographs) for style in painted]
+    styles = _known_styles(network)
     blends = []
     for i, is_identity in enumerate(ops.convert_to_numpy(objective.targets.identity)):
         if not is_identity:
-            blends.append(
-                _fit(network, objective, photographs, index=i, styles=painted, known=known)
-            )
+            blends.append(_fit(network, objective, index=i, styles=styles, known=known))
         elif network.identity is not None:
-            blends.append(one_hot[network.identity])
+            blends.append(np.eye(network.styles)[network.identity])
         else:
             blends.append(np.full(network.styles, 1 / network.styles))
     return np.stack(blends)
@@ -55,7 +101,6 @@ def find_initial_blends(
 def _fit(
     network: TransformNetwork,
     objective: Objective,
-    photographs: Sequence[np.ndarray],
     *,
     index: int,
     styles: Sequence[np.ndarray],
@@ -66,7 +111,6 @@ def _fit(
     Args:
         network: contains the known styles.
         objective: the loss of the new styles.
-        photographs: ``(height, width, 3)`` uint8 RGB.
         index: number of the new painting.
         styles: the known styles, each as a one-hot blend.
         known: Gram matrices of the pictures in each known style.
@@ -82,30 +126,20 @@ def _fit(
     distances = [np.linalg.norm(column - target) for column in columns]
     nearest = int(np.argmin(distances))
     blend = weights / (weights.sum() or 1) @ np.stack(styles)  # the fit may be all zeros
-    grams = _grams_of_blend(network, blend, objective, photographs)
+    grams = _grams_of_blend(network, blend, objective.loss_network)
     is_nearer = np.linalg.norm(_flatten(grams, scale) - target) < distances[nearest]
     return blend if is_nearer else styles[nearest]
 
 
 def _grams_of_blend(
-    network: TransformNetwork,
-    blend: np.ndarray,
-    objective: Objective,
-    photographs: Sequence[np.ndarray],
+    network: TransformNetwork, blend: np.ndarray, loss_network: keras.Model
 ) -> Grams:
-    """Returns the mean Gram matrices of the photographs painted in a blend of styles."""
-    style = blend.astype(np.float32)[None]
-    sums: Grams = {}
-    for photograph in photographs:
-        image = np.asarray(photograph, np.float32)[None]
-        painted = network(network.as_input(image, style))
-        features = objective.loss_network(painted)
-        for name in objective.weights.style_layers:
-            gram = ops.convert_to_numpy(gram_matrix(features[name]))[0]
-            sums[name] = sums.get(name, 0) + gram / len(photographs)
-    return sums
+    """Returns the mean Gram matrices of the trial photographs painted in a blend of styles."""
+    photographs = trial_photographs()
+    style = np.repeat(blend.astype(np.float32)[None], len(photographs), axis=0)
+    return measure_grams(loss_network, network(network.as_input(photographs, style)))
 
 
-def _flatten(grams: Grams, scale: dict[str, float]) -> np.ndarray:
-    parts = [(grams[name] * scale[name]).ravel() for name in grams]
+def _flatten(grams: Grams, scale: Mapping[str, float]) -> np.ndarray:
+    parts = [(grams[name] * scale[name]).ravel() for name in scale]
     return np.concatenate(parts).astype(np.float64)

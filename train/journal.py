@@ -41,6 +41,7 @@ class Journal(StepCallback):
         self.batch = batch
         self.writer = tf.summary.create_file_writer(str(run.events))
         self.begun = time.perf_counter()
+        self.step_seconds = 0.0  # of the latest step
         self.seconds = 0.0
         self.steps = 0
         self.latest: dict[str, float] = {}
@@ -51,7 +52,8 @@ class Journal(StepCallback):
 
     def after_step(self, step: int, terms: Mapping[str, float]) -> None:
         """Logs the means of the interval and starts a new one."""
-        self.seconds += time.perf_counter() - self.begun
+        self.step_seconds = time.perf_counter() - self.begun
+        self.seconds += self.step_seconds
         self.steps += 1
         if not self.is_due(step, self.every):
             return

@@ -53,10 +53,25 @@ class StyleTrainer(keras.Model):
         """Paints the photographs."""
         return self.network(self.network.as_input(x["image"], x["style"]), training=training)
 
-    def terms(self, x: Mapping[str, Tensor], pictures: Tensor) -> dict[str, Tensor]:
-        """Returns the loss of pictures and its terms, ``(batch,)``; see ``Objective.terms``."""
-        wanted = self.objective.content_network(x["image"])
-        return self.objective.terms(wanted, pictures, x["style"], x["image"])
+    def terms(
+        self,
+        x: Mapping[str, Tensor],
+        pictures: Tensor,
+        *,
+        wanted: Mapping[str, Tensor] | None = None,
+        features: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Returns the loss of pictures and its terms, ``(batch,)``; see ``Objective.terms``.
+
+        Args:
+            x: the photographs and their styles.
+            pictures: painted from the photographs.
+            wanted: content features of the photographs, if they are known already.
+            features: all features of the pictures, if they are known already.
+        """
+        if wanted is None:
+            wanted = self.objective.content_network(x["image"])
+        return self.objective.terms(wanted, pictures, x["style"], x["image"], features)
 
     def compute_loss(
         self,

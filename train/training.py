@@ -15,8 +15,8 @@ from onestroke.data.paintings import Style
 from onestroke.data.photograph_sources import Photographs
 from onestroke.errors import ModelError, explain_memory_errors
 from onestroke.files import cache_folder, write_whole
-from onestroke.losses.objective import build_objective
-from onestroke.losses.style_targets import typical_photographs
+from onestroke.losses.objective import Objective, build_objective
+from onestroke.losses.packed_grams import recall_grams
 from onestroke.models.card import IDENTITY, ModelCard
 from onestroke.models.face_weights import load_face_weights
 from onestroke.models.keras_defaults import keras_defaults
@@ -30,7 +30,13 @@ from onestroke.train.batches import StyledBatches
 from onestroke.train.callbacks import Announcements, Checkpoints, Samples, StopWhenDiverged
 from onestroke.train.checkpoint import restore_checkpoint
 from onestroke.train.crop_stages import Stage, plan_stages
-from onestroke.train.initial_rows import find_initial_blends
+from onestroke.train.forecast import Forecast
+from onestroke.train.initial_rows import (
+    STYLE_GRAMS,
+    find_initial_blends,
+    known_style_key,
+    measure_known_styles,
+)
 from onestroke.train.journal import Journal, drop_events_after
 from onestroke.train.learning_rate import Schedule
 from onestroke.train.muon import ConvolutionMuon
@@ -39,12 +45,11 @@ from onestroke.train.run_card import card_of_run
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.settings import Settings, TrainSettings
 from onestroke.train.style_trainer import StyleTrainer
-from onestroke.train.validation import Validation
+from onestroke.train.validation import PAINTED, PHOTOGRAPHS, Validation
 
 logger = logging.getLogger("onestroke.train")
 
 ADAM_SHARE = 1 / 3  # learning rate of Adam as a share of Muon's
-COMPARED = 4  # photographs on which known styles are compared with new paintings
 
 OnPhase = Callable[[str], object]
 """Called with the name of a phase when the phase begins."""
@@ -137,9 +142,6 @@ def _train(
             last_step=settings.train.steps,
         )
         try:
-            if first_step == 0:
-                on_phase("measuring the validation photographs")
-                journal.write(0, _named("photographs", validation.measure_photographs(trainer)))
             callbacks = _callbacks(settings, run, validation, journal, show, stop, first_step)
             for stage in plan_stages(settings.data.crop, settings.train.steps, first_step):
                 on_phase(f"compiling the step for crops of {stage.crop} px")
@@ -200,15 +202,14 @@ def _callbacks(
 ) -> list[keras.callbacks.Callback]:
     """Returns the callbacks in order. Divergence comes first: broken weights are never saved."""
     every = settings.train
+    forecast = Forecast(plan_stages(settings.data.crop, every.steps, first_step))
     steps = {"first_step": first_step, "last_step": every.steps}
     return [
         StopWhenDiverged(**steps),
         journal,
         Samples(validation, run, journal, every.sample_every, **steps),
         Checkpoints(run, every.checkpoint_every, stop, **steps),
-        Announcements(
-            journal, lambda step, figures: show(Progress(step, every.steps, figures)), **steps
-        ),
+        Announcements(journal, forecast, show, **steps),
     ]
 
 
@@ -272,14 +273,28 @@ def build_trainer(
         face_weights=load_face_weights() if settings.loss.identity_weight else None,
     )
     if known is not None:
-        blends = find_initial_blends(known, objective, typical_photographs()[:COMPARED])
-        copy_network(known, network, blends)
+        copy_network(known, network, _initial_blends(settings, known, objective, weights))
     if settings.network.learn == "rows":
         freeze_shared_layers(network)
     trainer = StyleTrainer(network, objective, names, dtype=precision)
     trainer.compile(optimizer=build_optimizer(settings.train))
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer
+
+
+def _initial_blends(
+    settings: Settings, known: TransformNetwork, objective: Objective, vgg19: Vgg19Weights
+) -> np.ndarray:
+    """Returns the nearest blend of the known styles for each new style."""
+    layers, pooling = sorted(settings.loss.style), settings.loss.pooling
+    grams = recall_grams(
+        known_style_key(settings.network.init_sha256 or "", vgg19, pooling),
+        layers,
+        lambda: measure_known_styles(known, vgg19, pooling, layers),
+        shipped=STYLE_GRAMS.values(),
+        folder=cache_folder("styles"),
+    )
+    return find_initial_blends(known, objective, grams)
 
 
 @contextlib.contextmanager
@@ -359,8 +374,8 @@ def validation_losses(run: RunFolder) -> tuple[dict[str, float], dict[str, float
     for entry in run.metrics():
         latest.update(entry)
     return (
-        _prefixed(latest, "photographs_"),
-        _prefixed(latest, "validation_"),
+        _prefixed(latest, PHOTOGRAPHS),
+        _prefixed(latest, PAINTED),
     )
 
 
@@ -397,10 +412,6 @@ def _drop_after(run: RunFolder, step: int) -> None:
     with run.writing():
         run.drop_after(step)
         drop_events_after(run.events, step)
-
-
-def _named(prefix: str, terms: Mapping[str, float]) -> dict[str, float]:
-    return {f"{prefix}_{name}": value for name, value in terms.items()}
 
 
 def _prefixed(values: Mapping[str, float], prefix: str) -> dict[str, float]:

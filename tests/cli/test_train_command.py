@@ -9,7 +9,9 @@ import yaml
 from PIL import Image
 
 from onestroke import extras
-from onestroke.cli.train_command import losses_of_styles
+from onestroke.cli import train_command
+from onestroke.cli.train_command import ForecastLine, losses_of_styles
+from onestroke.progress import Progress
 
 
 def test_a_log_file_gets_phases_steps_and_the_time(trained):
@@ -23,10 +25,28 @@ def test_a_log_file_gets_phases_steps_and_the_time(trained):
     ):
         assert f" s  {phase}" in printed
     assert "step 3/3  loss " in printed
+    assert "Expected end: " in printed
     assert "On photographs not trained on: style loss " in printed
     assert f"Style file: {trained / 'style.keras'}" in printed
     assert f"onestroke stylize PHOTO --model {trained} --style bundled --output" in printed
     assert printed.splitlines()[-1].startswith("Finished in ")
+
+
+def test_a_slow_training_says_why_once(monkeypatch, capsys):
+    monkeypatch.setattr(train_command, "explain_slow_training", lambda precision: [precision])
+    shown = []
+    show = ForecastLine(shown.append, "float32")
+    steps = [Progress(i, 9, {}, left) for i, left in enumerate([None, 4000.0, 3000.0])]
+    for progress in steps:
+        show(progress)
+    assert shown == steps
+    said = capsys.readouterr().out
+    assert said.count("Expected end: ") == said.count("slow because: float32") == 1
+    assert "in 1 h 6 min" in said
+    ForecastLine(shown.append, "float32")(Progress(1, 9, {}, 20.0))
+    said = capsys.readouterr().out
+    assert "in 20.0 s" in said
+    assert "slow" not in said
 
 
 def test_a_finished_run_is_announced(run, trained):

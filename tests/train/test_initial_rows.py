@@ -8,7 +8,11 @@ from onestroke.losses.loss_settings import LossSettings
 from onestroke.losses.objective import build_objective
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.models.vgg19_weights import load_vgg19_weights
-from onestroke.train.initial_rows import find_initial_blends
+from onestroke.train.initial_rows import (
+    find_initial_blends,
+    measure_known_styles,
+    trial_photographs,
+)
 
 LOSS = LossSettings(content={"relu2_1": 1}, style={"relu1_1": 1, "relu2_1": 1})
 
@@ -23,13 +27,14 @@ def two_styles():
 
 
 def nearest_of(style):
-    """Paints a photograph in a blend of two styles; returns the blend that is found for it."""
-    network = two_styles()
-    photograph = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    inputs = {"image": photograph[None].astype(np.float32), "style": np.float32([style])}
-    painting = np.asarray(network(inputs))[0]
-    objective = build_objective(LOSS, load_vgg19_weights(), [Style([painting])])
-    return find_initial_blends(network, objective, [photograph])
+    """Paints the photographs in a blend of two styles; returns the blend that is found for them."""
+    network, vgg19 = two_styles(), load_vgg19_weights()
+    photographs = trial_photographs()
+    inputs = {"image": photographs, "style": np.float32([style] * len(photographs))}
+    painting = np.concatenate(np.asarray(network(inputs)))
+    objective = build_objective(LOSS, vgg19, [Style([painting])])
+    known = measure_known_styles(network, vgg19, LOSS.pooling, sorted(LOSS.style))
+    return find_initial_blends(network, objective, known)
 
 
 def test_the_style_that_painted_the_painting_is_the_nearest():

@@ -40,7 +40,9 @@ def test_a_run_leaves_all_its_files(settings, tmp_path):
     trained = train(settings, tmp_path / "run", show=seen.append)
     run = RunFolder(tmp_path / "run")
 
-    assert run.settings() == settings
+    recorded = run.settings()
+    assert recorded.style.pictures_sha256
+    assert (recorded.loss, recorded.train) == (settings.loss, settings.train)
     assert run.checkpoint_steps() == [6, 8]
     assert [progress.step for progress in seen] == list(range(1, 9))
     assert "pictures_per_second" in seen[-1].figures
@@ -363,7 +365,6 @@ def test_phases_are_announced_in_order(settings, tmp_path, changed):
     assert phases == [
         "reading paintings and photographs",
         "preparing the styles",
-        "measuring the validation photographs",
         "compiling the step for crops of 32 px",
         "compiling the step for crops of 48 px",
         "writing the style file",
