@@ -406,7 +406,7 @@ def _plot(clip: str, results: Sequence[Stability], path: Path) -> None:
     """Draws what was measured of each frame."""
     from matplotlib.figure import Figure
 
-    series = {
+    series: dict[str, list[Sequence[float | None]]] = {
         "warping error": [one.warping_errors for one in results],
         "flicker of still regions": [one.flickers for one in results],
         "style loss": [one.styles for one in results],
