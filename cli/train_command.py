@@ -116,7 +116,9 @@ def _check_backend() -> None:
         )
     check_tensorflow("trainings")  # TensorBoard's log needs it with either backend
     if find_spec(backend) is None:
-        raise SettingsError(f"KERAS_BACKEND={backend} is not installed; pip install {backend}")
+        raise SettingsError(
+            f"KERAS_BACKEND={backend} is not installed; pip install 'onestroke[{backend}]'"
+        )
 
 
 def _recipe_of_run(

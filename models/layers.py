@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from onestroke.models.replicas import count_replicas, sum_over_replicas
+
 Tensor = Any  # a symbolic or a concrete tensor of the Keras backend
 Moments = tuple[Tensor, Tensor]
 
@@ -329,18 +331,29 @@ class ConditionalInstanceNorm(ConditionalAffine):
         else:
             # A slice keeps the axis: GPUs of phones and browsers support no operator that drops it.
             share = _as_picture(ops.cast(style, "float32")[:, self.identity : self.identity + 1])
+            moving_mean, moving_deviation = self.moving_mean, self.moving_deviation
             if training:
-                self._move_moments(mean, 1 / inverse / DEVIATION_SCALE, 1 - share)
+                own = mean, 1 / inverse / DEVIATION_SCALE
+                moving_mean, moving_deviation = self._move_moments(own, 1 - share)
             plain = share * ops.cast(self.scale[self.identity], "float32")
-            factor = inverse * (scale - plain) + plain / self.moving_deviation / DEVIATION_SCALE
-            shift += (mean - self.moving_mean) * plain / self.moving_deviation
+            factor = inverse * (scale - plain) + plain / moving_deviation / DEVIATION_SCALE
+            shift += (mean - moving_mean) * plain / moving_deviation
         return ops.cast(deviation * factor + shift, self.compute_dtype)
 
-    def _move_moments(self, mean: Tensor, deviation: Tensor, weight: Tensor) -> None:
-        """Updates the moving moments with those of a batch; ``weight`` is of each picture."""
-        for moving, new in ((self.moving_mean, mean), (self.moving_deviation, deviation)):
+    def _move_moments(self, own: Moments, weight: Tensor) -> Moments:
+        """Updates the moving moments with those of a batch, and returns them, ``(channels,)``.
+
+        Args:
+            own: mean and deviation of each picture, ``(batch, 1, 1, channels)``.
+            weight: of each picture.
+        """
+        moved = []
+        for moving, new in zip((self.moving_mean, self.moving_deviation), own, strict=True):
             change = ops.mean(weight * (new - moving), axis=(0, 1, 2))
-            moving.assign_add((1 - MOMENTUM) * ops.stop_gradient(change))
+            (change,) = sum_over_replicas(ops.stop_gradient(change) / count_replicas())
+            moved.append(moving + (1 - MOMENTUM) * change)
+            moving.assign(moved[-1])
+        return moved[0], moved[1]
 
     def get_config(self) -> dict:
         """Returns the arguments that rebuild the layer."""

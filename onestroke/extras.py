@@ -21,6 +21,8 @@ EXTRAS = {
     "onnx": WRITE_ONNX,
     "plot": PLOT,
     "video": VIDEO,
+    "jax": ("jax",),
+    "ray": ("ray",),
 }
 
 

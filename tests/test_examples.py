@@ -1,13 +1,20 @@
-"""The notebook in examples/: its cells run in order, with a training of a few steps."""
+"""The examples: the cells of the notebook run in order, and a Ray cluster paints a folder."""
 
+import importlib
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-NOTEBOOK = Path(__file__).parents[1] / "examples" / "first_style.ipynb"
+import onestroke
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NOTEBOOK = EXAMPLES / "first_style.ipynb"
 TINY = {
     "style__size": 48,
     "loss__content": {"relu2_1": 1},
@@ -63,3 +70,43 @@ def run_cell(source: str, names: dict[str, object]) -> object:
 @pytest.mark.parametrize("cell", read_cells()[1:])
 def test_lines_fit(cell):
     assert max(map(len, cell.splitlines())) <= 100
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray uses what it deprecates
+def test_a_cluster_paints_a_folder_although_a_worker_dies(tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(EXAMPLES), str(EXAMPLES.parent)]))
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    random = np.random.default_rng(0)
+    for number in range(12):
+        pixels = random.integers(0, 256, (48, 64, 3), np.uint8)
+        onestroke.write_picture(tmp_path / "photos" / f"{number:02d}.png", pixels)
+    (tmp_path / "photos" / "broken.png").write_bytes(b"no picture")
+    paint_cluster = importlib.import_module("paint_cluster")
+    dead = tmp_path / "dead"
+
+    class MortalWorker(paint_cluster.PaintWorker):
+        def paint(self, source: str, target: str) -> str:
+            if source.endswith("05.png") and not dead.exists():
+                dead.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().paint(source, target)
+
+    ray.init(num_cpus=2, include_dashboard=False)
+    try:
+        options = {"model": "base_mobile", "workers": 2, "style": "the_kiss"}
+        mistakes = paint_cluster.paint_folder(
+            tmp_path / "photos", tmp_path / "painted", worker=MortalWorker, **options
+        )
+    finally:
+        ray.shutdown()
+    assert dead.exists()
+    assert len(mistakes) == 1
+    assert "broken.png" in mistakes[0]
+    names = sorted(path.name for path in (tmp_path / "painted").iterdir())
+    assert names == [f"{number:02d}.png" for number in range(12)]
+    stylizer = onestroke.load("base_mobile")
+    for name in (names[0], names[5]):
+        expected = stylizer(tmp_path / "photos" / name, style="the_kiss")
+        assert np.array_equal(onestroke.read_picture(tmp_path / "painted" / name).pixels, expected)

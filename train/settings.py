@@ -213,6 +213,11 @@ class TrainSettings(Section):
         "mixed_bfloat16 where that is faster (NVIDIA GPUs since Ampere, processors with AMX, those "
         "of AMD with AVX-512 BF16), else float32.",
     )
+    devices: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Devices of this machine that share each batch: a number that divides "
+        "data.batch, or auto for all GPUs.",
+    )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         0, description="Seed of the initial weights, the order of the photographs and the crops."
     )

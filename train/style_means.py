@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from onestroke.models.layers import Tensor
+from onestroke.models.replicas import sum_over_replicas
 
 
 class PaintingMean(keras.metrics.Mean):
@@ -13,6 +14,13 @@ class PaintingMean(keras.metrics.Mean):
 
     Keras returns 0 in that case, which reads like a perfect loss in the log.
     """
+
+    def update_state(self, values: Tensor, sample_weight: Tensor | None = None) -> None:
+        """Adds ``(batch,)`` values with their weights, by default 1, of all devices."""
+        weights = ops.ones_like(values) if sample_weight is None else sample_weight
+        total, count = sum_over_replicas(ops.sum(values * weights), ops.sum(weights))
+        self.total.assign_add(total)
+        self.count.assign_add(count)
 
     def result(self) -> Tensor:
         """Returns the mean."""
@@ -35,8 +43,9 @@ class StyleMeans(keras.metrics.Metric):
 
     def update_state(self, losses: Tensor, style: Tensor) -> None:
         """Adds ``(batch,)`` losses of pictures in the styles ``(batch, styles)``, one-hot."""
-        self.total.assign_add(ops.matmul(losses, style))
-        self.count.assign_add(ops.sum(style, axis=0))
+        total, count = sum_over_replicas(ops.matmul(losses, style), ops.sum(style, axis=0))
+        self.total.assign_add(total)
+        self.count.assign_add(count)
 
     def result(self) -> dict[str, Tensor]:
         """Returns the means by name; NaN for a style without pictures."""

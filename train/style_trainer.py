@@ -10,6 +10,7 @@ from onestroke.losses.loss_settings import TERMS
 from onestroke.losses.objective import Objective
 from onestroke.losses.stability import stability_loss
 from onestroke.models.layers import Tensor
+from onestroke.models.replicas import count_replicas
 from onestroke.models.transform_network import TransformNetwork
 from onestroke.train.style_means import PaintingMean, StyleMeans
 
@@ -81,7 +82,10 @@ class StyleTrainer(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        """Returns the mean loss of the pictures ``y_pred`` that were painted from ``x``."""
+        """Returns the mean loss of the pictures ``y_pred`` that were painted from ``x``.
+
+        On one of several devices: its share of the mean, since gradients are added up.
+        """
         terms = self.terms(x, y_pred)
         # The style term of the identity has another unit, so it is left out of the means.
         painted = 1 - ops.matmul(x["style"], self.objective.targets.identity)
@@ -93,7 +97,7 @@ class StyleTrainer(keras.Model):
             differences = stability_loss(self, x, y_pred, self.optimizer.iterations)
             self.stability.update_state(differences)
             loss += self.objective.weights.stability * ops.mean(differences)
-        return loss
+        return loss / count_replicas()
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

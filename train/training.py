@@ -30,6 +30,12 @@ from onestroke.train.batches import StyledBatches
 from onestroke.train.callbacks import Announcements, Checkpoints, Samples, StopWhenDiverged
 from onestroke.train.checkpoint import restore_checkpoint
 from onestroke.train.crop_stages import Stage, plan_stages
+from onestroke.train.devices import (
+    check_step,
+    choose_devices,
+    divide_batches,
+    use_devices,
+)
 from onestroke.train.forecast import Forecast
 from onestroke.train.initial_rows import (
     STYLE_GRAMS,
@@ -109,7 +115,10 @@ def train_prepared(
     stop: threading.Event | None = None,
 ) -> Trained:
     """Trains a run that ``prepare_run`` returned; see ``train``."""
-    with prepared.run.locked(), _keep_random_state():
+    settings = prepared.settings
+    devices = choose_devices(settings.train.devices, batch=settings.data.batch)
+    check_step(len(devices), settings)
+    with prepared.run.locked(), _keep_random_state(), use_devices(devices):
         return _train(prepared, show, on_phase, stop or threading.Event())
 
 
@@ -230,7 +239,8 @@ def fit(
     purpose = f"for batches of {batches.batch} pictures of {batches.crop} px"
     try:
         with explain_memory_errors(purpose, "lower data.batch or data.crop"):
-            trainer.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=list(callbacks))
+            data = divide_batches(batches)
+            trainer.fit(data, epochs=1, shuffle=False, verbose=0, callbacks=list(callbacks))
     except Exception as error:
         # Keras reads batches in threads and reports their errors as errors of TensorFlow.
         if batches.failure is not None:
