@@ -1,7 +1,7 @@
 """LiteRT.js, which runs TFLite files in browsers: downloaded once, then cached.
 
 npm downloads it, as it knows the user's registry. Without npm, the archives are read from the
-public registry, or from the one that npm's own variable NPM_CONFIG_REGISTRY names.
+registry that npm's own variable NPM_CONFIG_REGISTRY names.
 """
 
 import base64
@@ -42,7 +42,6 @@ INTEGRITY = {
     ),
 }
 PACKAGES = tuple(INTEGRITY)
-REGISTRY = "https://registry.npmjs.org"
 TIMEOUT = 60  # seconds without an answer
 LEVEL = 6  # of compression; 9 takes three times as long and saves 1 %
 
@@ -87,7 +86,12 @@ def _download(folder: Path) -> None:
     if npm := shutil.which("npm"):
         _install(npm, folder)
         return
-    registry = os.environ.get("NPM_CONFIG_REGISTRY", REGISTRY).rstrip("/")
+    registry = os.environ.get("NPM_CONFIG_REGISTRY", "").rstrip("/")
+    if not registry:
+        raise SettingsError(
+            f"npm is not installed, which downloads LiteRT.js {VERSION} once; install Node.js, or "
+            "set NPM_CONFIG_REGISTRY to the address of an npm registry"
+        )
     for name, integrity in INTEGRITY.items():
         archive = _read_archive(f"{registry}/@litertjs/{name}/-/{name}-{VERSION}.tgz")
         digest = base64.b64encode(hashlib.sha512(archive).digest()).decode()

@@ -47,6 +47,7 @@ def test_options_of_the_command_line() -> None:
         ({"format": "onnx", "layout": "chw"}, "unknown layout 'chw'; choose one of nhwc, nchw"),
         ({"format": "onnx", "opset": 7}, "opset 7 is not supported; choose 11 to 18"),
         ({"format": "onnx", "quantize": "float16"}, "an ONNX file holds float32 .*--quantize"),
+        ({"format": "web", "uint8": True}, "a page takes float32; leave out --uint8"),
         ({"format": "onnx", "uint8": True}, "an ONNX file holds float32 and takes float32; leave"),
         ({"format": "tflite", "layout": "nchw"}, "layout and opset need --format onnx"),
         ({"format": "web", "opset": 17}, "layout and opset need --format onnx"),

@@ -207,6 +207,12 @@ def test_without_npm_altered_archives_are_refused(registry: Path) -> None:
     assert list(folder.parent.iterdir()) == []
 
 
+def test_without_npm_and_registry(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NPM_CONFIG_REGISTRY")
+    with pytest.raises(SettingsError, match=r"npm is not installed.*; install Node"):
+        litert_js.find_runtime()
+
+
 def test_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody() -> Path:
         raise RuntimeError("Could not determine home directory.")
