@@ -32,18 +32,19 @@ def choose_devices(wanted: Count, *, batch: int) -> list[str]:
     names = keras.distribution.list_devices()
     if wanted == "auto":
         most = 1 if names[0].startswith("cpu") else min(len(names), batch)
-        wanted = next(count for count in range(most, 0, -1) if batch % count == 0)
-    if wanted > len(names):
+        return names[: next(count for count in range(most, 0, -1) if batch % count == 0)]
+    count = int(wanted)
+    if count > len(names):
         raise SettingsError(
-            f"train.devices={wanted}, but this machine has {len(names)} ({', '.join(names)}); "
+            f"train.devices={count}, but this machine has {len(names)} ({', '.join(names)}); "
             "choose fewer devices or auto"
         )
-    if batch % wanted:
+    if batch % count:
         raise SettingsError(
-            f"data.batch={batch} cannot be divided among {wanted} devices; choose a multiple of "
-            f"{wanted}"
+            f"data.batch={batch} cannot be divided among {count} devices; choose a multiple of "
+            f"{count}"
         )
-    return names[:wanted]
+    return names[:count]
 
 
 def check_step(devices: int, settings: Settings) -> None:
