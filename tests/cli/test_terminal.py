@@ -9,6 +9,7 @@ import pytest
 CHATTER = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
     b"I0000 00:00:1795657686.375073    2965 port.cc:153] oneDNN custom operations are on.\n"
+    b"E0000 00:00:1795657686.375073    2965 cuda_platform.cc:52] failed call to cuInit: INTERNAL\n"
     b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
     b"WARNING: [npu_registry.cc:34] NPU accelerator could not be loaded and registered.\n"
     b"WARNING: [compiler_plugin.cc:312] Failed to load plugin at: /lib/plugin.so with error:\n"
