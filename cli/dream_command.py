@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from onestroke.cli.options import (
+    SIZES,
     FrameFolder,
     FrameInterval,
     Inputs,
@@ -57,7 +58,10 @@ def dream(
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(help="Long side of the result in pixels; default: that of the photograph."),
+        typer.Option(
+            help="Long side of the result in pixels; default: that of the photograph.",
+            rich_help_panel=SIZES,
+        ),
     ] = None,
     preserve_color: PreserveColor = False,
     strip: Strip = False,

@@ -214,7 +214,9 @@ def clear(words: list[str]) -> None:
     places = [words[words.index("--output") + 1]] if "--output" in words else []
     places += [str(Path(place).with_suffix(".png")) for place in places if words[0] == "gallery"]
     if words[0] == "train" and ("--config" in words or "--init" in words):
-        places.append(words[words.index("--run") + 1])
+        recipe = Path(words[words.index("--config") + 1]).stem if "--config" in words else ""
+        run = words[words.index("--run") + 1] if "--run" in words else f"runs/{recipe}"
+        places.append(run)
     for place in (*places, *(f"{place}.json" for place in places)):
         shutil.rmtree(place, ignore_errors=True)
         Path(place).unlink(missing_ok=True)

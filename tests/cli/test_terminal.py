@@ -58,6 +58,7 @@ def test_signals_end_a_command_as_ctrl_c_does(name, saves):
     code = (
         "import os, signal, sys, typer\n"
         "from onestroke.cli import app, terminal\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # tests may run under nohup
         f"def end(): os.kill(os.getpid(), signal.{name})\n"
         f"def one():\n    {body if saves else 'end()'}\n"
         "app.app = typer.Typer()\n"

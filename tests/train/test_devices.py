@@ -1,5 +1,6 @@
 """Training on several devices of one machine: the same steps as on one."""
 
+import copy
 import json
 import os
 import subprocess
@@ -93,6 +94,7 @@ def test_one_device_needs_no_strategy():
 def train_on_one_and_two(
     values, folder: Path, backend: str, *, steps: int, stop_at: int = 0
 ) -> None:
+    values = copy.deepcopy(values)
     # Adam: Muon turns differences of rounding into steps in weak directions of the gradient.
     values["train"] |= {"steps": steps, "checkpoint_every": steps, "sample_every": steps}
     values["train"] |= {"optimizer": "adam", "learning_rate": 1e-3}
@@ -120,7 +122,7 @@ def test_two_devices_take_the_steps_of_one(tiny_values, tmp_path, backend):
     train_on_one_and_two(tiny_values, tmp_path, backend, steps=6)
     one, two = (read_losses(tmp_path / run) for run in ("one", "two"))
     assert len(one) == 6
-    np.testing.assert_allclose(two, one, rtol=1e-4)
+    np.testing.assert_allclose(two, one, rtol=1e-3)
 
 
 @pytest.mark.slow

@@ -168,7 +168,7 @@ def test_out_of_memory_ends_in_one_line(settings, tmp_path, monkeypatch):
             r"^not enough memory for a painting of \d+ x \d+; lower style\.size",
         ),
         (
-            "train.validation._terms",
+            "train.validation._numbers",
             r"^not enough memory for validation photographs of .*; lower data\.validation_size",
         ),
     ],
