@@ -106,7 +106,7 @@ def test_a_picture_of_another_size_is_announced_in_one_line(
     page = tmp_path / "page.html"
     done = onestroke_command("gallery", tmp_path / "tall.png", "--model", target, "--output", page)
     assert done.returncode == 0
-    assert done.stderr.startswith("small.tflite accepts 32x48 pixels (height x width): a picture")
+    assert done.stderr.startswith("onestroke: small.tflite accepts 32x48 pixels (height x width): ")
     assert done.stderr.count("\n") == 1, "LiteRT prints nothing"
     assert page.exists()
 
