@@ -51,7 +51,7 @@ def stylize(
     paint_size: Annotated[
         int | None,
         typer.Option(
-            help="Paint at this long side and enlarge: larger strokes, same picture size.",
+            help="Paint at this long side and enlarge: larger strokes, softer detail.",
             rich_help_panel=SIZES,
         ),
     ] = None,
@@ -97,11 +97,12 @@ def stylize(
     if skipped := sum(result.skipped for result in results):
         out.print(f"Skipped {skipped} of {len(results)} pictures, which exist in {output}.")
     failed = [result for result in results if result.error]
-    out.print(_describe_style(model, weights))
-    out.print(
-        f"Painted {len(results) - len(failed)} of {len(results)} pictures in "
-        f"{format_duration(seconds_since_start())}."
-    )
+    if len(failed) < len(results):
+        out.print(_describe_style(model, weights))
+        out.print(
+            f"Painted {len(results) - len(failed)} of {len(results)} pictures in "
+            f"{format_duration(seconds_since_start())}."
+        )
     if failed:
         raise typer.Exit(OnestrokeError.status)
 

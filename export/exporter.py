@@ -83,7 +83,8 @@ def write_export(
     report_file = report_path(path)
     check_target(path, options, overwrite)
     check_export_memory(read_card(style_file).preset, options, photographs)
-    check_tensorflow("exports")
+    extras = {"tflite": "train,export", "onnx": "train,onnx"}
+    check_tensorflow("exports", extra=extras.get(options.format, "train"))
     check_precision()
     if options.format in ("tflite", "runtime"):
         check_tflite(write=(options.format, options.quantize) != ("runtime", "none"))
@@ -161,7 +162,7 @@ def _describe_image(options: ExportOptions) -> str:
 def _describe_style(styles: int) -> str | None:
     if styles == 1:
         return None  # there is no such input
-    return f"(1, {styles}) float32, the weights of the card's styles; their sum is 1"
+    return f"(1, {styles}) float32, the weight of each of style_names; their sum is 1"
 
 
 def _describe_output(options: ExportOptions) -> str:

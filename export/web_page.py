@@ -75,7 +75,7 @@ def export_page(
     options.check()
     photographs = comparison_photographs() if photographs is None else photographs
     check_pictures(options, photographs, representative)
-    check_tensorflow("exports")
+    check_tensorflow("exports", extra="train,export")
     check_tflite()
     sizes = (options.size,) if options.size else SIZES
     opened = [open_style_file(model) for model in models]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from onestroke.errors import OnestrokeError
     from onestroke.export.export_style import export_style
     from onestroke.pictures import read_picture, write_picture
     from onestroke.stylize.model import load
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "OnestrokeError",
     "__version__",
     "export_style",
     "load",
@@ -28,6 +30,7 @@ if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "stylize").is_dir()
 
 # Imported at the first use, so that `import onestroke` and `onestroke --help` stay fast.
 _PUBLIC = {
+    "OnestrokeError": "onestroke.errors",
     "export_style": "onestroke.export.export_style",
     "load": "onestroke.stylize.model",
     "read_picture": "onestroke.pictures",

@@ -26,13 +26,14 @@ EXTRAS = {
 }
 
 
-def check_tensorflow(purpose: str) -> None:
+def check_tensorflow(purpose: str, *, extra: str = "train") -> None:
     """Raises a SettingsError unless TensorFlow and Keras are installed.
 
     Args:
         purpose: what needs them, in the plural, for the message.
+        extra: that installs all that the purpose needs.
     """
-    _check(purpose, TRAIN, "train")
+    _check(purpose, TRAIN, extra)
 
 
 def has_tensorflow() -> bool:

@@ -126,7 +126,7 @@ def explain_unreadable(data: bytes) -> str:
             return RAW
         if identify_kind(data) == "HEIF":
             return "a HEIC picture; pip install 'onestroke[heif]' or save it as JPEG"
-        return "a video, not a picture; save the frame you need as PNG"
+        return "a video, not a picture; paint it with `onestroke video`, or save a frame as PNG"
     start = data[:512].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return "a web page, not a picture; download the picture again"

@@ -225,7 +225,11 @@ def write_picture(path: Path | str, picture: Picture | np.ndarray, *, quality: i
     Raises:
         PictureError: the suffix is of no such format, or the file cannot be written.
     """
-    picture = picture if isinstance(picture, Picture) else Picture(picture)
+    if not isinstance(picture, Picture):
+        try:
+            picture = Picture(picture)
+        except ValueError as error:
+            raise PictureError(str(error)) from error
     if str(path) == STANDARD_STREAM:
         stream = io.BytesIO()
         _to_image(picture, with_alpha=True).save(stream, "PNG", **_options("PNG", picture, quality))

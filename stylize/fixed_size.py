@@ -66,7 +66,9 @@ class FixedSizeCanvas:
             )
         if not self._announced:
             self._announced = True
-            parts = "in one part" if count == 1 else f"in {count} overlapping parts"
+            parts = "in one part"
+            if count > 1:
+                parts = f"in {count} overlapping parts, whose tones may differ"
             logger.warning(
                 "%s accepts %s pixels (height x width): a picture of %s is scaled to %s and "
                 "painted %s",

@@ -58,6 +58,7 @@ def plan_jobs(inputs: Sequence[Path | str], output: Path | str) -> list[Job]:
         jobs = [_single_job(inputs, found, output)]
         check_file(output)
     else:
+        _check_folder_name(inputs, output)
         jobs = [Job(source, output / _writable(relative)) for source, relative in found]
         check_writable(output)
     _check_targets_differ(jobs)
@@ -90,6 +91,16 @@ def _pictures_of(place: Path | str, output: Path) -> list[tuple[Path, Path]]:
 def _is_picture_name(path: Path) -> bool:
     kind, _ = mimetypes.guess_type(path.name)
     return path.suffix.lower() in WRITABLE_SUFFIXES or (kind or "").startswith("image/")
+
+
+def _check_folder_name(inputs: Sequence[Path | str], output: Path) -> None:
+    """Raises a SettingsError for one picture and a name like ``painted.jgp``, a mistyped suffix."""
+    single = len(inputs) == 1 and expand_path(inputs[0]).is_file()
+    if single and output.suffix and not output.exists():
+        raise SettingsError(
+            f"{output} ends in no suffix of a picture ({' '.join(WRITABLE_SUFFIXES)}); choose "
+            "another name, or create the folder first"
+        )
 
 
 def _single_job(inputs: Sequence[Path | str], found: list[tuple[Path, Path]], output: Path) -> Job:

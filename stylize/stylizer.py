@@ -16,7 +16,7 @@ from PIL import Image
 from onestroke.errors import ModelError, SettingsError, format_value
 from onestroke.models.card import IDENTITY, ModelCard
 from onestroke.models.presets import MINIMUM_SIDE
-from onestroke.pictures import PictureError, resize, shrink, to_uint8
+from onestroke.pictures import WRITABLE_SUFFIXES, PictureError, resize, shrink, to_uint8
 from onestroke.stylize.colour import keep_colours
 from onestroke.stylize.paint_memory import PaintMemory
 from onestroke.stylize.picture_input import AnyPicture, read_input, to_image
@@ -270,8 +270,14 @@ def weigh_styles(
                     f"the weight in {name!r} is not a number; write --style {start}:0.6, in Python "
                     f"{{{start!r}: 0.6}}"
                 )
+            if Path(name).suffix.lower() in WRITABLE_SUFFIXES:
+                raise SettingsError(
+                    f"{name!r} is a picture, not a style of the model; learn it with `onestroke "
+                    "train --init base --style PICTURE --data PHOTOGRAPHS`, or paint one "
+                    "photograph with `onestroke optimize`"
+                )
             raise SettingsError(
-                f"unknown style {name!r}{_hint(name, names)}; the model has {', '.join(names)}"
+                f"unknown style {name!r}{_hint(name, names)} the model has {', '.join(names)}"
             )
     numbers = {name: _to_float(weight) for name, weight in asked.items()}
     weights = np.array([numbers.get(name, 0.0) for name in known], np.float64)
@@ -307,7 +313,7 @@ def _hint(name: str, names: Sequence[str]) -> str:
     alike = [whole[known] for known in difflib.get_close_matches(asked, whole, 1)] or [
         words[word] for word in difflib.get_close_matches(asked, words, 1, WORD_SIMILARITY)
     ]
-    return f"; did you mean {alike[0]}?" if alike else ""
+    return f"; did you mean {alike[0]}?" if alike else ";"
 
 
 def check_side(what: str, pixels: int | None) -> None:

@@ -116,7 +116,7 @@ def test_description_of_inputs_and_output(style_file: Path) -> None:
     entry = export_card(network.card, ExportOptions("tflite", size=(32, 48))).export
     assert entry.image == "RGB in [0, 255], 32 x 48 pixels (height x width)"
     assert entry.styled == "RGB in [0, 255], the size of image"
-    assert entry.style == "(1, 2) float32, the weights of the card's styles; their sum is 1"
+    assert entry.style == "(1, 2) float32, the weight of each of style_names; their sum is 1"
     channels_first = export_card(network.card, ExportOptions("onnx", layout="nchw")).export
     assert channels_first.image == (
         "RGB in [0, 255], channels before height and width, both sides at least 16 pixels"

@@ -237,3 +237,11 @@ def test_planning_starts_no_tensorflow():
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_mistyped_suffix_is_no_folder(photos):
+    with pytest.raises(
+        SettingsError, match=r"new\.jgp ends in no suffix of a picture .*create the"
+    ):
+        plan_jobs([photos / "cat.jpg"], "new.jgp")
+    assert targets(plan_jobs([photos], "new.jgp"))[0].startswith("new.jgp/")

@@ -240,3 +240,10 @@ def test_pictures_that_are_too_small(stylizer):
         "enlarge it first"
     )
     assert stylizer(np.zeros((16, 16, 3), np.uint8)).shape == (16, 16, 3)
+
+
+def test_a_painting_is_no_style_of_a_model():
+    with pytest.raises(
+        SettingsError, match=r"'irises\.jpg' is a picture, not a style of the model"
+    ):
+        weigh_styles("irises.jpg", ("wave", "scream"))
