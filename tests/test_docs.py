@@ -45,7 +45,7 @@ SCHEMAS = {"optimize": PictureSettings, "dream": DreamSettings}
 
 # Commands of other programs: the test checks what it can without running them.
 OTHER_PROGRAMS = {
-    "python3": "creates a virtual environment",
+    "python3": "creates a virtual environment, or runs a script",
     "pip": "needs a package index; the extras are checked",
     "npm": "needs a package index",
     "make": "runs this test; the targets are checked",

@@ -28,6 +28,8 @@ class Bitmap {
   enum class Config { ARGB_8888 }
   val width = 0
   val height = 0
+  val config: Config? = null
+  fun copy(config: Config, isMutable: Boolean) = Bitmap()
   fun getPixels(
     pixels: IntArray, offset: Int, stride: Int, x: Int, y: Int, width: Int, height: Int
   ) {}
