@@ -241,8 +241,9 @@ def test_missing_tensorflow_is_one_line(
     style_file: Path, photographs: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("onestroke.extras.TRAIN", ("tensorflaw", "keras"))
-    message = r"exports need tensorflaw; pip install 'onestroke\[train\]'"
-    for kind in ("tflite", "onnx", "saved_model"):
+    extras = {"tflite": "train,export", "onnx": "train,onnx", "saved_model": "train"}
+    for kind, extra in extras.items():
+        message = rf"exports need tensorflaw; pip install 'onestroke\[{extra}\]'"
         target = tmp_path / f"wave{SUFFIXES.get(kind, '')}"
         with pytest.raises(SettingsError, match=message):
             write_export(style_file, target, ExportOptions(kind), photographs=photographs)
