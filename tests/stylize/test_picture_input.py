@@ -56,6 +56,7 @@ def test_repr_names_the_model_and_its_styles(stylizer, style_file):
 
 def test_dir_lists_the_public_names():
     assert dir(onestroke) == [
+        "OnestrokeError",
         "__version__",
         "export_style",
         "load",
