@@ -56,6 +56,8 @@ COMMANDS = (
     settings_command,
     doctor_command,
 )
+# Those that build more than a network to paint with, for which the user's keras.json matters.
+KERAS_COMMANDS = ("train", "optimize", "dream", "evaluate", "export", "benchmark", "faces")
 for module in COMMANDS:
     name = module.__name__.rpartition(".")[2].removesuffix("_command")
     app.command(name, epilog=format_examples(module.EXAMPLES))(getattr(module, name))
@@ -149,6 +151,6 @@ def common(
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if not show_everything:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if differs_from_defaults():
+    if context.invoked_subcommand in KERAS_COMMANDS and differs_from_defaults():
         with terminal.filter_native_logs():
             set_defaults()

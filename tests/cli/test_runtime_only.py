@@ -57,13 +57,14 @@ def check_results(folder: Path) -> None:
 
 
 def test_painting_imports_neither_tensorflow_nor_keras(photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "keras.json").write_text('{"floatx": "float64"}')  # is no reason to start Keras
     commands = json.dumps(painting_commands(photo, tmp_path))
     done = subprocess.run(
         [sys.executable, "-c", COMMANDS, commands],
         check=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(tmp_path)},
     )
     assert done.stdout.splitlines()[-1] == "HEAVY []"
     check_results(tmp_path)
