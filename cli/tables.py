@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
-from onestroke.export.export_options import format_size
 from onestroke.optimize.picture_settings import STARTS
+from onestroke.pictures import format_size
 
 if TYPE_CHECKING:
     from onestroke.evaluate.blind_votes import VoteCount

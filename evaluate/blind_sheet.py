@@ -13,7 +13,7 @@ from PIL import Image
 
 from onestroke.contact_sheet import join_across
 from onestroke.evaluate.comparison import Comparison
-from onestroke.files import write_whole
+from onestroke.files import write_text
 from onestroke.fingerprint import fingerprint_of
 
 PAGE_NAME, BALLOT_NAME, KEY_NAME = "blind_sheet.html", "blind_votes.csv", "blind_key.json"
@@ -144,9 +144,9 @@ def write_blind_sheet(folder: Path, comparisons: Sequence[Comparison], *, seed: 
         columns=",".join(COLUMNS),
         ballot=f"votes_{key.sheet}.csv",
     )
-    _write_text(folder / PAGE_NAME, page)
-    _write_text(folder / KEY_NAME, json.dumps(asdict(key), indent=1) + "\n")
-    _write_text(folder / BALLOT_NAME, _empty_votes(key))
+    write_text(folder / PAGE_NAME, page)
+    write_text(folder / KEY_NAME, json.dumps(asdict(key), indent=1) + "\n")
+    write_text(folder / BALLOT_NAME, _empty_votes(key))
     return key
 
 
@@ -162,10 +162,6 @@ def _empty_votes(key: Key) -> str:
     writer.writerow(COLUMNS)
     writer.writerows((key.sheet, pair.number, "") for pair in key.pairs)
     return file.getvalue()
-
-
-def _write_text(path: Path, text: str) -> None:
-    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def read_key(values: Mapping[str, object]) -> Key:

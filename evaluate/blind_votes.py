@@ -9,7 +9,7 @@ from pathlib import Path
 
 from onestroke.errors import SettingsError
 from onestroke.evaluate.blind_sheet import CHOICES, COLUMNS, KEY_NAME, Key, read_key
-from onestroke.files import expand_path, write_whole
+from onestroke.files import expand_path, write_text
 
 VOTES_NAME = "votes.json"
 Z = 1.959964  # standard deviations that hold 95 % of a normal distribution
@@ -87,7 +87,7 @@ def count_votes(folder: Path, files: Sequence[Path]) -> list[VoteCount]:
         "counts": [{**asdict(c), "share": c.share, "interval": c.interval} for c in counts],
     }
     text = json.dumps(record, indent=1) + "\n"
-    write_whole(folder / VOTES_NAME, lambda path: path.write_text(text, encoding="utf-8"))
+    write_text(folder / VOTES_NAME, text)
     return counts
 
 

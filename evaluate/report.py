@@ -11,7 +11,7 @@ import numpy as np
 
 from onestroke.contact_sheet import add_label, fit_square, join_across, join_down
 from onestroke.evaluate.evaluation import ITERATIONS_REPLACED, Result, Speed
-from onestroke.files import number_duplicates, write_whole
+from onestroke.files import number_duplicates, write_text, write_whole
 
 SHOWN = 8  # photographs on a contact sheet
 PLOTTED = ("loss", "content", "style")
@@ -41,7 +41,7 @@ def write_report(
         "speeds": _speeds(speeds),
     }
     text = json.dumps(record, indent=1) + "\n"
-    write_whole(folder / "report.json", lambda path: path.write_text(text, encoding="utf-8"))
+    write_text(folder / "report.json", text)
     for result in results:
         names = files[result.model, result.size]
         if result.curves:

@@ -16,7 +16,7 @@ from PIL import Image
 from onestroke.errors import OnestrokeError, SettingsError
 from onestroke.evaluate.frame_losses import FrameLoss, open_frame_loss
 from onestroke.extras import check_flow, check_plots
-from onestroke.files import check_writable, expand_path, number_duplicates, write_whole
+from onestroke.files import check_writable, expand_path, number_duplicates, write_text, write_whole
 from onestroke.picture_search import find_pictures
 from onestroke.pictures import read_picture, shrink
 from onestroke.stylize.model import load
@@ -395,7 +395,7 @@ def _write_report(
         ],
     }
     text = json.dumps(record, indent=1) + "\n"
-    write_whole(folder / "stability.json", lambda path: path.write_text(text, encoding="utf-8"))
+    write_text(folder / "stability.json", text)
     for clip in dict.fromkeys(result.clip for result in results):
         lines = [result for result in results if result.clip == clip]
         name = f"stability_{''.join(c if c.isalnum() or c in '-_' else '_' for c in clip)}.png"

@@ -6,6 +6,7 @@ from typing import Any, Literal, cast, get_args
 
 from onestroke.errors import SettingsError, shorten_text
 from onestroke.models.presets import MINIMUM_SIDE
+from onestroke.pictures import format_size
 from onestroke.stylize.stylizer import EXPORTED_PIXELS
 
 Format = Literal["saved_model", "tflite", "onnx", "web", "runtime"]
@@ -136,8 +137,3 @@ def parse_size(text: str) -> Size:
             f"received {shorten_text(repr(text))}"
         )
     return int(match[1]), int(match[2] or match[1])
-
-
-def format_size(size: Size) -> str:
-    """Formats a size as ``--size`` accepts it."""
-    return f"{size[0]}x{size[1]}"

@@ -15,7 +15,7 @@ import numpy as np
 
 from onestroke import __version__
 from onestroke.errors import ModelError, SettingsError
-from onestroke.export.export_options import ExportOptions, Format, Size, format_size
+from onestroke.export.export_options import ExportOptions, Format, Size
 from onestroke.export.export_pictures import comparison_photographs
 from onestroke.extras import check_onnx, check_tensorflow, check_tflite
 from onestroke.files import check_writable, expand_path, write_whole
@@ -24,6 +24,7 @@ from onestroke.models.card import IDENTITY, ExportEntry, ModelCard
 from onestroke.models.keras_defaults import check_precision
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import find_style_file, load_network, read_card
+from onestroke.pictures import format_size
 from onestroke.stylize.litert_painter import MOMENTS, OWN_SHARE
 from onestroke.stylize.onnx_painter import read_onnx_card
 from onestroke.stylize.runtime_file import convert_network, hash_style_file, runtime_card

@@ -22,10 +22,11 @@ import numpy as np
 
 from onestroke.child_process import follow_parent
 from onestroke.errors import OnestrokeError, SettingsError, format_value, is_out_of_memory
-from onestroke.export.export_options import Size, check_size, format_size
+from onestroke.export.export_options import Size, check_size
 from onestroke.extras import check_plots
 from onestroke.files import size_on_disk
 from onestroke.machine import available_cores, describe_machine
+from onestroke.pictures import format_size
 from onestroke.stylize.litert_painter import LiteRtPainter
 from onestroke.stylize.model import Runtime, check_runtime, load, open_model
 from onestroke.stylize.onnx_painter import OnnxPainter

@@ -93,6 +93,11 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes text in UTF-8; it appears whole or not at all, see ``write_whole``."""
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
 def append_text(path: Path, text: str) -> None:
     """Adds text to a file; on mounts that cannot append, such as object stores, writes it anew."""
     try:
@@ -102,7 +107,7 @@ def append_text(path: Path, text: str) -> None:
         if error.errno not in _NOT_SUPPORTED:
             raise
         before = path.read_text(encoding="utf-8") if path.is_file() else ""
-        write_whole(path, lambda new: new.write_text(before + text, encoding="utf-8"))
+        write_text(path, before + text)
 
 
 def remove_leftovers(

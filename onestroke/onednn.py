@@ -19,12 +19,14 @@ def choose_onednn(batch: int) -> None:
     Args:
         batch: pictures per step.
     """
-    if batch > 1 and platform.machine().lower() in ("x86_64", "amd64"):
+    if batch > 1 and _is_x86():
         os.environ.setdefault(SWITCH, "1")
 
 
 def uses_onednn() -> bool:
     """Returns whether a training uses oneDNN: by the user's choice, or by ``choose_onednn``."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return False
-    return os.environ.get(SWITCH, "1") not in ("0", "false")
+    return _is_x86() and os.environ.get(SWITCH, "1") not in ("0", "false")
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64")

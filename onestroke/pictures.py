@@ -278,6 +278,11 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(image.resize((width, height), Image.Resampling.LANCZOS))
 
 
+def format_size(size: tuple[int, int]) -> str:
+    """Formats a (height, width) for messages, and as ``--size`` accepts it."""
+    return f"{size[0]}x{size[1]}"
+
+
 def shrink(pixels: np.ndarray, long_side: int) -> np.ndarray:
     """Scales a picture down to a long side; a smaller one stays as it is.
 

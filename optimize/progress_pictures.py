@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from onestroke.errors import SettingsError
-from onestroke.files import append_text, expand_path, write_whole
+from onestroke.files import append_text, expand_path, write_text
 from onestroke.pictures import Picture, to_uint8, write_picture
 from onestroke.progress import Progress
 
@@ -40,7 +40,7 @@ class ProgressPictures:
         if losses.exists():
             lines = losses.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = "".join(line for line in lines if _iteration(line) <= done)
-            write_whole(losses, lambda path: path.write_text(kept, encoding="utf-8"))
+            write_text(losses, kept)
 
     def _claim(self, fingerprint: str) -> None:
         """Records the optimisation in the folder, unless the folder belongs to another one."""
@@ -54,7 +54,7 @@ class ProgressPictures:
                 f"--frames {self.folder} contains the pictures of another optimisation; choose "
                 "another folder"
             )
-        write_whole(owner, lambda path: path.write_text(fingerprint, encoding="utf-8"))
+        write_text(owner, fingerprint)
 
     def record(self, progress: Progress, picture: np.ndarray) -> None:
         """Writes the losses of an iteration and, if one is due, the picture.

@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from onestroke.pictures import PictureError, resize
+from onestroke.pictures import PictureError, format_size, resize
 
 logger = logging.getLogger("onestroke.stylize")
 
@@ -60,8 +60,8 @@ class FixedSizeCanvas:
         count = len(rows) * len(columns)
         if count > MAX_WINDOWS:
             raise PictureError(
-                f"a picture of {_format(size)} (height x width) needs {count} windows of "
-                f"{_format(self.size)}, the size that {self._name} was exported for, and "
+                f"a picture of {format_size(size)} (height x width) needs {count} windows of "
+                f"{format_size(self.size)}, the size that {self._name} was exported for, and "
                 f"{MAX_WINDOWS} are allowed; crop the picture, or export the file without --size"
             )
         if not self._announced:
@@ -73,9 +73,9 @@ class FixedSizeCanvas:
                 "%s accepts %s pixels (height x width): a picture of %s is scaled to %s and "
                 "painted %s",
                 self._name,
-                _format(self.size),
-                _format(size),
-                _format(covering),
+                format_size(self.size),
+                format_size(size),
+                format_size(covering),
                 parts,
             )
         scaled = resize(picture, covering)
@@ -126,7 +126,3 @@ def _ramp(start: int, starts: list[int], window: int) -> np.ndarray:
     if index + 1 < len(starts):
         weight = np.minimum(weight, position[::-1] / (start + window - starts[index + 1]))
     return weight
-
-
-def _format(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -18,12 +18,9 @@ import tensorflow as tf
 from onestroke.models.card import ModelCard
 from onestroke.models.presets import PRESETS
 from onestroke.models.transform_network import Flow, TransformNetwork
+from onestroke.stylize.paint_memory import TENSORFLOW_BYTES
 from onestroke.stylize.stylizer import Piece
 from onestroke.stylize.tiles import TILE_SIDE, WHOLE_PIXELS, plan_tiles, thumbnail
-
-# Bytes for each pixel that a network sees at once, by preset: those of `tiles.WHOLE_PIXELS`, the
-# others in proportion to LiteRT's.
-KERAS_BYTES = {"johnson": 900, "half": 520, "mobile": 160}
 
 
 class KerasPainter:
@@ -62,7 +59,7 @@ class KerasPainter:
 
     def memory(self, size: tuple[int, int]) -> int:
         """See ``stylizer.Painter``; a large picture takes the memory of a tile."""
-        return min(size[0] * size[1], self.whole_pixels) * KERAS_BYTES[self.network.preset]
+        return min(size[0] * size[1], self.whole_pixels) * TENSORFLOW_BYTES[self.network.preset]
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture, in tiles if it is large; see ``stylizer.Painter``."""

@@ -8,6 +8,10 @@ from onestroke.machine import check_memory
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.pictures import PictureError, size_of_long_side
 
+# Bytes for each pixel that TensorFlow sees at once, by preset, in Keras and in SavedModels: those
+# of `tiles.WHOLE_PIXELS`, the others in proportion to LiteRT's.
+TENSORFLOW_BYTES = {"johnson": 900, "half": 520, "mobile": 160}
+
 
 class PaintMemory:
     """The memory that a painter has been allowed to take.

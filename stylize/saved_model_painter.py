@@ -8,12 +8,10 @@ import numpy as np
 
 from onestroke.errors import ModelError
 from onestroke.models.card import ModelCard, parse_card
+from onestroke.stylize.paint_memory import TENSORFLOW_BYTES
 from onestroke.stylize.stylizer import Piece, check_whole
 
 CARD_FILE = Path("assets.extra", "onestroke.json")  # where TensorFlow Serving looks for extras
-
-# Bytes for each pixel, by preset, as with Keras.
-SAVED_MODEL_BYTES = {"johnson": 900, "half": 520, "mobile": 160}
 
 
 class SavedModelPainter:
@@ -46,7 +44,7 @@ class SavedModelPainter:
 
     def memory(self, size: tuple[int, int]) -> int:
         """See ``stylizer.Painter``."""
-        return size[0] * size[1] * SAVED_MODEL_BYTES[self.card.preset]
+        return size[0] * size[1] * TENSORFLOW_BYTES[self.card.preset]
 
     def pieces(self, picture: np.ndarray, style: np.ndarray) -> Iterator[Piece]:
         """Paints the picture as one piece; see ``stylizer.Painter``.

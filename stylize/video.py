@@ -29,6 +29,7 @@ from onestroke.files import (
     expand_path,
     find_overwritten,
     remove_leftovers,
+    write_text,
     write_whole,
 )
 from onestroke.progress import Progress
@@ -215,7 +216,7 @@ class PieceFolder:
         if not plan.is_file() or plan.read_text(encoding="utf-8") != self._plan:
             self.remove()
             self._folder.mkdir()
-            _write_text(plan, self._plan)
+            write_text(plan, self._plan)
         remove_leftovers(self._folder)
         while self._record(len(self.starts)).is_file() and self.file(len(self.starts)).is_file():
             record = json.loads(self._record(len(self.starts)).read_text(encoding="utf-8"))
@@ -272,7 +273,7 @@ class PieceFolder:
         if arrays := state():
             write_arrays(self._state(index), arrays)
         record = json.dumps({"start": start, "frames": counts[0]})
-        _write_text(self._record(index), record)
+        write_text(self._record(index), record)
         self.starts.append(start)
         self.frames += counts[0]
         self._state(index - 1).unlink(missing_ok=True)
@@ -280,10 +281,6 @@ class PieceFolder:
     def remove(self) -> None:
         """Deletes the folder."""
         shutil.rmtree(self._folder)
-
-
-def _write_text(path: Path, text: str) -> None:
-    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def _paint_pieces(

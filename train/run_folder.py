@@ -25,7 +25,7 @@ from typing import Any
 from onestroke.array_file import is_whole_archive
 from onestroke.errors import ModelError, OnestrokeError, SettingsError, is_full_disk
 from onestroke.file_lock import hold_lock
-from onestroke.files import append_text, expand_path, is_unfinished, remove_leftovers, write_whole
+from onestroke.files import append_text, expand_path, is_unfinished, remove_leftovers, write_text
 from onestroke.models.style_file import BUNDLED, RUN_SETTINGS, RUN_STYLE
 from onestroke.stylize.runtime_file import runtime_file_of
 from onestroke.train.moved_inputs import accept_moves
@@ -105,7 +105,7 @@ class RunFolder:
                     f"{self.path} contains other files; choose a new or empty --run folder"
                 )
             # The settings are written first: a folder with them alone can already be resumed.
-            write_whole(self.settings_file, lambda path: _write_text(path, settings.to_yaml()))
+            write_text(self.settings_file, settings.to_yaml())
             self._make_folders()
             return settings
         except OSError as error:
@@ -124,7 +124,7 @@ class RunFolder:
             )
         if known != before:
             with self.locked(), self.writing():
-                write_whole(self.settings_file, lambda path: _write_text(path, known.to_yaml()))
+                write_text(self.settings_file, known.to_yaml())
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -251,7 +251,7 @@ class RunFolder:
             if later > step:
                 self.checkpoint_file(later).unlink()
         kept = "".join(json.dumps(m) + "\n" for m in self.metrics() if m["step"] <= step)
-        write_whole(self.metrics_file, lambda path: _write_text(path, kept))
+        write_text(self.metrics_file, kept)
 
 
 def find_run(model: Path | str) -> RunFolder | None:
@@ -276,10 +276,6 @@ def _parse_line(line: bytes) -> dict[str, Any] | None:
         return None
     figures = all(isinstance(value, int | float) for value in entry.values())
     return entry if figures else None
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def _first_difference(old: Any, new: Any, prefix: str) -> str:
