@@ -146,23 +146,25 @@ def test_other_precisions_are_refused_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    ("settings", "command", "expected"),
     [
         (
             {"floatx": "float64", "image_data_format": "channels_first"},
+            ["train", "--help"],
             "tensorflow float32 channels_last float32",
         ),
-        ({"floatx": "float32"}, "not imported"),  # which takes seconds
+        ({"floatx": "float64"}, ["info", "base_mobile"], "not imported"),  # which takes seconds
+        ({"floatx": "float32"}, ["info", "base_mobile"], "not imported"),
     ],
 )
 def test_the_command_line_ignores_the_settings_file(
-    settings: dict[str, str], expected: str, tmp_path: Path
+    settings: dict[str, str], command: list[str], expected: str, tmp_path: Path
 ) -> None:
     (tmp_path / "keras.json").write_text(json.dumps({"backend": "torch", **settings}))
     code = (
         "import sys\n"
         "from onestroke.cli.app import app\n"
-        "app(['info', 'base_mobile'], standalone_mode=False)\n"
+        "app(sys.argv[1:], standalone_mode=False)\n"
         "keras = sys.modules.get('keras')\n"
         "print('not imported' if keras is None else ' '.join([keras.backend.backend(), "
         "keras.config.floatx(), keras.config.image_data_format(), "
@@ -170,7 +172,8 @@ def test_the_command_line_ignores_the_settings_file(
     )
     environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *command],
+        cwd=tmp_path,
         env={**environment, "KERAS_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
