@@ -29,6 +29,12 @@ MAX_BROKEN_SHARE = 0.1
 MAX_UNREACHABLE = 10
 """So many failures of the drive in a row end the training; the photographs may be sound."""
 
+FLAT_DEVIATION = 1.0
+"""Standard deviation in shades, in every channel, below which a crop counts as of one colour."""
+
+MAX_FLAT = 50
+"""So many crops of one colour in a row end the training."""
+
 MIN_SAMPLE = 50
 """The share is computed from at least so many files, so that one early file cannot stop a run."""
 
@@ -43,6 +49,10 @@ class PhotographBatches(keras.utils.PyDataset):
     replaced by another one, logged once, and recorded in ``broken``. If more than a tenth of the
     photographs are broken, a DataError ends the training. The error is also stored in ``failure``,
     because Keras replaces errors of its worker threads.
+
+    A crop of one colour is replaced, too. Its features do not vary, so that each instance
+    normalisation multiplies their gradient by the inverse root of its epsilon: after fifteen of
+    them it was 1e22, and its square is infinite in 32 bits.
 
     Args:
         photographs: the photographs.
@@ -118,6 +128,7 @@ class PhotographBatches(keras.utils.PyDataset):
 
     def _crop(self, draw: int) -> np.ndarray:
         """Returns the crop of one draw, ``(crop, crop, 3)`` float32; draws count from the start."""
+        flat = 0
         for attempt in itertools.count():
             if self.failure is not None:
                 raise self.failure  # from another thread
@@ -129,6 +140,14 @@ class PhotographBatches(keras.utils.PyDataset):
             if pixels is None:
                 continue
             crop = _cut(pixels, self.crop, share, (down, right))
+            if crop.std(axis=(0, 1)).max() < FLAT_DEVIATION:
+                flat += 1
+                if flat == MAX_FLAT:
+                    self.failure = DataError(
+                        f"{MAX_FLAT} crops in a row are of one colour, the last one of "
+                        f"{self.photographs.name(index)}; name other photographs with --data"
+                    )
+                continue
             if self.flip and mirror < 0.5:
                 crop = crop[:, ::-1]
             return crop.astype(np.float32)

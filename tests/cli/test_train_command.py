@@ -151,7 +151,8 @@ def test_few_photographs_are_mentioned_once(run, tiny_recipe, tmp_path, count, e
     photographs = tmp_path / "photographs"
     photographs.mkdir()
     for i in range(count):
-        Image.new("RGB", (40, 40), (i, 90, 60)).save(photographs / f"{i}.png")
+        picture = Image.linear_gradient("L").resize((40, 40 + i)).convert("RGB")
+        picture.save(photographs / f"{i}.png")
     folder = tmp_path / "run"
     _, printed, _ = run(
         *("train", "--config", tiny_recipe, "--data", photographs, "--run", folder),

@@ -18,13 +18,13 @@ from PIL import Image
 
 from onestroke.data.photograph_sources import DataError, Photographs, open_source
 from onestroke.pictures import PictureAccessError, PictureError
-from onestroke.train.batches import PhotographBatches, StyledBatches, pipeline_rate
+from onestroke.train.batches import FLAT_DEVIATION, PhotographBatches, StyledBatches, pipeline_rate
 
 CROP = 16
 
 
-class FlatPictures(Photographs):
-    """Picture i has the value i everywhere, so that a batch shows which pictures it contains."""
+class NumberedPictures(Photographs):
+    """Picture i has the value i in red, so that a batch shows which pictures it contains."""
 
     def __init__(self, count: int, broken: range | set[int] = range(0), patience: int = 10**9):
         self.count, self.broken, self.patience = count, broken, patience
@@ -40,7 +40,9 @@ class FlatPictures(Photographs):
         self.reads.append(index)
         if index in self.broken or len(self.reads) > self.patience:
             raise PictureError(f"{self.name(index)} is broken")
-        return np.full((20, 24, 3), index, np.uint8)
+        pixels = ramps(20, 24)
+        pixels[:, :, 0] = index
+        return pixels
 
 
 class OnePicture(Photographs):
@@ -63,7 +65,7 @@ def make_batches(photographs: Photographs, **changes: Any) -> PhotographBatches:
 
 
 def drawn(batches: PhotographBatches) -> list[int]:
-    """Returns the numbers of the flat pictures in the order of the draws."""
+    """Returns the numbers of the pictures in the order of the draws."""
     return [int(window[0, 0, 0]) for step in range(len(batches)) for window in batches[step]]
 
 
@@ -129,7 +131,7 @@ class TestBatches:
 
     def test_each_epoch_visits_all_once_in_a_new_order(self) -> None:
         # 30 draws of 10 pictures; batches of 4 lie across the ends of epochs.
-        order = drawn(make_batches(FlatPictures(10), last_step=8))[:30]
+        order = drawn(make_batches(NumberedPictures(10), last_step=8))[:30]
         epochs = [order[:10], order[10:20], order[20:]]
         assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
         assert epochs[0] != epochs[1] != epochs[2]
@@ -141,7 +143,7 @@ class TestBatches:
     @pytest.mark.parametrize("position", [-1, 10])
     def test_positions(self, position: int) -> None:
         with pytest.raises(IndexError, match=f"expected a position below 10; received {position}"):
-            make_batches(FlatPictures(3))[position]
+            make_batches(NumberedPictures(3))[position]
 
     def test_settings_are_checked(self) -> None:
         wrong: list[tuple[dict[str, Any], str]] = [
@@ -153,7 +155,7 @@ class TestBatches:
         ]
         for changes, message in wrong:
             with pytest.raises(ValueError, match=message):
-                make_batches(FlatPictures(3), **changes)
+                make_batches(NumberedPictures(3), **changes)
 
     def test_in_keras(self, folder: Path) -> None:
         seen: list[np.ndarray] = []
@@ -167,7 +169,7 @@ class TestBatches:
         """With a clock that every reading advances by a second: batches begin at 1, 2, 3 and 4."""
         clock = SimpleNamespace(perf_counter=itertools.count().__next__)
         monkeypatch.setattr("onestroke.train.batches.time", clock)
-        batches = make_batches(FlatPictures(9), batch=3, last_step=2, workers=1)
+        batches = make_batches(NumberedPictures(9), batch=3, last_step=2, workers=1)
         assert pipeline_rate(batches, 5) == pytest.approx(4 * 3 / 6)
 
 
@@ -259,23 +261,38 @@ class TestBrokenFiles:
         assert batches.failure is None
 
     def test_replaced_by_a_function_of_seed_and_step(self) -> None:
-        order = drawn(make_batches(FlatPictures(50, {3, 7}), last_step=25))
+        order = drawn(make_batches(NumberedPictures(50, {3, 7}), last_step=25))
         assert not {3, 7} & set(order)
         assert len(order) == 100
-        assert order == drawn(make_batches(FlatPictures(50, {3, 7}), last_step=25))
-        intact = drawn(make_batches(FlatPictures(50), last_step=25))
+        assert order == drawn(make_batches(NumberedPictures(50, {3, 7}), last_step=25))
+        intact = drawn(make_batches(NumberedPictures(50), last_step=25))
         changed = [old for old, new in zip(intact, order, strict=True) if old != new]
         assert sorted(changed) == [3, 3, 7, 7]  # two epochs; no other draw moved
-        resumed = make_batches(FlatPictures(50, {3, 7}), first_step=13, last_step=25)
+        resumed = make_batches(NumberedPictures(50, {3, 7}), first_step=13, last_step=25)
         assert drawn(resumed) == order[13 * 4 :]
 
+    def test_crops_of_one_colour_are_replaced(self) -> None:
+        pixels = np.full((64, 256, 3), 255, np.uint8)  # white beside noise
+        pixels[:, 200:] = np.random.default_rng(0).integers(0, 256, (64, 56, 3))
+        batches = make_batches(OnePicture(pixels), last_step=20)
+        crops = np.concatenate([batches[step] for step in range(20)])
+        assert crops.std(axis=(1, 2)).max(axis=1).min() >= FLAT_DEVIATION
+        again = make_batches(OnePicture(pixels), last_step=20)
+        np.testing.assert_array_equal(again[13], batches[13])
+
+    def test_photographs_of_one_colour_end_the_training(self) -> None:
+        batches = make_batches(OnePicture(np.full((64, 64, 3), 255, np.uint8)))
+        with pytest.raises(DataError, match=r"50 crops in a row are of one colour, .* of it; name"):
+            batches[0]
+        assert isinstance(batches.failure, DataError)
+
     def test_known_broken_files_are_not_read_again(self) -> None:
-        photographs = FlatPictures(50, {3, 7})
+        photographs = NumberedPictures(50, {3, 7})
         drawn(make_batches(photographs, last_step=50))
         assert photographs.reads.count(3) == photographs.reads.count(7) == 1
 
     def test_a_drive_that_fails_for_a_moment_breaks_no_photograph(self) -> None:
-        photographs = FlatPictures(50)
+        photographs = NumberedPictures(50)
         read, failures = photographs.read, iter([True] * 4)
 
         def fail_at_first(index: int, shrink_to: int | None = None) -> np.ndarray:
@@ -291,7 +308,7 @@ class TestBrokenFiles:
         assert set(photographs.reads) == set(range(50))  # the next epoch reads them
 
     def test_a_drive_that_keeps_failing_ends_the_training(self) -> None:
-        photographs = FlatPictures(50)
+        photographs = NumberedPictures(50)
 
         def fail(index: int, shrink_to: int | None = None) -> np.ndarray:
             raise PictureAccessError("cannot read a: Stale file handle; check the drive")
@@ -307,10 +324,10 @@ class TestBrokenFiles:
         assert not batches.broken
 
     def test_more_than_a_tenth_of_broken_files_is_an_error(self) -> None:
-        batches = make_batches(FlatPictures(50, range(5)), last_step=50)
+        batches = make_batches(NumberedPictures(50, range(5)), last_step=50)
         drawn(batches)
         assert len(batches.broken) == 5
-        batches = make_batches(FlatPictures(50, range(6)), last_step=50)
+        batches = make_batches(NumberedPictures(50, range(6)), last_step=50)
         with pytest.raises(DataError) as caught:
             drawn(batches)
         assert batches.failure is caught.value
@@ -324,22 +341,22 @@ class TestBrokenFiles:
             batches[0]
 
     def test_in_a_large_collection_the_share_is_of_what_was_seen(self) -> None:
-        order = drawn(make_batches(FlatPictures(250), last_step=62))
+        order = drawn(make_batches(NumberedPictures(250), last_step=62))
         late = set(order[150:160])  # ten of 160: under a tenth by then
-        batches = make_batches(FlatPictures(250, late), last_step=62)
+        batches = make_batches(NumberedPictures(250, late), last_step=62)
         drawn(batches)
         early = set(order[20:30])  # ten of 30: over a tenth of fifty
         with pytest.raises(DataError, match=r"^6 of the \d+ photographs .* out of 250"):
-            drawn(make_batches(FlatPictures(250, early), last_step=62))
+            drawn(make_batches(NumberedPictures(250, early), last_step=62))
         assert set(batches.broken) == late
 
     @pytest.mark.parametrize("count", [1, 3, 1000])
     def test_no_readable_photograph(self, count: int) -> None:
         with pytest.raises(DataError, match="cannot be read"):
-            make_batches(FlatPictures(count, range(count)))[0]
+            make_batches(NumberedPictures(count, range(count)))[0]
 
     def test_the_error_survives_keras(self) -> None:
-        batches = make_batches(FlatPictures(200, patience=30), last_step=50)
+        batches = make_batches(NumberedPictures(200, patience=30), last_step=50)
         with pytest.raises(Exception, match="cannot be read"):
             a_model([]).fit(batches, epochs=1, verbose=0)
         assert isinstance(batches.failure, DataError)
@@ -348,7 +365,7 @@ class TestBrokenFiles:
 
 class TestMemory:
     def test_it_does_not_grow_with_the_photographs(self, tmp_path: Path) -> None:
-        data = jpeg(np.zeros((16, 16, 3), np.uint8))
+        data = jpeg(9 * ramps(16, 16))
         for number in range(2000):
             (tmp_path / f"{number}.jpg").write_bytes(data)
         photographs = open_source(str(tmp_path))
@@ -394,12 +411,12 @@ def a_model(seen: list[np.ndarray]) -> keras.Model:
 def test_styles_take_turns_from_step_to_step() -> None:
     options: dict[str, Any] = {"batch": 2, "crop": CROP, "seed": 0, "flip": False}
     batches = StyledBatches(
-        FlatPictures(9), styles=3, first_step=0, last_step=6, scale=(1, 1), **options
+        NumberedPictures(9), styles=3, first_step=0, last_step=6, scale=(1, 1), **options
     )
     seen = [batches[i]["style"] for i in range(6)]
     np.testing.assert_array_equal(np.concatenate(seen), np.tile(np.eye(3), (4, 1)))
     resumed = StyledBatches(
-        FlatPictures(9), styles=3, first_step=2, last_step=6, scale=(1, 1), **options
+        NumberedPictures(9), styles=3, first_step=2, last_step=6, scale=(1, 1), **options
     )
     np.testing.assert_array_equal(resumed[0]["style"], seen[2])
     np.testing.assert_array_equal(resumed[0]["image"], batches[2]["image"])

@@ -383,7 +383,8 @@ def test_the_first_step_of_the_identity_logs_no_style_loss(settings, tmp_path, c
 
 def test_broken_photographs_are_skipped_counted_and_named(settings, tmp_path, caplog, changed):
     for index in range(11):
-        Image.new("RGB", (40, 40), (index * 20, 90, 60)).save(tmp_path / f"{index:02}.png")
+        picture = Image.linear_gradient("L").resize((40, 40 + index)).convert("RGB")
+        picture.save(tmp_path / f"{index:02}.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")
     few = changed(settings, data__source=[str(tmp_path)], data__crop=(32, 48), train__steps=30)
     trained = train(few, tmp_path / "run")
