@@ -46,6 +46,9 @@ def video(
     smooth: Annotated[
         bool, typer.Option("--smooth", help="Less flicker; needs the extra `video`.")
     ] = False,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="Leave out date, place and device (metadata).")
+    ] = False,
     codec: Annotated[
         str | None,
         typer.Option(
@@ -65,7 +68,7 @@ def video(
 
     weights = parse_weighted_names(style) if style else None
     options = VideoOptions(
-        strength, preserve_color, weights, max_size, paint_size, codec, quality, smooth
+        strength, preserve_color, weights, max_size, paint_size, codec, quality, smooth, strip
     )
     raw = output == STANDARD_STREAM
     if raw:

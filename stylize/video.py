@@ -65,6 +65,7 @@ class VideoOptions:
         codec: of ``video_writer.CODECS``; by default H.264, and VP9 in WebM files.
         quality: from 0 to 100.
         smooth: blend each frame with the one before, moved along; see ``smoothing``.
+        strip: leave out the metadata of the file and of its streams, such as date and place.
     """
 
     strength: float = 1.0
@@ -75,6 +76,7 @@ class VideoOptions:
     codec: str | None = None
     quality: int = DEFAULT_QUALITY
     smooth: bool = False
+    strip: bool = False
 
     def check(self) -> None:
         """Raises a SettingsError for a value out of its range."""
@@ -113,7 +115,7 @@ def stylize_video(
     runtime: Runtime | None = None,
     report: Report = lambda progress: None,
 ) -> VideoResult:
-    """Paints a video. Sound, subtitles, chapters and the times of the frames are copied.
+    """Paints a video. Sound, subtitles, chapters, metadata and the times of the frames are kept.
 
     Args:
         source: the video.
@@ -161,7 +163,7 @@ def stylize_video(
         errors = _paint_pieces(video, smoother or paint, pieces, write, report)
         if not pieces.frames:
             raise VideoError(f"{video.path} has no frames ({errors[0] if errors else 'no error'})")
-        join = partial(join_pieces, pieces.files(), pieces.starts, video)
+        join = partial(join_pieces, pieces.files(), pieces.starts, video, strip=options.strip)
         write_whole(target, join)
         pieces.remove()
     if errors:

@@ -207,6 +207,8 @@ def join_pieces(
     starts: Sequence[int],
     source: VideoInfo,
     target: Path,
+    *,
+    strip: bool = False,
 ) -> None:
     """Joins pieces of a video, and copies sound, subtitles, chapters and metadata of another.
 
@@ -215,6 +217,7 @@ def join_pieces(
         starts: time of the first frame of each in the joined video, in microseconds.
         source: the video with the sound.
         target: the file to write; its suffix names the kind.
+        strip: leave out the metadata of the file and of its streams; chapters keep their titles.
 
     Raises:
         VideoError: FFmpeg cannot write the file.
@@ -226,7 +229,7 @@ def join_pieces(
     opened += ["-i", f"file:{lists}"]
     unit = max(source.time_base, Fraction(1, MICROSECONDS))
     written = [*_container_options(target, unit), *(["-movflags", "+faststart"] if mp4 else [])]
-    for note, options in _copy_options(target.suffix.lower()):
+    for note, options in _copy_options(target.suffix.lower(), strip):
         inputs = [*opened, *(input_option(source.path) if options else [])]
         mapped = ["-map", "0:v:0", *options, "-c:v", "copy"]
         status, log = run_ffmpeg([*inputs, *mapped, *written, "-y", f"file:{target}"])
@@ -240,11 +243,14 @@ def join_pieces(
         raise VideoError(f"FFmpeg could not write {target.name} ({reason})")
 
 
-def _copy_options(suffix: str) -> list[tuple[str, list[str]]]:
+def _copy_options(suffix: str, strip: bool) -> list[tuple[str, list[str]]]:
     """Returns options that copy sound and the rest, each with a note; the most faithful first."""
     sound = "aac" if suffix in MP4 else "libopus"
     text = "mov_text" if suffix in MP4 else "webvtt" if suffix == ".webm" else "srt"
-    rest = ["-map", "1:a?", "-map", "1:s?", "-map_chapters", "1", "-map_metadata", "1"]
+    rest = ["-map", "1:a?", "-map", "1:s?", "-map_chapters", "1"]
+    # Without "g" and "s", FFmpeg would also leave out the titles of chapters.
+    nothing = ["-map_metadata:g", "-1", "-map_metadata:s", "-1"]
+    rest += nothing if strip else ["-map_metadata", "1"]
     why = f", because {suffix} files do not hold their kind"
     return [
         ("", [*rest, "-c", "copy"]),

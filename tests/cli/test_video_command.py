@@ -14,6 +14,7 @@ from onestroke.stylize.ffmpeg import find_ffmpeg
 def clip(tmp_path: Path) -> Path:
     path = tmp_path / "clip.mkv"
     card = ["-f", "lavfi", "-i", "testsrc=size=32x24:rate=5:duration=0.6", "-c:v", "ffv1"]
+    card += ["-metadata", "com.apple.quicktime.model=Phone 7"]
     subprocess.run([find_ffmpeg(), "-v", "error", *card, str(path)], check=True)
     return path
 
@@ -31,6 +32,14 @@ def test_a_file_is_written(clip: Path, tmp_path: Path) -> None:
     assert b"frame 3/3" in done.stdout
     assert b"frames/s" in done.stdout
     assert b"Painted 3 frames in" in done.stdout
+
+
+def test_metadata_is_left_out_on_request(clip: Path, tmp_path: Path) -> None:
+    for options, expected in (([], True), (["--strip"], False)):
+        target = tmp_path / "painted.mkv"
+        done = run(str(clip), "--output", str(target), *options)
+        assert done.returncode == 0, done.stderr
+        assert (b"Phone 7" in target.read_bytes()) == expected
 
 
 def test_raw_frames_go_to_the_standard_output(clip: Path) -> None:

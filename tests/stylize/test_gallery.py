@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 import onestroke
 from onestroke.errors import OnestrokeError
@@ -52,6 +52,25 @@ def test_every_style_is_on_the_page_and_on_the_sheet(photographs, style_file, tm
     np.testing.assert_array_equal(last[LABEL:][:40, :60], painted)
     assert last[:LABEL, :width].min() < 100, "the name is above the picture"
     assert (last[:, width:] == 255).all()
+
+
+def test_page_and_sheet_have_no_metadata_of_the_photograph(style_file, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = "Camera"
+    exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitudeRef: "N"}
+    photograph = Image.new("RGB", (60, 40), (200, 90, 30))
+    photograph.save(tmp_path / "photo.jpg", exif=exif, comment=b"Comment")
+    page, sheet = make_gallery(
+        [tmp_path / "photo.jpg"], [style_file], tmp_path / "page.html", size=64
+    )
+    pictures = re.findall(r"data:image/jpeg;base64,([^\"]+)", page.read_text())
+    files = [sheet.read_bytes(), *(base64.b64decode(picture) for picture in pictures)]
+    assert len(files) == 4
+    for file in files:
+        with Image.open(io.BytesIO(file)) as picture:
+            assert not picture.getexif()
+        assert b"Camera" not in file
+        assert b"Comment" not in file
 
 
 def test_a_name_in_two_models_gets_its_model(photographs, style_file, tmp_path):

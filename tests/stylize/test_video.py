@@ -102,6 +102,35 @@ def test_sound_that_webm_does_not_hold_is_converted(clip: Path, tmp_path: Path, 
     assert "sound and subtitles were converted" in caplog.text
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_metadata_is_left_out_on_request(suffix: str, clip: Path, tmp_path: Path) -> None:
+    tags = {
+        "com.apple.quicktime.creationdate": "2024-05-06T07:08:09+0200",
+        "location": "+48.8577+002.295/",
+        "com.apple.quicktime.location.ISO6709": "+48.8577+002.295+035.000/",
+        "com.apple.quicktime.model": "Phone 7",
+    }
+    written = [part for tag in tags.items() for part in ("-metadata", "=".join(tag))]
+    for stream in ("v", "a"):
+        written += [f"-metadata:s:{stream}", "handler_name=A Device", f"-metadata:s:{stream}"]
+        written += ["creation_time=2024-05-06T07:08:09Z"]
+    copy = ["-i", str(clip), "-map", "0:v", "-map", "0:a", "-map", "0:s", "-c", "copy"]
+    source = make(tmp_path / "source.mp4", *copy, *written, "-movflags", "use_metadata_tags")
+    names = ("2024-05-06", "+48.8577", "Phone 7", "A clip", "A Device")
+    assert all(name in log_of(source) for name in names)
+    for strip in (False, True):
+        target = tmp_path / f"painted{suffix}"
+        paint(source, target, VideoOptions(strength=0, strip=strip))
+        log = log_of(target)
+        left = [name for name in names if name in log]
+        assert not left if strip else {"+48.8577", "A clip"} <= set(left), log
+        data = target.read_bytes()
+        assert not strip or not [name for name in names if name.encode() in data]
+        assert "Audio: aac" in log
+        assert "Subtitle: " in log
+        assert "Opening" in log
+
+
 def test_raw_frames_are_those_of_the_video(clip: Path) -> None:
     file = io.BytesIO()
     result = stylize_video(clip, "base_mobile", output=file, options=PHOTOGRAPH)
