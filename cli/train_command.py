@@ -5,7 +5,6 @@ import shlex
 import statistics
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +20,7 @@ from onestroke.cli.terminal import (
     stop_at_interrupt,
 )
 from onestroke.errors import SettingsError
-from onestroke.extras import check_tensorflow
+from onestroke.extras import check_training
 from onestroke.onednn import choose_onednn
 from onestroke.progress import Progress
 from onestroke.slow_machine import explain_slow_training
@@ -114,11 +113,7 @@ def _check_backend() -> None:
         raise SettingsError(
             f"KERAS_BACKEND={backend} is not supported; unset it, or set it to tensorflow or jax"
         )
-    check_tensorflow("trainings")  # TensorBoard's log needs it with either backend
-    if find_spec(backend) is None:
-        raise SettingsError(
-            f"KERAS_BACKEND={backend} is not installed; pip install 'onestroke[{backend}]'"
-        )
+    check_training(backend)
 
 
 def _recipe_of_run(

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from onestroke.errors import SettingsError
 
 TRAIN = ("tensorflow", "keras")
+TRAINING = ("keras", "tensorboard", "h5py")  # with any backend of Keras
 PLOT = ("matplotlib",)
 FLOW = ("cv2",)
 VIDEO = ("imageio_ffmpeg", *FLOW)
@@ -24,6 +25,13 @@ EXTRAS = {
     "jax": ("jax",),
     "ray": ("ray",),
 }
+
+
+def check_training(backend: str) -> None:
+    """Raises a SettingsError unless a backend of Keras and what trainings need are installed."""
+    if backend == "tensorflow":
+        check_tensorflow("trainings")
+    _check(f"trainings on {backend}", (backend, *TRAINING), f"train,{backend}")
 
 
 def check_tensorflow(purpose: str, *, extra: str = "train") -> None:

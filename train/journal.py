@@ -3,7 +3,10 @@
 One is ``metrics.jsonl``, the other TensorBoard's event files.
 """
 
+import io
 import math
+import os
+import socket
 import struct
 import time
 from collections.abc import Mapping
@@ -13,8 +16,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from google.protobuf.message import DecodeError
+from PIL import Image
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from onestroke.files import write_whole
 from onestroke.printable import make_printable
@@ -23,6 +29,7 @@ from onestroke.train.step_callback import StepCallback
 
 CHECKSUM_BYTES = 4  # after a record's length and after the record
 LENGTH_BYTES = 8 + CHECKSUM_BYTES
+FILE_VERSION = "brain.Event:2"  # the first event of a file
 
 
 class Journal(StepCallback):
@@ -39,7 +46,8 @@ class Journal(StepCallback):
         self.run = run
         self.every = every
         self.batch = batch
-        self.writer = tf.summary.create_file_writer(str(run.events))
+        with run.writing():
+            self.writer = _create_event_file(run.events)
         self.begun = time.perf_counter()
         self.step_seconds = 0.0  # of the latest step
         self.seconds = 0.0
@@ -71,19 +79,46 @@ class Journal(StepCallback):
         """Adds an entry to both logs."""
         with self.run.writing():
             self.run.append_metrics({"step": step, **values})
-            with self.writer.as_default(step=step):
-                for name, value in values.items():
-                    tf.summary.scalar(make_printable(name), value)  # a style has any name
+            self._write_event(
+                step,
+                # A style has any name.
+                *(Summary.Value(tag=make_printable(k), simple_value=v) for k, v in values.items()),
+            )
 
     def write_picture(self, step: int, name: str, picture: np.ndarray) -> None:
         """Adds a picture, ``(height, width, 3)`` uint8, to TensorBoard's log."""
-        with self.run.writing(), self.writer.as_default(step=step):
-            tf.summary.image(name, picture[None])
+        stream = io.BytesIO()
+        Image.fromarray(picture).save(stream, "PNG")
+        height, width, colours = picture.shape
+        image = Summary.Image(
+            height=height,
+            width=width,
+            colorspace=colours,
+            encoded_image_string=stream.getvalue(),
+        )
+        with self.run.writing():
+            self._write_event(step, Summary.Value(tag=name, image=image))
+
+    def _write_event(self, step: int, *values: Summary.Value) -> None:
+        event = Event(wall_time=time.time(), step=step, summary=Summary(value=values))
+        self.writer.write(event.SerializeToString())
+        self.writer.flush()
 
     def close(self) -> None:
         """Writes what is still in memory."""
         with self.run.writing():
             self.writer.close()
+
+
+def _create_event_file(folder: Path) -> RecordWriter:
+    """Opens a new event file, named as TensorBoard expects."""
+    folder.mkdir(parents=True, exist_ok=True)
+    now = time.time()
+    name = f"events.out.tfevents.{now:.0f}.{socket.gethostname()}.{os.getpid()}.{time.time_ns()}"
+    writer = RecordWriter((folder / name).open("xb"))
+    writer.write(Event(wall_time=now, file_version=FILE_VERSION).SerializeToString())
+    writer.flush()
+    return writer
 
 
 def drop_events_after(folder: Path, step: int) -> None:
@@ -120,7 +155,7 @@ def _read_records(file: Path) -> tuple[list[bytes], list[Any], bool]:
         (length,) = struct.unpack_from("<Q", content, place)
         record = content[place + LENGTH_BYTES : place + LENGTH_BYTES + length]
         try:
-            event = tf.compat.v1.Event.FromString(record)
+            event = Event.FromString(record)
         except DecodeError:
             break
         if place + LENGTH_BYTES + length + CHECKSUM_BYTES > len(content):
@@ -132,6 +167,7 @@ def _read_records(file: Path) -> tuple[list[bytes], list[Any], bool]:
 
 
 def _write_records(records: list[bytes], path: Path) -> None:
-    with tf.io.TFRecordWriter(str(path)) as writer:
+    with path.open("wb") as file:
+        writer = RecordWriter(file)
         for record in records:
             writer.write(record)

@@ -163,6 +163,13 @@ def test_few_photographs_are_mentioned_once(run, tiny_recipe, tmp_path, count, e
     assert "are few" not in run("train", "--run", folder)[1]
 
 
+def test_a_missing_jax_is_named(mistake, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "jax" else name)
+    error = mistake("train", "--config", "cpu")
+    assert error == ("onestroke: trainings on jax need jax; pip install 'onestroke[train,jax]'\n")
+
+
 def test_a_missing_tensorflow_is_named(run, mistake, monkeypatch):
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     error = mistake("train", "--config", "cpu")

@@ -27,6 +27,8 @@ if os.environ["KERAS_BACKEND"] == "tensorflow":
     import tensorflow as tf
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+else:
+    sys.modules["tensorflow"] = None  # cannot be imported: JAX trains without it
 from onestroke.train.settings import check_settings, resolve_settings
 from onestroke.train.training import train
 values, folder, stop_at = json.loads(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])

@@ -1,10 +1,11 @@
 """The two logs of a run."""
 
+import io
 import struct
 import threading
 
 import pytest
-import tensorflow as tf
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from onestroke.train.journal import Journal, drop_events_after
@@ -20,14 +21,20 @@ def read_events(run: RunFolder) -> EventAccumulator:
 
 
 def steps_of(run: RunFolder, tag: str) -> list[int]:
-    return [event.step for event in read_events(run).Tensors(tag)]
+    events = read_events(run)
+    found = events.Images(tag) if tag == "validation" else events.Scalars(tag)
+    return [event.step for event in found]
 
 
 def test_tensorboard_has_every_term_and_the_samples(once):
     events = read_events(RunFolder(once(train__steps=2).style_file.parent))
-    tags = set(events.Tags()["tensors"])
+    tags = set(events.Tags()["scalars"])
     assert {"loss", "content", "style", "variation", "learning_rate", "pictures_per_second"} <= tags
-    assert {"validation_style", "validation_content", "photographs_style", "validation"} <= tags
+    assert {"validation_style", "validation_content", "photographs_style"} <= tags
+    assert events.Tags()["images"] == ["validation"]
+    [sheet] = events.Images("validation")
+    with Image.open(io.BytesIO(sheet.encoded_image_string)) as picture:
+        assert picture.size == (sheet.width, sheet.height)
 
 
 def test_a_resumed_run_has_every_step_once(settings, tmp_path):
@@ -65,14 +72,14 @@ def test_files_without_an_event_to_keep_are_deleted(settings, tmp_path, changed)
     ids=range(3),
 )
 def test_damaged_events_are_left_out(damage, tmp_path):
-    writer = tf.summary.create_file_writer(str(tmp_path))
-    with writer.as_default(step=1):
-        tf.summary.scalar("loss", 0.5)
-    writer.close()
-    [file] = tmp_path.iterdir()
+    run = RunFolder(tmp_path)
+    journal = Journal(run, every=1, batch=1, first_step=0, last_step=1)
+    journal.write(1, {"loss": 0.5})
+    journal.close()
+    [file] = run.events.iterdir()
     sound = file.read_bytes()
     file.write_bytes(sound + damage)
-    drop_events_after(tmp_path, 1)
+    drop_events_after(run.events, 1)
     assert file.read_bytes() == sound
 
 
@@ -81,5 +88,5 @@ def test_names_of_styles_cannot_act_in_tensorboard(tmp_path):
     journal = Journal(run, every=1, batch=1, first_step=0, last_step=1)
     journal.write(1, {"style/<b>\x1b[31m\nx": 0.5})
     journal.close()
-    assert read_events(run).Tags()["tensors"] == [r"style/<b>\x1b[31m\nx"]
+    assert read_events(run).Tags()["scalars"] == [r"style/<b>\x1b[31m\nx"]
     assert run.metrics() == [{"step": 1, "style/<b>\x1b[31m\nx": 0.5}]

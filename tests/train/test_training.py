@@ -2,6 +2,7 @@
 
 import errno
 import math
+import os
 import random
 import re
 import shutil
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 import onestroke
 from onestroke.data.paintings import Style, read_styles
@@ -330,13 +332,19 @@ def test_a_failed_save_keeps_the_old_style_file(settings, tmp_path, monkeypatch,
     assert not list(run.glob(".unfinished*"))
 
 
-def test_a_full_disk_in_tensorflows_writers_is_not_a_lack_of_memory(
-    settings, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize(
+    "full",
+    [
+        tf.errors.ResourceExhaustedError(None, None, "events; No space left on device"),
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+    ],
+    ids=["tensorflow", "python"],
+)
+def test_a_full_disk_is_not_a_lack_of_memory(settings, tmp_path, monkeypatch, full):
     def fill(*_, **__):
-        raise tf.errors.ResourceExhaustedError(None, None, "events; No space left on device")
+        raise full
 
-    monkeypatch.setattr(tf.summary, "scalar", fill)
+    monkeypatch.setattr(RecordWriter, "write", fill)
     text = message(train, settings, tmp_path / "run")
     assert text.startswith(f"cannot write into {tmp_path / 'run'}: the disk is full; ")
 
