@@ -17,7 +17,7 @@ install: $(INSTALLED)
 quickstart: $(INSTALLED)
 	$(RUN)/onestroke train --config configs/quickstart.yaml --run runs/quickstart
 	$(RUN)/onestroke stylize data/photographs/validation --model runs/quickstart \
-		--output runs/quickstart/stylized
+		--output runs/quickstart/stylized --overwrite
 
 test: lint
 	tools/test_wheel.sh

@@ -58,7 +58,11 @@ def stylize(
     strip: Strip = False,
     runtime: Runtime = None,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Resume: skip pictures already painted.")
+        bool,
+        typer.Option("--skip-existing", help="Resume: keep pictures that exist."),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace pictures that exist.")
     ] = False,
     device: Annotated[
         str | None,
@@ -83,6 +87,7 @@ def stylize(
         paint_size,
         strip=strip,
         skip_existing=skip_existing,
+        overwrite=overwrite,
     )
     with filter_native_logs(), _Counter() as counter:
         results = stylize_files(

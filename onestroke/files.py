@@ -242,6 +242,28 @@ def find_overwritten(written: Iterable[Path], read: Iterable[Path]) -> Path | No
     )
 
 
+def check_replaced(written: Collection[Path], *, overwrite: bool, remedy: str) -> None:
+    """Raises a SettingsError for files that exist, unless they may be replaced.
+
+    Pipes and devices hold nothing that could be lost.
+
+    Args:
+        written: the files that a command is about to write.
+        overwrite: they may be replaced.
+        remedy: what to do about one file; it follows "add --overwrite to replace it".
+    """
+    existing = [] if overwrite else [path for path in written if expand_path(path).is_file()]
+    if not existing:
+        return
+    if len(written) == 1:
+        raise SettingsError(f"{existing[0]} exists; add --overwrite to replace it{remedy}")
+    exist = "exists" if len(existing) == 1 else "exist"
+    raise SettingsError(
+        f"{len(existing)} of the {len(written)} files to write {exist}, such as {existing[0]}; "
+        f"add --overwrite to replace what exists{remedy}"
+    )
+
+
 def _identify_file(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from onestroke.errors import is_out_of_memory
+from onestroke.errors import SettingsError, is_out_of_memory
+from onestroke.files import check_replaced
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.pictures import (
     Picture,
@@ -65,6 +66,8 @@ class PaintOptions:
         paint_size: paint at this long side, and enlarge the paint to the picture's size.
         strip: leave out the photograph's metadata, such as its date and place.
         skip_existing: do not paint pictures whose target exists, as after an interruption.
+        overwrite: replace files that exist at a target; without it and ``skip_existing`` they are
+            an error.
     """
 
     strength: float = 1.0
@@ -74,12 +77,17 @@ class PaintOptions:
     paint_size: int | None = None
     strip: bool = False
     skip_existing: bool = False
+    overwrite: bool = False
 
     def check(self) -> None:
         """Raises a SettingsError for a value out of its range."""
         check_strength(self.strength)
         check_side("a maximal size", self.max_size)
         check_side("a paint size", self.paint_size)
+        if self.skip_existing and self.overwrite:
+            raise SettingsError(
+                "--skip-existing and --overwrite cannot be combined; leave one of them out"
+            )
 
 
 def stylize_files(
@@ -112,12 +120,18 @@ def stylize_files(
         What became of each picture, first the skipped ones, then those painted in turn.
 
     Raises:
-        OnestrokeError: an input, the model or an option is wrong as a whole; nothing is written
-            then, and most such mistakes are found before TensorFlow starts.
+        OnestrokeError: an input, the model or an option is wrong as a whole, or a target exists
+            and the options do not say what to do with it; nothing is written then,
+            and most such mistakes are found before TensorFlow starts.
     """
     options = options or PaintOptions()
     options.check()
     jobs = plan_jobs(inputs, output)
+    check_replaced(
+        [job.target for job in jobs],
+        overwrite=options.overwrite or options.skip_existing,
+        remedy=", --skip-existing to keep it, or choose another output",
+    )
     opened = open_model(model)
     weigh_styles(options.style, opened.card.style_names)
     existing = [job for job in jobs if options.skip_existing and job.target.exists()]

@@ -1,6 +1,6 @@
 """Measures commands from shell to exit, in turn: seconds, processor seconds and peak memory.
 
-    python tools/measure_commands.py --runs 5 'onestroke stylize photo.jpg --output out.jpg' …
+    python tools/measure_commands.py --runs 5 'onestroke info base' 'onestroke styles' …
 
 Commands run one after the other, round by round, so that whatever else the machine does affects
 all of them alike; the load is printed with the result. Only for Linux and macOS.

@@ -29,7 +29,8 @@ def test_styles_are_listed_and_chosen(run, mistake, style_file, tmp_path):
     def painted(*styles):
         given = [part for style in styles for part in ("--style", style)]
         output = tmp_path / "out.png"
-        run("stylize", tmp_path / "photo.png", "--model", style_file, "--output", output, *given)
+        options = ("--model", style_file, "--output", output, "--overwrite")
+        assert run("stylize", tmp_path / "photo.png", *options, *given)[0] == 0
         return read_pixels(output).astype(int)
 
     wave, scream = painted("wave"), painted("scream:0.5")
@@ -42,6 +43,17 @@ def test_styles_are_listed_and_chosen(run, mistake, style_file, tmp_path):
     )
     assert "unknown style 'wawe'; did you mean wave?" in error
     assert not (tmp_path / "no.png").exists()
+
+
+def test_a_file_that_exists_is_kept(run, mistake, trained, photograph, tmp_path):
+    other = tmp_path / "other.jpg"
+    other.write_bytes(b"another photograph")
+    arguments = ("stylize", photograph, "--model", trained, "--output", other)
+    assert "other.jpg exists; add --overwrite" in mistake(*arguments)
+    assert run(*arguments, "--skip-existing")[0] == 0
+    assert other.read_bytes() == b"another photograph"
+    assert run(*arguments, "--overwrite")[0] == 0
+    assert read_pixels(other).shape == (30, 40, 3)
 
 
 def test_brackets_in_a_name_are_not_markup(run, trained, tmp_path):

@@ -190,7 +190,7 @@ def test_command_line(resizable: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with Image.open(painted) as result:
         assert result.size == (46, 33)
-    command += ["--device", "openvino"]
+    command += ["--device", "openvino", "--overwrite"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "does not support openvino, only cpu" in done.stderr

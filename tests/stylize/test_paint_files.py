@@ -102,7 +102,7 @@ def test_metadata_is_kept_unless_stripped(photos, style_file):
     exif[ExifTags.Base.Model] = "Camera"
     Image.new("RGB", (40, 30), (200, 90, 30)).save("dated.jpg", exif=exif)
     for strip, expected in ((False, "Camera"), (True, None)):
-        options = PaintOptions(strip=strip)
+        options = PaintOptions(strip=strip, overwrite=True)
         stylize_files(["dated.jpg"], style_file, output="out.jpg", options=options)
         with Image.open("out.jpg") as image:
             assert image.getexif().get(ExifTags.Base.Model) == expected
@@ -218,6 +218,51 @@ def test_existing_pictures_are_skipped(photos, style_file, monkeypatch):
     monkeypatch.setattr("onestroke.stylize.paint_files.load", None)
     again = stylize_files([photos], style_file, output="out", options=options)
     assert [result.skipped for result in again] == [True] * 3
+
+
+def test_existing_files_are_not_replaced(photos, style_file, monkeypatch):
+    """The folder of another album, or a photograph that is not painted, is not lost."""
+    (photos / "broken.png").unlink()
+    Path("out").mkdir()
+    Path("out/turned.jpg").write_bytes(b"another photograph")
+    with monkeypatch.context() as patch:
+        patch.setattr("onestroke.stylize.paint_files.load", None)  # nothing slow starts
+        with pytest.raises(SettingsError) as caught:
+            stylize_files([photos], style_file, output="out")
+        assert str(caught.value) == (
+            "1 of the 3 files to write exists, such as out/turned.jpg; add --overwrite to replace "
+            "what exists, --skip-existing to keep it, or choose another output"
+        )
+        Path("link.png").symlink_to("out/turned.jpg")
+        for name in ("out/turned.jpg", "link.png"):
+            with pytest.raises(SettingsError) as caught:
+                stylize_files([photos / "more/wide.bmp"], style_file, output=name)
+            assert str(caught.value) == (
+                f"{name} exists; add --overwrite to replace it, --skip-existing to keep it, or "
+                "choose another output"
+            )
+    assert Path("out/turned.jpg").read_bytes() == b"another photograph"
+    assert [path.name for path in Path("out").iterdir()] == ["turned.jpg"]
+    stylize_files([photos], style_file, output="out", options=PaintOptions(overwrite=True))
+    assert read_picture("out/turned.jpg").pixels.shape == (30, 20, 3)
+
+
+def test_not_even_overwrite_replaces_a_photograph_that_is_painted(photos, style_file):
+    source = photos / "turned.jpg"
+    before = source.read_bytes()
+    Path("symbolic.jpg").symlink_to(source)
+    os.link(source, "hard.jpg")
+    spellings = [source, "photos/../photos/turned.jpg", source.resolve()]
+    for name in (*spellings, "symbolic.jpg", "hard.jpg"):
+        with pytest.raises(SettingsError, match="is an input and would be overwritten"):
+            stylize_files([source], style_file, output=name, options=PaintOptions(overwrite=True))
+    assert source.read_bytes() == before
+
+
+def test_skipping_and_overwriting_cannot_be_combined(photos, style_file):
+    options = PaintOptions(skip_existing=True, overwrite=True)
+    with pytest.raises(SettingsError, match="--skip-existing and --overwrite cannot be combined"):
+        stylize_files([photos], style_file, output="out", options=options)
 
 
 def test_pictures_are_decoded_and_encoded_while_others_are_painted(photos, style_file, monkeypatch):
