@@ -27,6 +27,7 @@ from onestroke.models.keras_file import (
     check_arrays,
     check_members,
 )
+from onestroke.models.other_files import describe_file, describe_folder
 from onestroke.models.presets import ARCHITECTURE
 
 if TYPE_CHECKING:
@@ -164,6 +165,8 @@ def _read_archive(path: Path) -> Any:
     """Returns the parsed config of the archive, after checking how large it unpacks."""
     try:
         with zipfile.ZipFile(path) as archive:
+            if CONFIG not in archive.namelist():
+                raise ModelError(f"{path} is an archive without a model; {_EXPECTED}")
             config = archive.getinfo(CONFIG)
             check_members(archive, MAX_UNPACKED_BYTES)
             return json.loads(archive.read(config))
@@ -184,6 +187,8 @@ def _read_archive(path: Path) -> Any:
         RuntimeError,
         ValueError,
     ) as error:
+        if kind := describe_file(path):
+            raise ModelError(f"{path} is {kind}, not a model; {_EXPECTED}") from error
         raise ModelError(f"{path} is not a style file, or is broken; {_REMEDY}") from error
 
 
@@ -205,4 +210,4 @@ def _of_run(folder: Path) -> Path:
             f"the run in {folder} is not finished; finish it with "
             f"`onestroke train --run {shlex.quote(str(folder))}`"
         )
-    raise ModelError(f"no {RUN_STYLE} in {folder}; {_EXPECTED}")
+    raise ModelError(f"{describe_folder(folder, RUN_STYLE)}; {_EXPECTED}")

@@ -13,6 +13,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import onestroke
 from onestroke.errors import ModelError
@@ -80,7 +81,7 @@ def test_folders_without_a_style_file(tmp_path):
 def test_files_that_are_not_archives(tmp_path, style_file):
     path = tmp_path / "style.keras"
     whole = style_file.read_bytes()
-    for content in (b"", b"not a zip", whole[: len(whole) // 2]):
+    for content in (b"\x00\x01\x02 not a zip", whole[: len(whole) // 2]):
         path.write_bytes(content)
         assert_mistake(f"{path} is not a style file, or is broken; {REMEDY}", path)
 
@@ -91,7 +92,56 @@ def test_archives_that_are_not_models(tmp_path, style_file):
     assert_mistake(f"{path} is not a style file, or is broken; {REMEDY}", path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("cat.txt", "cat")
-    assert_mistake(f"{path} is not a style file, or is broken; {REMEDY}", path)
+    assert_mistake(f"{path} is an archive without a model; {EXPECTED}", path)
+
+
+def picture_bytes(kind: str) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (picture_bytes("JPEG"), "a picture"),
+        (picture_bytes("PNG"), "a picture"),
+        (b'{"styles": ["wave"]}', "a text file"),
+        (b"train:\n  steps: 3\n", "a text file"),
+        (b"<!DOCTYPE html><html></html>", "a web page"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "a video"),
+        (b"\x1f\x8b\x08\0", "an archive"),
+        (b"", "empty"),
+    ],
+    ids=["jpeg", "png", "json", "yaml", "page", "video", "gzip", "empty"],
+)
+@pytest.mark.parametrize("name", ["thing", "thing.keras"])
+def test_other_files_are_named_by_their_content(tmp_path, content, kind, name):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert_mistake(f"{path} is {kind}, not a model; {EXPECTED}", path)
+
+
+def test_a_folder_with_a_page_is_named(tmp_path):
+    (tmp_path / "index.html").write_text("<html></html>")
+    assert_mistake(
+        f"{tmp_path} is a folder with a web page, which only browsers open; give the model that it "
+        f"was exported from; {EXPECTED}",
+        tmp_path,
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "given"), [("wave/style.keras", "wave"), ("wave.keras", "wave.keras")]
+)
+def test_a_folder_of_models_names_one(tmp_path, file, given):
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert_mistake(
+        f"no style.keras in {tmp_path}; give what is in it, such as {tmp_path / given}; {EXPECTED}",
+        tmp_path,
+    )
 
 
 def test_another_keras_model(tmp_path):
