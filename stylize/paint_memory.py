@@ -8,9 +8,10 @@ from onestroke.machine import check_memory
 from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.pictures import PictureError, size_of_long_side
 
-# Bytes for each pixel that TensorFlow sees at once, by preset, in Keras and in SavedModels: those
-# of `tiles.WHOLE_PIXELS`, the others in proportion to LiteRT's.
-TENSORFLOW_BYTES = {"johnson": 900, "half": 520, "mobile": 160}
+# Bytes for each pixel that TensorFlow sees at once, by preset, in Keras and in SavedModels: the
+# highest resident memory of a process, beyond that after a picture of 64x64 pixels. Measured with
+# TensorFlow 2.21 at 1024x1024 to 2048x2048 pixels: 1160 to 1280, 660, and 170 to 200.
+TENSORFLOW_BYTES = {"johnson": 1250, "half": 660, "mobile": 180}
 
 
 class PaintMemory:

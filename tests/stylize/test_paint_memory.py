@@ -1,5 +1,8 @@
 """A picture that does not fit into memory is refused before it is painted."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -59,3 +62,32 @@ def test_large_pictures_take_the_memory_of_a_tile(runtime_file):
     painter = onestroke.load(runtime_file).painter
     assert painter.memory((100, 100)) < painter.memory((1000, 1000)) < 10**9
     assert painter.memory((20_000, 10_000)) < 10**9
+
+
+# The highest resident memory that painting adds to that of a small picture.
+PEAK = r"""
+import re, sys
+from pathlib import Path
+import numpy as np
+import onestroke
+painter = onestroke.load("base_mobile", runtime=sys.argv[1]).painter
+style = np.eye(len(painter.card.style_names), dtype=np.float32)[0]
+peaks = []
+for side in (64, 1024):
+    picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    for _ in painter.pieces(picture, style):
+        pass
+    # Not ru_maxrss: a child process begins with that of its parent.
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    peaks.append(1024 * int(found[1]))
+print((peaks[1] - peaks[0]) / painter.memory((1024, 1024)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
+@pytest.mark.parametrize("runtime", ["litert", "keras"])
+def test_estimates_are_near_the_memory_of_a_process(runtime):
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, runtime], capture_output=True, text=True, check=True
+    )
+    assert 0.6 < float(done.stdout) < 1.5
