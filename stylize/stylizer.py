@@ -25,10 +25,11 @@ from onestroke.stylize.strength import check_strength, fade
 # Full HD and a little more: there a johnson takes 1.2 GB as a TFLite file and 2.4 as a SavedModel.
 EXPORTED_PIXELS = 2**21
 
-# No network returns a photograph exactly (base: an error of some 16 shades). Below this strength
-# the painted picture is also cross-faded with the photograph. `export/page/page.js` has the number,
-# too.
-CROSS_FADE_BELOW = 0.2
+# No network returns a photograph exactly (base: an error of some 16 levels), and a small weight of
+# a style changes the colours a lot: at 0.2 as much as the full style, in some pictures. Below this
+# strength the painted picture is also cross-faded with the photograph; docs/measurements.md has
+# the figures. Exported pages get the number, too.
+CROSS_FADE_BELOW = 0.5
 
 WORD_SIMILARITY = 0.8  # in [0, 1], of a word in a suggested style name, at least
 
@@ -141,7 +142,7 @@ class Stylizer:
             picture: ``(height, width, 3)`` uint8 RGB, a Pillow image, or the path of a picture.
                 Both sides have at least 16 pixels.
             strength: from 0, the photograph unchanged, to 1, the full style. A network with the
-                style ``photograph`` interpolates between the two styles, and below 0.2 also fades
+                style ``photograph`` interpolates between the two styles, and below 0.5 also fades
                 into the pixels of the photograph; other networks only fade.
             preserve_color: take the luminance of the painted picture and the chroma of the
                 photograph.
