@@ -1,5 +1,6 @@
 """Painting files: single pictures, several, and folders of them."""
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,9 @@ from onestroke.pictures import (
 from onestroke.stylize.jobs import Job, plan_jobs
 from onestroke.stylize.model import Runtime, load, open_model
 from onestroke.stylize.strength import check_strength
-from onestroke.stylize.stylizer import StyleChoice, check_side, weigh_styles
+from onestroke.stylize.stylizer import StyleChoice, check_side, note_paint_size, weigh_styles
+
+logger = logging.getLogger("onestroke.stylize")
 
 WORKERS = 2  # threads that decode and encode; Pillow lets others run meanwhile
 AHEAD = 2  # pictures decoded, and as many painted, that wait in memory
@@ -175,11 +178,17 @@ def _paint_all(jobs: Sequence[Job], paint: Paint, options: PaintOptions) -> Iter
     pool = ThreadPoolExecutor(WORKERS)
     waiting = iter(jobs)
     written: deque[Future[_Work]] = deque()
+    noted = False  # one line is enough for a folder
     try:
         read = deque(pool.submit(_read_job, job, options) for job in islice(waiting, AHEAD))
         while read:
             work = read.popleft().result()
             read.extend(pool.submit(_read_job, job, options) for job in islice(waiting, 1))
+            if work.picture and not noted:
+                size = work.picture.pixels.shape
+                if note := note_paint_size(work.job.source, size, options.paint_size):
+                    logger.warning("%s", note)
+                    noted = True
             work = _step(work, lambda picture: replace(picture, pixels=paint(picture.pixels)))
             written.append(pool.submit(_write_job, work))
             while len(written) > AHEAD or (written and written[0].done()):

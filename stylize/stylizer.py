@@ -330,6 +330,25 @@ def check_side(what: str, pixels: int | None) -> None:
         )
 
 
+def note_paint_size(
+    source: Path | str, size: tuple[int, ...], paint_size: int | None
+) -> str | None:
+    """Returns a line about a paint size that has no effect on a picture; None if it has one.
+
+    Args:
+        source: name of the picture.
+        size: (height, width, ...) of the picture.
+        paint_size: the long side at which it was to be painted.
+    """
+    side = max(size[:2])
+    if paint_size is None or paint_size <= side:
+        return None
+    return (
+        f"--paint-size {paint_size} has no effect on {source}, whose long side has {side} pixels; "
+        f"choose a smaller one, such as {max(MINIMUM_SIDE, side // 2)}"
+    )
+
+
 def check_whole(picture: np.ndarray) -> None:
     """Raises a PictureError for a picture that an exported file cannot see whole in the memory."""
     height, width = picture.shape[:2]

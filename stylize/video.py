@@ -6,6 +6,7 @@ continues after the last of them, and the output gets its name when all of them 
 
 import contextlib
 import json
+import logging
 import shutil
 import time
 from collections import deque
@@ -37,7 +38,7 @@ from onestroke.stylize.ffmpeg import VideoError
 from onestroke.stylize.model import Model, Runtime, load, open_model
 from onestroke.stylize.smoothing import Smoother
 from onestroke.stylize.strength import check_strength
-from onestroke.stylize.stylizer import StyleChoice, check_side, weigh_styles
+from onestroke.stylize.stylizer import StyleChoice, check_side, note_paint_size, weigh_styles
 from onestroke.stylize.video_reader import VideoInfo, VideoReader, open_video
 from onestroke.stylize.video_writer import (
     DEFAULT_QUALITY,
@@ -45,6 +46,8 @@ from onestroke.stylize.video_writer import (
     choose_codec,
     join_pieces,
 )
+
+logger = logging.getLogger("onestroke.stylize")
 
 AHEAD = 3  # frames decoded, and as many painted, that wait in memory
 PIECE_FRAMES = 48  # at most these are painted again after a kill
@@ -139,6 +142,8 @@ def stylize_video(
     opened = open_model(model)
     weigh_styles(options.style, opened.card.style_names)
     video = open_video(source, max_size=options.max_size)
+    if note := note_paint_size(video.path, video.size, options.paint_size):
+        logger.warning("%s", note)
     if target:
         check_file(target)
         if find_overwritten([target], [video.path]):

@@ -129,6 +129,24 @@ def test_options_reach_the_stylizer(photos, style_file):
     assert (bold != wave).any()
 
 
+def test_a_paint_size_without_effect_is_noted_once(photos, style_file, caplog):
+    def notes():
+        return [message for message in caplog.messages if message.startswith("--paint-size")]
+
+    for size, name in ((121, "larger"), (120, "equal")):
+        source, options = photos / "more/wide.bmp", PaintOptions(paint_size=size)
+        stylize_files([source], style_file, output=f"{name}.png", options=options)
+    line = (
+        "--paint-size 121 has no effect on photos/more/wide.bmp, whose long side has 120 pixels; "
+        "choose a smaller one, such as 60"
+    )
+    assert notes() == [line]
+    caplog.clear()
+    options = PaintOptions(paint_size=500)
+    stylize_files([photos / "more"], style_file, output="out", options=options)
+    assert len(notes()) == 1
+
+
 def test_pictures_are_shrunk_to_the_maximal_size(photos, style_file):
     stylize_files(
         [photos / "more/wide.bmp"],
