@@ -36,6 +36,9 @@ EXAMPLES = (
 )
 FEW_PHOTOGRAPHS = 100
 SLOW_SECONDS = 600.0  # a training that takes longer is explained
+# An end that moved by more than both is corrected: a share of the forecast, and a minute, because
+# the line shows hours and minutes.
+MOVED_SHARE, MOVED_SECONDS = 0.2, 60.0
 LAGGING = 2.0  # times the median of the remaining shares of style loss
 BACKENDS = ("tensorflow", "jax")
 
@@ -193,12 +196,16 @@ def _train(prepared: "PreparedRun", display: Display) -> "Trained":
     with filter_native_logs(), stop_at_interrupt() as stop:
         from onestroke.train.training import train_prepared
 
-        show = ForecastLine(display, prepared.settings.train.precision)
+        show = TrainingLines(display, prepared.settings.train.precision)
         return train_prepared(prepared, show=show, on_phase=display.show_phase, stop=stop)
 
 
-class ForecastLine:
-    """Prints once when a training will end, and why the machine makes it slow; passes steps on.
+class TrainingLines:
+    """Prints when a training will end, why the machine makes it slow, and where the samples are.
+
+    The end is printed at the first forecast. Half of the steps later it is printed once more if it
+    has moved: validations, checkpoints and other programs take time that the first steps do not
+    show.
 
     Args:
         display: shows the steps.
@@ -208,22 +215,38 @@ class ForecastLine:
     def __init__(self, display: Display, precision: str) -> None:
         self.display = display
         self.precision = precision
-        self.printed = False
+        self.expected: datetime | None = None
+        self.seconds = 0.0  # that the first forecast gave
+        self.check_step = 0
+        self.named_sheet = False
 
     def __call__(self, progress: Progress) -> None:
-        """Prints the line at the first forecast."""
-        if not self.printed and progress.seconds_left is not None:
-            self.printed = True
-            self._print(progress.seconds_left)
+        """Prints the lines that are due, and passes the step on."""
+        left = progress.seconds_left
+        if left is not None and self.expected is None:
+            self._begin(progress, left)
+        elif left is not None and self.expected and progress.step == self.check_step:
+            end = datetime.now() + timedelta(seconds=left)
+            moved = abs((end - self.expected).total_seconds())
+            if moved > max(MOVED_SHARE * self.seconds, MOVED_SECONDS):
+                self._print("Corrected expected end", end, left)
+        if progress.sheet and not self.named_sheet:
+            self.named_sheet = True
+            out.print(f"Sample sheet: {progress.sheet}")
         self.display(progress)
 
-    def _print(self, seconds: float) -> None:
-        end = datetime.now() + timedelta(seconds=seconds)
-        day = "" if end.date() == datetime.now().date() else f"{end:%A} "
-        out.print(f"Expected end: {day}{end:%H:%M}, in {format_duration(seconds)}.")
+    def _begin(self, progress: Progress, seconds: float) -> None:
+        self.seconds = seconds
+        self.expected = datetime.now() + timedelta(seconds=seconds)
+        self.check_step = (progress.step + progress.steps + 1) // 2
+        self._print("Expected end", self.expected, seconds)
         if seconds > SLOW_SECONDS:
             for reason in explain_slow_training(self.precision):
                 out.print(f"  slow because: {reason}")
+
+    def _print(self, title: str, end: datetime, seconds: float) -> None:
+        day = "" if end.date() == datetime.now().date() else f"{end:%A} "
+        out.print(f"{title}: {day}{end:%H:%M}, in {format_duration(seconds)}.")
 
 
 def _report(prepared: "PreparedRun", trained: "Trained") -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -13,9 +14,11 @@ class Progress:
         steps: steps or iterations of the whole run.
         figures: the latest losses, learning rate and pictures per second, by name.
         seconds_left: the time of the remaining steps; None while it is unknown.
+        sheet: the newest picture with samples; None before the first one.
     """
 
     step: int
     steps: int
     figures: Mapping[str, float]
     seconds_left: float | None = None
+    sheet: Path | None = None

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class Samples(StepCallback):
         self.run = run
         self.journal = journal
         self.every = every
+        self.newest: Path | None = None  # the sheet that was written last
         self.measured = any(key.startswith(PHOTOGRAPHS) for entry in run.metrics() for key in entry)
 
     def after_step(self, step: int, terms: Mapping[str, float]) -> None:
@@ -62,8 +64,10 @@ class Samples(StepCallback):
         losses, sheet = self.validation.measure(self.model)
         self.journal.write(step, {f"{PAINTED}{name}": v for name, v in losses.items()})
         self.journal.write_picture(step, "validation", np.asarray(sheet))
+        path = self.run.samples / f"step_{step:07d}.png"
         with self.run.writing():
-            write_whole(self.run.samples / f"step_{step:07d}.png", sheet.save)
+            write_whole(path, sheet.save)
+        self.newest = path
 
 
 class Checkpoints(StepCallback):
@@ -98,6 +102,7 @@ class Announcements(StepCallback):
     Args:
         journal: the figures.
         forecast: learns the time of each step.
+        samples: the callback that writes the sheets; it acts before this one.
         show: called after each step.
     """
 
@@ -105,16 +110,18 @@ class Announcements(StepCallback):
         self,
         journal: Journal,
         forecast: Forecast,
+        samples: Samples,
         show: Callable[[Progress], None],
         **steps: int,
     ) -> None:
         super().__init__(**steps)
         self.journal = journal
         self.forecast = forecast
+        self.samples = samples
         self.show = show
 
     def after_step(self, step: int, terms: Mapping[str, float]) -> None:
         """Calls the function."""
         self.forecast.record(step, self.journal.step_seconds)
         left = self.forecast.seconds_left(step)
-        self.show(Progress(step, self.last_step, self.journal.latest, left))
+        self.show(Progress(step, self.last_step, self.journal.latest, left, self.samples.newest))

@@ -213,12 +213,13 @@ def _callbacks(
     every = settings.train
     forecast = Forecast(plan_stages(settings.data.crop, every.steps, first_step))
     steps = {"first_step": first_step, "last_step": every.steps}
+    samples = Samples(validation, run, journal, every.sample_every, **steps)
     return [
         StopWhenDiverged(**steps),
         journal,
-        Samples(validation, run, journal, every.sample_every, **steps),
+        samples,
         Checkpoints(run, every.checkpoint_every, stop, **steps),
-        Announcements(journal, forecast, show, **steps),
+        Announcements(journal, forecast, samples, show, **steps),
     ]
 
 

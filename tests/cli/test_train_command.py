@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from PIL import Image
 
 from onestroke import extras
 from onestroke.cli import train_command
-from onestroke.cli.train_command import ForecastLine, losses_of_styles
+from onestroke.cli.progress_display import format_duration
+from onestroke.cli.train_command import TrainingLines, losses_of_styles
 from onestroke.progress import Progress
 
 
@@ -35,7 +37,7 @@ def test_a_log_file_gets_phases_steps_and_the_time(trained):
 def test_a_slow_training_says_why_once(monkeypatch, capsys):
     monkeypatch.setattr(train_command, "explain_slow_training", lambda precision: [precision])
     shown = []
-    show = ForecastLine(shown.append, "float32")
+    show = TrainingLines(shown.append, "float32")
     steps = [Progress(i, 9, {}, left) for i, left in enumerate([None, 4000.0, 3000.0])]
     for progress in steps:
         show(progress)
@@ -43,10 +45,41 @@ def test_a_slow_training_says_why_once(monkeypatch, capsys):
     said = capsys.readouterr().out
     assert said.count("Expected end: ") == said.count("slow because: float32") == 1
     assert "in 1 h 6 min" in said
-    ForecastLine(shown.append, "float32")(Progress(1, 9, {}, 20.0))
+    TrainingLines(shown.append, "float32")(Progress(1, 9, {}, 20.0))
     said = capsys.readouterr().out
     assert "in 20.0 s" in said
     assert "slow" not in said
+
+
+@pytest.mark.parametrize(
+    ("left", "corrected"), [(1000.0, False), (1150.0, False), (1250.0, True), (750.0, True)]
+)
+def test_the_end_is_corrected_after_half_of_the_steps(capsys, left, corrected):
+    """No time passes in the test, so the end has not moved if 1000 seconds are still left."""
+    show = TrainingLines(lambda progress: None, "float32")
+    for step in (2, 3, 50, 51, 52, 99):
+        show(Progress(step, 100, {}, 1000.0 if step < 51 else left))
+    said = capsys.readouterr().out
+    assert said.count("Expected end: ") == 1
+    assert said.count("Corrected expected end: ") == int(corrected)
+    if corrected:
+        assert f"in {format_duration(left)}." in said
+
+
+def test_the_end_of_a_short_training_is_not_corrected(capsys):
+    show = TrainingLines(lambda progress: None, "float32")
+    for step, left in ((2, 10.0), (6, 40.0)):
+        show(Progress(step, 9, {}, left))
+    assert "Corrected" not in capsys.readouterr().out
+
+
+def test_the_first_sample_sheet_is_named(capsys, trained):
+    show = TrainingLines(lambda progress: None, "float32")
+    for step, sheet in ((1, None), (2, Path("a/step_2.png")), (4, Path("a/step_4.png"))):
+        show(Progress(step, 9, {}, None, sheet))
+    assert capsys.readouterr().out == "Sample sheet: a/step_2.png\n"
+    (sheet,) = (trained / "samples").glob("*.png")
+    assert f"Sample sheet: {sheet}\n" in (trained.parent / "printed.txt").read_text()
 
 
 def test_a_finished_run_is_announced(run, trained):
