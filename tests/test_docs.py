@@ -383,6 +383,19 @@ def test_phones_guide_names_what_its_file_has(failures: list[str], place: Path) 
     assert f"(1, {height}, {width}, 3)" in guide
 
 
+def test_phones_guide_paints_tiles_with_the_tensors_of_the_file() -> None:
+    guide = (ROOT / "docs" / "phones.md").read_text()
+    blocks = re.findall(r"```kotlin\n(.*?)```", guide, re.DOTALL)
+    (kotlin,) = (block for block in blocks if "class TilePainter" in block)
+    interpreter = Interpreter(str(ROOT / "models" / "base_mobile.tflite"))
+    runner = interpreter.get_signature_runner("style")
+    inputs, outputs = runner.get_input_details(), runner.get_output_details()
+    channels = inputs["moments"]["shape"][-1]
+    assert f"const val CHANNELS = {channels} " in kotlin
+    assert set(re.findall(r'createInputBuffer\("(\w+)"', kotlin)) == {*inputs}
+    assert set(re.findall(r'createOutputBuffer\("(\w+)"', kotlin)) == {*outputs}
+
+
 @pytest.mark.parametrize(
     "command", [*OURS, *(c for file in RECIPES for c in commands_of_recipe(file))], ids=str
 )
