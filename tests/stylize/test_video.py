@@ -409,6 +409,13 @@ def test_frames_are_shrunk_to_the_maximal_size(clip: Path, tmp_path: Path) -> No
     assert open_video(tmp_path / "painted.mp4").size == (24, 32)
 
 
+def test_a_paint_size_without_effect_is_noted(clip: Path, tmp_path: Path, caplog) -> None:
+    options = VideoOptions(strength=0, max_size=32, paint_size=33)
+    paint(clip, tmp_path / "painted.mp4", options)
+    (note,) = (line for line in caplog.messages if line.startswith("--paint-size"))
+    assert f"has no effect on {clip}, whose long side has 32 pixels" in note
+
+
 def test_a_higher_quality_makes_a_larger_file(clip: Path, tmp_path: Path) -> None:
     for quality in (20, 90):
         options = VideoOptions(strength=0, quality=quality)
