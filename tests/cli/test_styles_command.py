@@ -22,7 +22,7 @@ def test_bundled_styles_are_the_default(run, mistake, tmp_path):
     assert run("stylize", photo, "--style", "the_kiss", "--output", output)[0] == 0
     with Image.open(output) as painted:
         assert painted.size == (37, 21)
-    status, said, _ = run("info", "base")
+    status, said, _ = run("info", "base", "--all")
     assert (status, "Café Terrace at Night" in said) == (0, True)
 
 
