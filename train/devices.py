@@ -13,6 +13,7 @@ import keras
 from onestroke.errors import SettingsError
 from onestroke.models.replicas import count_replicas
 from onestroke.train.batches import StyledBatches
+from onestroke.train.lent_batches import LentBatches
 from onestroke.train.settings import Settings
 
 Count = int | Literal["auto"]
@@ -91,14 +92,18 @@ def use_devices(names: list[str]) -> Iterator[None]:
             yield
 
 
-def divide_batches(batches: StyledBatches) -> Any:
+def divide_batches(batches: StyledBatches, lent: LentBatches) -> Any:
     """Returns the batches in a form that Keras divides among the devices, in their order.
 
     Keras gives Python datasets to TensorFlow without their batch size. TensorFlow then hands every
     device a batch of its own.
+
+    Args:
+        batches: the batches; their sizes are read.
+        lent: the same batches, for Keras to read.
     """
     if count_replicas() == 1:
-        return batches
+        return lent
     import tensorflow as tf
 
     side, styles = batches.crop, len(batches.styles)
@@ -106,7 +111,7 @@ def divide_batches(batches: StyledBatches) -> Any:
 
     def read(position: Any) -> dict[str, Any]:
         flat = tf.numpy_function(
-            lambda number: [*batches[int(number)].values()],
+            lambda number: [*lent[int(number)].values()],
             [position],
             [tf.float32] * len(shapes),
         )
@@ -115,5 +120,5 @@ def divide_batches(batches: StyledBatches) -> Any:
             for (name, shape), tensor in zip(shapes.items(), flat, strict=True)
         }
 
-    dataset = tf.data.Dataset.range(len(batches))
-    return dataset.map(read, num_parallel_calls=batches.workers).prefetch(1)
+    dataset = tf.data.Dataset.range(len(lent))
+    return dataset.map(read, num_parallel_calls=lent.workers).prefetch(1)

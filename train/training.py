@@ -45,6 +45,7 @@ from onestroke.train.initial_rows import (
 )
 from onestroke.train.journal import Journal, drop_events_after
 from onestroke.train.learning_rate import Schedule
+from onestroke.train.lent_batches import lend
 from onestroke.train.muon import ConvolutionMuon
 from onestroke.train.prepared_run import PreparedRun, prepare_run
 from onestroke.train.run_card import card_of_run
@@ -239,8 +240,8 @@ def fit(
     trainer.make_train_function(force=True)
     purpose = f"for batches of {batches.batch} pictures of {batches.crop} px"
     try:
-        with explain_memory_errors(purpose, "lower data.batch or data.crop"):
-            data = divide_batches(batches)
+        with explain_memory_errors(purpose, "lower data.batch or data.crop"), lend(batches) as lent:
+            data = divide_batches(batches, lent)
             trainer.fit(data, epochs=1, shuffle=False, verbose=0, callbacks=list(callbacks))
     except Exception as error:
         # Keras reads batches in threads and reports their errors as errors of TensorFlow.

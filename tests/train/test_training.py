@@ -1,12 +1,14 @@
 """Real tiny trainings: the files of a run, resuming, stopping, mistakes."""
 
 import errno
+import gc
 import math
 import os
 import random
 import re
 import shutil
 import threading
+import weakref
 from pathlib import Path
 
 import keras
@@ -27,7 +29,13 @@ from onestroke.stylize.model import open_model, training_settings
 from onestroke.train.callbacks import StopWhenDiverged
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.style_trainer import StyleTrainer
-from onestroke.train.training import build_network, build_optimizer, build_trainer, train
+from onestroke.train.training import (
+    build_network,
+    build_optimizer,
+    build_trainer,
+    open_batches,
+    train,
+)
 from onestroke.train.training_inputs import read_validation
 
 
@@ -68,6 +76,29 @@ def test_a_run_leaves_all_its_files(settings, tmp_path):
 
     assert trained.photographs["content"] == 0
     assert trained.pictures["style"] == entries[-1]["validation_style"]
+
+
+def test_a_training_is_released_when_it_ends(settings, tmp_path, changed, monkeypatch):
+    made: dict[str, weakref.ref] = {}
+
+    def build(*arguments, **options):
+        trainer = build_trainer(*arguments, **options)
+        parts = {"loss network": trainer.loss_network, "network": trainer.network}
+        parts |= {"trainer": trainer, "optimizer": trainer.optimizer}
+        made.update((name, weakref.ref(part)) for name, part in parts.items())
+        return trainer
+
+    def read(*arguments):
+        batches = open_batches(*arguments)
+        made["batches"] = weakref.ref(batches)
+        return batches
+
+    monkeypatch.setattr("onestroke.train.training.build_trainer", build)
+    monkeypatch.setattr("onestroke.train.training.open_batches", read)
+    train(changed(settings, train__steps=2), tmp_path / "run")
+    gc.collect()
+    assert len(made) == 5
+    assert [name for name, part in made.items() if part() is not None] == []
 
 
 def test_the_loss_falls(settings, tmp_path, changed):
