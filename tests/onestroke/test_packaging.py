@@ -34,8 +34,8 @@ NEEDS_TENSORFLOW = re.compile(
     r"|losses/(dream_objective|face_identity|objective|stability|style_targets|terms|triplet)"
     r"|optimize/(coarse_to_fine|descent|picture_optimization)|evaluate/(evaluation|yardstick)|stylize/keras_painter"
     r"|export/(onnx_file|servable|saved_model_file|tflite_file)"
-    r"|train/(batches|callbacks|checkpoint|devices|face_training|initial_rows|journal|learning_rate|muon"
-    r"|step_benchmark|step_callback|style_means|style_trainer|training|validation))\.py"
+    r"|train/(batches|callbacks|checkpoint|devices|face_training|initial_rows|journal|learning_rate"
+    r"|lent_batches|muon|step_benchmark|step_callback|style_means|style_trainer|training|validation))\.py"
 )
 
 
