@@ -14,6 +14,13 @@ from onestroke.train.settings import check_settings, resolve_settings
 from onestroke.train.training import train
 
 
+@pytest.fixture(autouse=True)
+def small_work(monkeypatch):
+    """Leaves out the conversion of trained networks, and measures small whole photographs."""
+    monkeypatch.setattr("onestroke.train.training.write_runtime_file", lambda style_file: None)
+    monkeypatch.setattr("onestroke.evaluate.evaluate_models.WHOLE_SIDE", 96)
+
+
 def paint(folder):
     """Makes two paintings: stripes and noise."""
     stripes = np.zeros((48, 48, 3), np.uint8)
@@ -45,7 +52,7 @@ def test_each_style_is_evaluated_with_its_painting(known, tmp_path):
         data=["bundled"],
         report=tmp_path / "report",
         sizes=[64],
-        iterations=1,
+        iterations=0,
         count=1,
         timed=[0],
     )
@@ -60,7 +67,7 @@ def test_each_style_is_evaluated_with_its_painting(known, tmp_path):
 def test_paintings_are_matched_by_name_in_any_order(known, tmp_path):
     model = str(shutil.copy(known, tmp_path / "moved.keras"))
     noise, stripes = sorted(paint(tmp_path))
-    about = {"data": ["bundled"], "sizes": [64], "iterations": 1, "count": 1, "timed": [0]}
+    about = {"data": ["bundled"], "sizes": [64], "iterations": 0, "count": 1, "timed": [0]}
     evaluate(models=[model], report=tmp_path / "report", style=[noise, stripes], **about)
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     paintings = {entry["name"]: entry["style"]["pictures"] for entry in report["models"]}
@@ -99,7 +106,7 @@ def test_an_added_style_is_evaluated_with_its_own_painting(known, tiny_values, t
         report=tmp_path / "report",
         style=["bundled"],
         sizes=[64],
-        iterations=1,
+        iterations=0,
         count=1,
         timed=[0],
     )
@@ -114,7 +121,7 @@ def test_an_added_style_is_evaluated_with_its_own_painting(known, tiny_values, t
             report=tmp_path / "none",
             style=[paint(tmp_path)[1]],
             sizes=[64],
-            iterations=1,
+            iterations=0,
             count=1,
             timed=[0],
         )
@@ -128,7 +135,7 @@ def test_paintings_with_equal_names_are_told_apart_by_path(tiny_values, tmp_path
     settings = settings_of(tiny_values, style__pictures=pictures, style__names=["a", "b"])
     run = train(settings, tmp_path / "run").style_file.parent
     moved = shutil.copy(run / "style.keras", tmp_path / "moved.keras")
-    about = {"data": ["bundled"], "sizes": [64], "iterations": 1, "count": 1, "timed": [0]}
+    about = {"data": ["bundled"], "sizes": [64], "iterations": 0, "count": 1, "timed": [0]}
     for model, style, expected in ((run, pictures[1:], ["b"]), (moved, pictures, ["a", "b"])):
         report = tmp_path / f"report{len(style)}"
         evaluate(models=[str(model)], report=report, style=style, **about)
