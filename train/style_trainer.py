@@ -49,6 +49,9 @@ class StyleTrainer(keras.Model):
         # Beside the loss, which is that of single pictures.
         self.stability = PaintingMean(name="stability") if objective.weights.stability else None
         self.style_means = StyleMeans(self.names)
+        # All variables exist. Otherwise, Keras on JAX would build the model from the first batch,
+        # and start the training at the second one (keras-team/keras issue 20394).
+        self.built = True
 
     def call(self, x: Mapping[str, Tensor], training: bool = False) -> Tensor:
         """Paints the photographs."""
