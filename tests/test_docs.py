@@ -381,6 +381,12 @@ def test_phones_guide_names_what_its_file_has(failures: list[str], place: Path) 
     assert f"xnnPackFlags = {' or '.join(flags)}\n" in kotlin
     assert sum(int(value, 16) for value in flags.values()) == litert_runner.FRUGAL_FLAGS
     assert f"(1, {height}, {width}, 3)" in guide
+    photograph = np.asarray(Image.open("photo.jpg").convert("RGB").resize((width, height)))
+    for name in (file, cpu_file):  # the guide offers the results of its commands
+        attached = ROOT / "docs" / name.name
+        assert f"({attached.name})" in guide
+        painted, same = (onestroke.load(path)(photograph) for path in (attached, name))
+        np.testing.assert_allclose(painted.astype(int), same.astype(int), atol=2)
 
 
 def test_phones_guide_paints_tiles_with_the_tensors_of_the_file() -> None:
