@@ -34,7 +34,9 @@ else:  # JAX trains as if TensorFlow were not installed
         lambda cls, name, *more: None if name == "tensorflow" else find_spec(name, *more)
     )
 from onestroke.train.settings import check_settings, resolve_settings
-from onestroke.train.training import train
+from onestroke.train import training
+training.write_runtime_file = lambda style_file: None  # the conversion takes seconds
+train = training.train
 values, folder, stop_at = json.loads(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 def settings(count):
     values["train"]["devices"] = count
@@ -104,9 +106,9 @@ def train_on_one_and_two(
     # Adam: Muon turns differences of rounding into steps in weak directions of the gradient.
     values["train"] |= {"steps": steps, "checkpoint_every": steps, "sample_every": steps}
     values["train"] |= {"optimizer": "adam", "learning_rate": rate}
-    values["data"]["batch"] = 4
+    values["data"] |= {"batch": 4, "validation_count": 1}
     values["style"]["identity"] = True  # its moving moments are means over the whole batch
-    values["loss"]["style"] = {"relu1_1": 1}
+    values["loss"] = {"content": {"relu1_1": 1}, "style": {"relu1_1": 1}}
     subprocess.run(
         [sys.executable, "-c", TRAININGS, json.dumps(values), folder, str(stop_at)],
         check=True,

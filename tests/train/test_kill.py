@@ -38,6 +38,7 @@ def steps_logged(run: Path) -> int:
 def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(tiny_recipe, tmp_path):
     recipe = yaml.safe_load(tiny_recipe.read_text())
     recipe["train"] |= {"steps": 40, "checkpoint_every": 3, "sample_every": 7}
+    recipe["data"]["validation_count"] = 1
     tiny_recipe.write_text(yaml.safe_dump(recipe))
     run, whole = tmp_path / "killed", tmp_path / "whole"
 
