@@ -13,7 +13,14 @@ from pydantic import BeforeValidator, Field
 from onestroke.errors import SettingsError
 from onestroke.files import expand_path
 from onestroke.picture_search import find_pictures
-from onestroke.pictures import PictureError, read_pixels, resize, shrink, size_of_short_side
+from onestroke.pictures import (
+    PictureError,
+    largest_deviation,
+    read_pixels,
+    resize,
+    shrink,
+    size_of_short_side,
+)
 from onestroke.settings_schema import Positive
 from onestroke.weighted_names import parse_weighted_names
 
@@ -149,8 +156,7 @@ def check_variation(pixels: np.ndarray, name: str) -> None:
         name: of the painting.
     """
     # Seen from far, so that a few specks on a blank sheet do not count.
-    small = shrink(pixels, 256).astype(np.float32)
-    deviation = float(small.std(axis=(0, 1)).max())
+    deviation = largest_deviation(shrink(pixels, 256))
     if deviation < MINIMUM_DEVIATION:
         raise PictureError(
             f"the painting {name} has nearly one colour (standard deviation {deviation:.2g} of "

@@ -278,6 +278,21 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(image.resize((width, height), Image.Resampling.LANCZOS))
 
 
+def largest_deviation(pixels: np.ndarray) -> float:
+    """Returns the largest standard deviation of a channel, in levels of 255.
+
+    Computed from histograms, which takes a tenth of the time of ``np.std``.
+
+    Args:
+        pixels: ``(height, width, 3)`` uint8 RGB.
+    """
+    levels = np.arange(256)
+    counts = np.array(Image.fromarray(pixels).histogram()).reshape(3, 256)
+    shares = counts / counts[0].sum()
+    gaps = levels - (shares @ levels)[:, None]
+    return float(np.sqrt((shares * gaps**2).sum(axis=1).max()))
+
+
 def format_size(size: tuple[int, int]) -> str:
     """Formats a (height, width) for messages, and as ``--size`` accepts it."""
     return f"{size[0]}x{size[1]}"

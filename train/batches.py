@@ -19,7 +19,7 @@ from PIL import Image
 
 from onestroke.data.photograph_sources import DataError, Photographs
 from onestroke.machine import available_cores
-from onestroke.pictures import PictureAccessError, PictureError
+from onestroke.pictures import PictureAccessError, PictureError, largest_deviation
 
 logger = logging.getLogger("onestroke.train.batches")
 
@@ -30,7 +30,7 @@ MAX_UNREACHABLE = 10
 """So many failures of the drive in a row end the training; the photographs may be sound."""
 
 FLAT_DEVIATION = 1.0
-"""Standard deviation in shades, in every channel, below which a crop counts as of one colour."""
+"""A crop with a smaller standard deviation, in levels of 255, in every channel is of one colour."""
 
 MAX_FLAT = 50
 """So many crops of one colour in a row end the training."""
@@ -140,7 +140,7 @@ class PhotographBatches(keras.utils.PyDataset):
             if pixels is None:
                 continue
             crop = _cut(pixels, self.crop, share, (down, right))
-            if crop.std(axis=(0, 1)).max() < FLAT_DEVIATION:
+            if largest_deviation(crop) < FLAT_DEVIATION:
                 flat += 1
                 if flat == MAX_FLAT:
                     self.failure = DataError(

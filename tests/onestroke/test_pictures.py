@@ -21,6 +21,7 @@ from onestroke.pictures import (
     Picture,
     PictureAccessError,
     PictureError,
+    largest_deviation,
     read_picture,
     resize,
     size_of_long_side,
@@ -658,3 +659,10 @@ def test_import_starts_no_tensorflow() -> None:
     code = "import sys, onestroke.pictures; print({'tensorflow', 'keras'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_largest_deviation_of_a_channel() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    pixels[:, :, 1] //= 2
+    assert largest_deviation(pixels) == pytest.approx(pixels.std(axis=(0, 1)).max(), rel=1e-12)
+    assert largest_deviation(np.full((40, 30, 3), 255, np.uint8)) == 0
