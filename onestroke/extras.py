@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from onestroke.errors import SettingsError
 
 TRAIN = ("tensorflow", "keras")
-TRAINING = ("keras", "tensorboard", "h5py")  # with any backend of Keras
+WITHOUT_TENSORFLOW = ("keras", "tensorboard", "h5py")  # trainings on another backend
 PLOT = ("matplotlib",)
 FLOW = ("cv2",)
 VIDEO = ("imageio_ffmpeg", *FLOW)
@@ -31,7 +31,8 @@ def check_training(backend: str) -> None:
     """Raises a SettingsError unless a backend of Keras and what trainings need are installed."""
     if backend == "tensorflow":
         check_tensorflow("trainings")
-    _check(f"trainings on {backend}", (backend, *TRAINING), f"train,{backend}")
+    else:
+        _check(f"trainings on {backend}", (backend, *WITHOUT_TENSORFLOW), f"train,{backend}")
 
 
 def check_tensorflow(purpose: str, *, extra: str = "train") -> None:
