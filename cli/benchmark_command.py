@@ -99,7 +99,7 @@ def _benchmark_models(
     from onestroke.cli.tables import paint_timing_table
     from onestroke.export import model_benchmark
     from onestroke.export.export_options import parse_size
-    from onestroke.files import check_file, write_whole
+    from onestroke.files import check_file, write_text, write_whole
 
     if plot_file:
         model_benchmark.check_plot(plot_file)
@@ -114,6 +114,6 @@ def _benchmark_models(
     out.print(paint_timing_table(timings))
     if json_file:
         record = json.dumps(model_benchmark.benchmark_record(timings), indent=1) + "\n"
-        write_whole(json_file, lambda path: path.write_text(record))
+        write_text(json_file, record)
     if plot_file:
         write_whole(plot_file, lambda path: model_benchmark.plot_timings(timings, path))

@@ -1,6 +1,7 @@
 """``onestroke info``: describe a model or a run."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +38,8 @@ def info(
 
     run = find_run(model)
     if run:
-        facts, details = _describe_run(run), run.summary()
+        details = run.summary()
+        facts = _describe_run(run, details)
     else:
         opened = open_model(model)
         facts, details = _describe_model(opened), opened.card.model_dump(mode="json")
@@ -73,11 +75,10 @@ def _describe_model(model: "Model") -> dict[str, Any]:
     return facts
 
 
-def _describe_run(run: "RunFolder") -> dict[str, Any]:
+def _describe_run(run: "RunFolder", summary: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the facts of a run that are read first, and those of its style file."""
     from onestroke.stylize.model import open_model
 
-    summary = run.summary()
     progress = {name: summary[name] for name in ("steps", "style_file", "latest")}
     if run.style_file.is_file():
         return {**_describe_model(open_model(run.path)), **progress}

@@ -18,7 +18,7 @@ from onestroke.errors import ModelError, SettingsError
 from onestroke.export.export_options import ExportOptions, Format, Size
 from onestroke.export.export_pictures import comparison_photographs
 from onestroke.extras import check_onnx, check_tensorflow, check_tflite
-from onestroke.files import check_writable, expand_path, write_whole
+from onestroke.files import check_writable, expand_path, write_text, write_whole
 from onestroke.machine import check_memory
 from onestroke.models.card import IDENTITY, ExportEntry, ModelCard
 from onestroke.models.keras_defaults import check_precision
@@ -114,7 +114,7 @@ def write_export(
     report = replace(reports[0], path=str(path))
     record = {**card.model_dump(mode="json"), **asdict(report), "path": path.name}
     text = json.dumps(record, indent=2) + "\n"
-    write_whole(report_file, lambda place: place.write_text(text))
+    write_text(report_file, text)
     return report
 
 

@@ -105,7 +105,7 @@ class Journal(StepCallback):
         self.writer.flush()
 
     def close(self) -> None:
-        """Writes what is still in memory."""
+        """Closes TensorBoard's log."""
         with self.run.writing():
             self.writer.close()
 
