@@ -1,7 +1,8 @@
 """Painting videos: frames are decoded, painted and encoded at the same time, in pieces.
 
 Every piece is a finished file in a folder beside the output. A command that was stopped or killed
-continues after the last of them, and the output gets its name when all of them are joined.
+continues after the last of them, and the output gets its name when all of them are joined. It seeks
+to the place in the clip, and checks that it arrived there; else it decodes from the beginning.
 """
 
 import contextlib
@@ -9,8 +10,9 @@ import json
 import logging
 import shutil
 import time
+import zlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -51,11 +53,13 @@ logger = logging.getLogger("onestroke.stylize")
 
 AHEAD = 3  # frames decoded, and as many painted, that wait in memory
 PIECE_FRAMES = 48  # at most these are painted again after a kill
+MARKED_FRAMES = 8  # by which a later command knows that it has found the end of a piece
 RATE_FRAMES = 20  # the latest, from which the speed is measured
 
 Paint = Callable[[np.ndarray], np.ndarray]
 Report = Callable[[Progress], object]
 Frame = tuple[int, np.ndarray]  # its time in microseconds, and (height, width, 3) uint8 RGB
+Mark = list[int]  # of a frame before it was painted: its time in microseconds, and its checksum
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,7 @@ class PieceFolder:
     Attributes:
         starts: time of the first frame of each piece, in microseconds.
         frames: in all pieces.
+        marks: of the last frames before the end of the last piece; empty if they are not known.
 
     Raises:
         SettingsError: another process paints the same video.
@@ -207,6 +212,7 @@ class PieceFolder:
     def __init__(self, folder: Path, suffix: str, plan: Mapping[str, Any]) -> None:
         self.starts: list[int] = []
         self.frames = 0
+        self.marks: Sequence[Mark] = []
         self._folder = folder
         self._suffix = suffix
         self._plan = json.dumps(plan, indent=1) + "\n"
@@ -229,6 +235,7 @@ class PieceFolder:
             record = json.loads(self._record(len(self.starts)).read_text(encoding="utf-8"))
             self.starts.append(record["start"])
             self.frames += record["frames"]
+            self.marks = record["marks"]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -266,7 +273,8 @@ class PieceFolder:
         self,
         start: int,
         write: Callable[[Path], int],
-        state: Callable[[], Mapping[str, np.ndarray]] = dict,
+        state: Callable[[], Mapping[str, np.ndarray]],
+        marks: Callable[[], Sequence[Mark]],
     ) -> None:
         """Writes the next piece.
 
@@ -274,13 +282,15 @@ class PieceFolder:
             start: time of its first frame, in microseconds.
             write: receives the path to write and returns the number of frames.
             state: returns arrays that painting needs to continue after this piece.
+            marks: returns those of the last frames of this piece.
         """
         index, counts = len(self.starts), []
         write_whole(self.file(index), lambda path: counts.append(write(path)))
         if arrays := state():
             write_arrays(self._state(index), arrays)
-        record = json.dumps({"start": start, "frames": counts[0]})
-        write_text(self._record(index), record)
+        self.marks = marks()
+        record = {"start": start, "frames": counts[0], "marks": self.marks}
+        write_text(self._record(index), json.dumps(record))
         self.starts.append(start)
         self.frames += counts[0]
         self._state(index - 1).unlink(missing_ok=True)
@@ -298,22 +308,52 @@ def _paint_pieces(
     report: Report,
 ) -> list[str]:
     """Paints what is missing, piece by piece; returns the errors of the decoder."""
-    reader = VideoReader(video, skip=pieces.frames)
+    reader, decoded = _continue_reading(video, pieces)
     counter = _Counter(report, video.frames, pieces.frames)
-    with contextlib.closing(_paint_frames(reader, paint)) as frames:
+    marks: deque[Mark] = deque(maxlen=MARKED_FRAMES)
+
+    def find_state() -> Mapping[str, np.ndarray]:
+        return paint.state if isinstance(paint, Smoother) else {}
+
+    def find_marks() -> list[Mark]:
+        # A later command that seeks past an error would not report it.
+        return [] if reader.errors else list(marks)
+
+    def note(frame: Frame) -> None:
+        marks.append(_mark(frame))
+
+    with contextlib.closing(_paint_frames(reader, decoded, paint, note)) as frames:
         while first := next(frames, None):
             piece = chain([first], islice(frames, PIECE_FRAMES - 1))
-            state = (lambda: paint.state) if isinstance(paint, Smoother) else dict
-            pieces.add(first[0], partial(_encode, open_writer, piece, counter), state)
+            write = partial(_encode, open_writer, piece, counter)
+            pieces.add(first[0], write, find_state, find_marks)
     counter.finish()
     return reader.errors
+
+
+def _continue_reading(video: VideoInfo, pieces: PieceFolder) -> tuple[VideoReader, Iterator[Frame]]:
+    """Returns a reader, and its frames after the finished pieces."""
+    if pieces.marks:
+        reader = VideoReader(video, since=pieces.marks[0][0])
+        frames = iter(reader)
+        found = [_mark(frame) for frame in islice(frames, len(pieces.marks))]
+        if found == pieces.marks and not reader.errors:
+            return reader, frames
+        reader.close()
+        logger.info("%s cannot be sought exactly; decoding from its beginning", video.path)
+    reader = VideoReader(video, skip=pieces.frames)
+    return reader, iter(reader)
+
+
+def _mark(frame: Frame) -> Mark:
+    return [frame[0], zlib.crc32(frame[1].data)]
 
 
 def _paint_raw(video: VideoInfo, paint: Paint, file: BinaryIO, report: Report) -> int:
     """Writes painted frames as raw bytes; returns their number."""
     reader = VideoReader(video)
     counter = _Counter(report, video.frames, 0)
-    with contextlib.closing(_paint_frames(reader, paint)) as frames:
+    with contextlib.closing(_paint_frames(reader, iter(reader), paint)) as frames:
         for _, painted in frames:
             file.write(painted.tobytes())
             counter.add()
@@ -327,14 +367,26 @@ def _paint_raw(video: VideoInfo, paint: Paint, file: BinaryIO, report: Report) -
     return counter.frames
 
 
-def _paint_frames(reader: VideoReader, paint: Paint) -> Generator[Frame, None, None]:
-    """Paints frames, while a thread decodes the next ones."""
-    decoded = iter(reader)
+def _paint_frames(
+    reader: VideoReader,
+    decoded: Iterator[Frame],
+    paint: Paint,
+    note: Callable[[Frame], object] = lambda frame: None,
+) -> Generator[Frame, None, None]:
+    """Paints frames, while a thread decodes the next ones.
+
+    Args:
+        reader: closed at the end.
+        decoded: its frames.
+        paint: paints one frame.
+        note: called with each frame before it is painted.
+    """
     pool = ThreadPoolExecutor(1)
     try:
         waiting = deque(pool.submit(next, decoded, None) for _ in range(AHEAD))
         while frame := waiting.popleft().result():
             waiting.append(pool.submit(next, decoded, None))
+            note(frame)
             yield frame[0], paint(frame[1])
     finally:
         reader.close()

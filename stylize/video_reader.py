@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import dropwhile, islice
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,10 @@ from onestroke.stylize.ffmpeg import (
 UNKNOWN = "unknown"
 MICROSECONDS = 10**6  # of a second
 LOG_SECONDS = 60  # that a line of the log may be late
+# Before the time to start at. Some formats seek by the decoding time, which is earlier than that of
+# the picture, and deinterlacing needs the frame before.
+SEEK_BEFORE = 2 * MICROSECONDS
+DEINTERLACE = "yadif=mode=send_frame:deint=interlaced"
 HDR_CURVES = ("smpte2084", "arib-std-b67")  # PQ and HLG
 WIDE_PRIMARIES = "bt2020"
 # Players take an untagged video for BT.709 above the sizes of standard definition, as mpv does.
@@ -38,7 +43,10 @@ TONE_MAP = (
 RGB_FORMATS = re.compile(r"(rgb|bgr|gbr|argb|abgr|0rgb|0bgr|rgba|bgra|pal8)")
 ALPHA_FORMATS = re.compile(r"(yuva|gbrap|rgba|bgra|argb|abgr|ya8|ya16|pal8)")
 TEXT_FORMATS = ("tty", "bin", "xbin", "adf", "idf")  # FFmpeg paints text files as ANSI art
-PICTURE_TIME = re.compile(r".*\[info\] n:\s*\d+ pts:\s*(-?\d+|NOPTS)")
+# Logs the time of each frame as whole lines. The filter showinfo writes its lines in parts, and an
+# error that another thread of FFmpeg logs between two of them has no level and is not found.
+LOG_TIMES = "metadata=mode=add:key=seen:value=1,metadata=mode=print:key=seen"
+PICTURE_TIME = re.compile(r".*\[info\] frame:\s*\d+\s+pts:\s*(-?\d+|NOPTS)")
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ class VideoInfo:
         duration: seconds, None if the file does not record it.
         aspect: width of a pixel by its height.
         colours: of the painted video.
-        filters: of FFmpeg, which turn the frames into RGB of ``size``.
+        interlaced: whether the frames consist of two fields of different times.
+        filters: of FFmpeg, which turn whole frames into RGB of ``size``.
     """
 
     path: Path
@@ -79,6 +88,7 @@ class VideoInfo:
     duration: float | None
     aspect: Fraction
     colours: ColourTags
+    interlaced: bool
     filters: str
 
     @property
@@ -129,7 +139,6 @@ def open_video(name: Path | str, *, max_size: int | None = None) -> VideoInfo:
             f"{MINIMUM_SIDE} a side are the least that can be painted"
         )
     colours, steps = _plan_colours(path, pixels, size, tags)
-    interlaced = ["yadif=mode=send_frame:deint=interlaced"] if frame[6] in "TB" else []
     return VideoInfo(
         path=path,
         size=size,
@@ -138,8 +147,8 @@ def open_video(name: Path | str, *, max_size: int | None = None) -> VideoInfo:
         duration=_seconds(duration) if duration else None,
         aspect=Fraction(int(frame[2]) or 1, int(frame[3]) or 1),
         colours=colours,
-        # The times first: yadif counts in halves of their unit.
-        filters=",".join(["showinfo", *interlaced, *steps]),
+        interlaced=frame[6] in "TB",
+        filters=",".join(steps),
     )
 
 
@@ -203,55 +212,86 @@ class VideoReader:
     Args:
         video: from ``open_video``.
         skip: frames that are decoded and left out.
-
-    Attributes:
-        errors: what FFmpeg could not decode, one line each; complete after the last frame.
+        since: time of the first frame to read, in microseconds. FFmpeg seeks to a keyframe before
+            it. Not every file can be sought exactly, so the caller checks the frames.
     """
 
-    def __init__(self, video: VideoInfo, *, skip: int = 0) -> None:
-        self.errors: list[str] = []
+    def __init__(self, video: VideoInfo, *, skip: int = 0, since: int | None = None) -> None:
         self._video = video
+        self._skip = skip
+        self._since = since
+        self._status = 0
         self._times: queue.Queue[int | None] = queue.Queue()
         program = find_ffmpeg()
-        chosen = f"select=gte(n\\,{skip}),{video.filters}" if skip else video.filters
         self._process = FfmpegProcess(
             [
+                *_seek_options(since),
                 *input_option(video.path),
-                *("-map", "0:V:0", "-vf", chosen, *keep_times_options(program)),
+                *("-map", "0:V:0", "-vf", self._filters(), *keep_times_options(program)),
                 *("-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"),
             ],
             on_line=self._note_time,
         )
 
+    @property
+    def errors(self) -> list[str]:
+        """What FFmpeg could not decode so far, one line each."""
+        found = find_errors(self._process.errors)
+        return found or ([f"FFmpeg's exit status is {self._status}"] if self._status else [])
+
+    def _filters(self) -> str:
+        chosen = []
+        if self._since is not None:
+            # Half a microsecond earlier, because FFmpeg compares floating-point numbers.
+            chosen = [f"select=gte(t\\,{self._since - 0.5}e-6)+gt(selected_n\\,0)"]
+        elif self._skip:
+            chosen = [f"select=gte(n\\,{self._skip})"]
+        # The times first: yadif counts in halves of their unit.
+        deinterlace = [DEINTERLACE] if self._video.interlaced else []
+        return ",".join([LOG_TIMES, *deinterlace, *chosen, self._video.filters])
+
     def _note_time(self, line: str) -> None:
         if found := PICTURE_TIME.match(line):
             self._times.put(None if found[1] == "NOPTS" else int(found[1]))
+
+    def _all_times(self) -> Iterator[int]:
+        """Yields the time of each decoded frame, in microseconds; the times increase."""
+        unit, last = self._video.time_base, None
+        while True:
+            # FFmpeg logs the time of a frame before it writes the frame.
+            at = self._times.get(timeout=LOG_SECONDS)
+            if last is None:
+                last = at or 0
+            elif at is None:  # the file records no times
+                last += max(1, round(1 / (self._video.rate * unit)))
+            else:
+                last = max(last + 1, at)
+            yield round(last * unit * MICROSECONDS)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yields the time of each frame, in microseconds, and the frame.
 
         The times increase. A frame is (height, width, 3) uint8 RGB in [0, 255], read-only.
         """
-        video, last = self._video, None
-        height, width = video.size
+        height, width = self._video.size
+        times: Iterator[int] = islice(self._all_times(), self._skip, None)
+        if (since := self._since) is not None:
+            times = dropwhile(lambda at: at < since, times)
         try:
             while len(data := self._process.pipe.read(height * width * 3)) == height * width * 3:
-                # FFmpeg logs the time of a frame before it writes the frame.
-                at = self._times.get(timeout=LOG_SECONDS)
-                if last is None:
-                    last = at or 0
-                elif at is None:  # the file records no times
-                    last += max(1, round(1 / (video.rate * video.time_base)))
-                else:
-                    last = max(last + 1, at)
-                frame = np.frombuffer(data, np.uint8).reshape(height, width, 3)
-                yield round(last * video.time_base * MICROSECONDS), frame
-            status = self._process.wait()
-            errors = find_errors(self._process.errors)
-            self.errors = errors or ([f"FFmpeg's exit status is {status}"] if status else [])
+                yield next(times), np.frombuffer(data, np.uint8).reshape(height, width, 3)
+            self._status = self._process.wait()
         finally:
             self._process.kill()
 
     def close(self) -> None:
         """Stops decoding."""
         self._process.kill()
+
+
+def _seek_options(since: int | None) -> list[str]:
+    """Returns the options that begin at a keyframe; times count as without them."""
+    if since is None or since <= SEEK_BEFORE:
+        return []
+    seconds = f"{(since - SEEK_BEFORE) / MICROSECONDS:.6f}"
+    return ["-copyts", "-start_at_zero", "-noaccurate_seek", "-ss", seconds]

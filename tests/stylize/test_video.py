@@ -24,6 +24,7 @@ from onestroke.stylize.video_reader import VideoReader, open_video
 from onestroke.stylize.video_writer import choose_codec
 
 PHOTOGRAPH = VideoOptions(strength=0)  # the frames themselves, so that pixels can be compared
+LOSSLESS = VideoOptions(strength=0, codec="ffv1")
 HDR10 = ["-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", "smpte2084"]
 MP4 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
 
@@ -56,6 +57,24 @@ def times_of(path: Path) -> list[float]:
 def frames_of(path: Path) -> np.ndarray:
     info = open_video(path)
     return np.stack([frame for _, frame in VideoReader(info)])
+
+
+def count_decoded(monkeypatch) -> list[int]:
+    """Returns a list that grows by the times that each new reader logs."""
+    counts: list[int] = []
+    note, begin = VideoReader._note_time, VideoReader.__init__
+
+    def started(reader, *arguments, **options) -> None:
+        counts.append(0)
+        begin(reader, *arguments, **options)
+
+    def noted(reader, line: str) -> None:
+        counts[-1] += bool(video_reader.PICTURE_TIME.match(line))
+        note(reader, line)
+
+    monkeypatch.setattr(VideoReader, "__init__", started)
+    monkeypatch.setattr(VideoReader, "_note_time", noted)
+    return counts
 
 
 def paint(source: Path, target: Path, options: VideoOptions = PHOTOGRAPH) -> video.VideoResult:
@@ -179,6 +198,89 @@ def test_a_killed_command_continues(smooth: bool, clip: Path, tmp_path: Path, mo
     assert times_of(target) == times_of(clip)
     paint(clip, tmp_path / "whole.mp4", options)
     np.testing.assert_array_equal(frames_of(target), frames_of(tmp_path / "whole.mp4"))
+
+
+def long_inputs() -> dict[str, tuple[str, list[str], bool]]:
+    """Returns by name: file name, FFmpeg's options, and whether a part of it can be decoded."""
+    reordered = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "10", "-bf", "3"]
+    # Pictures follow each keyframe that are shown before it and need the ones before.
+    open_groups = [*reordered, "-x264-params", "open-gop=1:scenecut=0"]
+    no_keyframes = [*reordered[:4], "-x264-params", "keyint=infinite:intra-refresh=1"]
+    keep = [*ffmpeg.keep_times_options(find_ffmpeg())]
+    uneven = ["-vf", "select='not(mod(n,3)*gt(mod(n,7),3))'", *keep]
+    late = ["-f", "lavfi", "-i", "sine=duration=8", "-vf", "setpts=PTS+1.5/TB", *keep]
+    fields = ["-vf", "tinterlace=interleave_top,fieldorder=tff", "-flags", "+ilme+ildct", "-g", "6"]
+    return {
+        "constant rate": ("even.mp4", [*MP4, "-g", "10"], True),
+        "B-frames": ("reordered.mp4", reordered, True),
+        "variable rate": ("uneven.mkv", [*uneven, *reordered], True),
+        "a late beginning": ("late.mkv", [*late, *reordered, "-c:a", "aac"], True),
+        "a time offset": ("offset.mp4", ["-output_ts_offset", "3", *reordered], True),
+        "interlaced": ("fields.mkv", [*fields, "-c:v", "mpeg2video"], True),
+        "open groups": ("open.mkv", open_groups, False),
+        "no keyframes": ("refresh.mkv", no_keyframes, False),
+        "a transport stream": ("stream.ts", reordered, False),
+        "GIF": ("short.gif", [], False),
+    }
+
+
+def interrupt(source: Path, target: Path, options: VideoOptions, step: int) -> None:
+    """Paints up to a frame."""
+
+    def stop(progress) -> None:
+        if progress.step == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stylize_video(source, "base_mobile", output=target, options=options, report=stop)
+
+
+@pytest.mark.parametrize("name", long_inputs())
+def test_a_resumed_video_equals_an_uninterrupted_one(
+    name: str, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(video, "PIECE_FRAMES", 25)
+    file, options, partly = long_inputs()[name]
+    source = make(tmp_path / file, *card("32x24", 8), *options)
+    whole, target = tmp_path / "whole.mkv", tmp_path / "painted.mkv"
+    frames = paint(source, whole, LOSSLESS).frames
+    interrupt(source, target, LOSSLESS, frames - 4)
+    counts = count_decoded(monkeypatch)
+    result = paint(source, target, LOSSLESS)
+    assert (result.frames, result.resumed) == (frames, (frames - 5) // 25 * 25)
+    assert not partly or (len(counts) == 1 and counts[0] < frames)
+    assert times_of(target) == times_of(whole)
+    np.testing.assert_array_equal(frames_of(target), frames_of(whole))
+
+
+@pytest.mark.parametrize("mark", ["time", "checksum"])
+def test_a_wrong_place_is_noticed(mark: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(video, "PIECE_FRAMES", 25)
+    source = make(tmp_path / "clip.mp4", *card("32x24", 8), *MP4, "-g", "10")
+    whole, target = tmp_path / "whole.mkv", tmp_path / "painted.mkv"
+    paint(source, whole, LOSSLESS)
+    interrupt(source, target, LOSSLESS, 76)
+    path = sorted(target.with_name("painted.mkv.parts").glob("*.json"))[-2]  # the last is the plan
+    record = json.loads(path.read_text())
+    record["marks"][-1][["time", "checksum"].index(mark)] += 1
+    path.write_text(json.dumps(record))
+    counts = count_decoded(monkeypatch)
+    assert paint(source, target, LOSSLESS).resumed == 75
+    assert len(counts) == 2
+    assert counts[1] == 80
+    np.testing.assert_array_equal(frames_of(target), frames_of(whole))
+
+
+def test_damage_before_the_place_is_reported(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(video, "PIECE_FRAMES", 25)
+    whole = make(tmp_path / "whole.avi", *card(seconds=8), "-c:v", "mjpeg")
+    data = bytearray(whole.read_bytes())
+    data[len(data) // 4 : len(data) // 4 + 3000] = bytes(3000)
+    source, target = tmp_path / "damaged.avi", tmp_path / "painted.mkv"
+    source.write_bytes(data)
+    interrupt(source, target, LOSSLESS, 70)
+    with pytest.raises(VideoError, match="damaged"):
+        paint(source, target, LOSSLESS)
 
 
 def test_other_options_start_anew(clip: Path, tmp_path: Path, monkeypatch) -> None:
@@ -350,6 +452,10 @@ def test_a_damaged_frame_is_reported(tmp_path: Path) -> None:
     data[middle : middle + 3000] = bytes(3000)
     source = tmp_path / "damaged.avi"
     source.write_bytes(data)
+    for _ in range(10):  # threads of FFmpeg log the error and the times of other frames
+        reader = VideoReader(open_video(source))
+        assert len(list(reader)) > 10
+        assert reader.errors
     with pytest.raises(VideoError, match="damaged"):
         paint(source, tmp_path / "painted.mp4")
     assert len(times_of(tmp_path / "painted.mp4")) > 10
