@@ -99,17 +99,20 @@ def find_paintings(styles: Sequence[str]) -> list[str]:
     ]
 
 
-def read_styles(blends: Sequence[Mapping[str, float]], short_side: int) -> list[Style]:
+def read_styles(blends: Sequence[Mapping[str, float]], short_sides: Sequence[int]) -> list[Style]:
     """Reads the paintings of several styles at the size that the loss network sees.
 
     Args:
         blends: for each style its paintings, by path, with their weights.
-        short_side: of every painting after resizing, in pixels.
+        short_sides: for each style the short side of its paintings after resizing, in pixels.
 
     Raises:
         PictureError: a painting is missing, broken, of one colour, or too long and narrow.
     """
-    return [_read_style(blend, short_side) for blend in blends]
+    return [
+        _read_style(blend, short_side)
+        for blend, short_side in zip(blends, short_sides, strict=True)
+    ]
 
 
 def _read_style(blend: Mapping[str, float], short_side: int) -> Style:

@@ -64,12 +64,14 @@ class SubjectPlan:
         settings: the recorded settings with the overrides.
         names: names of the styles that the newest training learned.
         blends: the painting of each style to evaluate, by the style's number.
+        short_sides: of the painting of each style as the loss network sees it, in pixels.
     """
 
     model: Model
     settings: Settings
     names: Sequence[str]
     blends: Mapping[int, Blend]
+    short_sides: Sequence[int]
 
 
 def plan_subjects(
@@ -96,13 +98,14 @@ def plan_subjects(
         pictures = replace_styles(find_paintings(styles))["pictures"]
         count = len(pictures) if isinstance(pictures, list) else 1
         # Two paintings may have the same file name; the styles keep the names of the network.
-        numbered = {"names": [f"style{i}" for i in range(count)], "captions": {}}
+        numbered = {"names": [f"style{i}" for i in range(count)], "captions": {}, "sizes": {}}
         values["style"] = {**values["style"], "pictures": pictures, **numbered}
     settings = check_settings(apply_overrides(values, overrides), origin=model)
     alone = len(opened.card.painted_names) == 1
     blends = match_paintings(settings.style.pictures, trained.style.pictures, alone=alone)
     _check_paintings(model, blends.values())
-    return SubjectPlan(opened, settings, names, blends)
+    short_sides = [trained.style.sizes.get(name, settings.style.size) for name in names]
+    return SubjectPlan(opened, settings, names, blends, short_sides)
 
 
 def _check_paintings(model: str, blends: Iterable[Blend]) -> None:
@@ -120,12 +123,13 @@ def build_subjects(plan: SubjectPlan) -> list[Subject]:
     Raises:
         OnestrokeError: the model, a painting or the weights of the loss network are broken.
     """
-    model, size = plan.model, plan.settings.style.size
+    model = plan.model
     vgg19 = load_vgg19_weights(plan.settings.loss.vgg19)
     stylizer = load(model)
     is_file = model.path.is_file()
     sha256 = hashlib.sha256(model.path.read_bytes()).hexdigest() if is_file else None
-    styles = read_styles(list(plan.blends.values()), size)
+    short_sides = [plan.short_sides[number] for number in plan.blends]
+    styles = read_styles(list(plan.blends.values()), short_sides)
     alone = len(model.card.styles) == 1
     return [
         Subject(
@@ -133,11 +137,13 @@ def build_subjects(plan: SubjectPlan) -> list[Subject]:
             paint=partial(stylizer, style=plan.names[number]),
             loss=plan.settings.loss,
             style=style,
-            about={"pictures": blend, "size": size},
+            about={"pictures": blend, "size": short_side},
             vgg19=vgg19,
             sha256=sha256,
         )
-        for (number, blend), style in zip(plan.blends.items(), styles, strict=True)
+        for (number, blend), short_side, style in zip(
+            plan.blends.items(), short_sides, styles, strict=True
+        )
     ]
 
 

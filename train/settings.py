@@ -56,6 +56,7 @@ Source = Annotated[str, Field(min_length=1)]
 Sources = Annotated[list[Source], Field(min_length=1), BeforeValidator(_as_list)]
 Crop = Annotated[int, Field(ge=32, le=2048, multiple_of=4)]
 Crops = Annotated[list[Crop], Field(min_length=1), BeforeValidator(_as_list)]
+PaintingSide = Annotated[int, Field(ge=32, le=4096)]
 
 
 class NetworkSettings(Section):
@@ -117,10 +118,13 @@ class StyleSettings(Section):
         description="Whether one more style, photograph, returns photographs unchanged. Strength "
         "then interpolates between two styles of the network.",
     )
-    size: Annotated[int, Field(ge=32, le=4096)] = Field(
+    size: PaintingSide = Field(
         768,
         description="Short side in pixels at which the loss network sees the paintings. A larger "
         "size gives larger strokes.",
+    )
+    sizes: dict[str, PaintingSide] = Field(
+        {}, description="Sizes of single styles by their names; all others have style.size."
     )
 
     @model_validator(mode="after")
@@ -136,16 +140,22 @@ class StyleSettings(Section):
                 raise ValueError(f"the style name {name!r} is empty or ends in a weight; {RENAME}")
         if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
             raise ValueError(f"two styles are named {twice[0]}; {RENAME}")
-        if unknown := self.captions.keys() - set(names):
-            raise ValueError(
-                f"caption of an unknown style {min(unknown)}; the styles are {', '.join(names)}"
-            )
+        for what, values in (("caption", self.captions), ("size", self.sizes)):
+            if unknown := values.keys() - set(names):
+                raise ValueError(
+                    f"{what} of an unknown style {min(unknown)}; the styles are {', '.join(names)}"
+                )
         return self
 
     def all_names(self) -> list[str]:
         """Returns the names of the styles, with the identity's last."""
         names = self.names or ["+".join(Path(n).stem for n in blend) for blend in self.pictures]
         return [*names, IDENTITY] if self.identity else list(names)
+
+    def short_sides(self) -> list[int]:
+        """Returns the short side of each style's paintings in pixels, without the identity's."""
+        names = self.all_names()[: len(self.pictures)]
+        return [self.sizes.get(name, self.size) for name in names]
 
 
 class DataSettings(Section):
@@ -379,7 +389,12 @@ def replace_styles(styles: Sequence[str]) -> dict[str, Any]:
     """
     blend = parse_style_weights(styles)
     weighted = list(blend) != list(dict.fromkeys(styles))
-    return {"pictures": blend if weighted else list(blend), "names": [], "captions": {}}
+    return {
+        "pictures": blend if weighted else list(blend),
+        "names": [],
+        "captions": {},
+        "sizes": {},
+    }
 
 
 def _absolute_keys(blend: str | Mapping[str, float]) -> dict[str, float]:

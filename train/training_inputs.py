@@ -51,7 +51,7 @@ def read_training_inputs(settings: Settings) -> TrainingInputs:
     if settings.loss.identity_weight:
         load_face_weights()  # downloads them once, or says what is missing
     return TrainingInputs(
-        styles=read_styles(settings.style.pictures, settings.style.size),
+        styles=read_styles(settings.style.pictures, settings.style.short_sides()),
         photographs=open_source(settings.data.source, split="train"),
         validation=read_validation(settings.data),
         vgg19=load_vgg19_weights(settings.loss.vgg19),

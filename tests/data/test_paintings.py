@@ -51,7 +51,7 @@ def test_folders_of_paintings(tmp_path: Path, monkeypatch) -> None:
 
 def test_paintings_are_resized_by_their_short_side(tmp_path: Path) -> None:
     blend = {str(save(tmp_path / "a.png", 40, 60)): 1.0, str(save(tmp_path / "b.png", 90, 30)): 3.0}
-    (style,) = read_styles([blend], 20)
+    (style,) = read_styles([blend], [20])
     assert [picture.shape for picture in style.pictures] == [(20, 30, 3), (60, 20, 3)]
     assert list(style.shares) == [1.0, 3.0]
     assert len(set(style.sha256)) == 2
@@ -60,14 +60,14 @@ def test_paintings_are_resized_by_their_short_side(tmp_path: Path) -> None:
 def test_the_hash_is_of_the_pixels_not_of_the_file(tmp_path: Path) -> None:
     for name in ("a.png", "b.bmp"):
         save(tmp_path / name, 20, 30)
-    hashes = [read_styles([{str(tmp_path / n): 1.0}], 20)[0].sha256 for n in ("a.png", "b.bmp")]
+    hashes = [read_styles([{str(tmp_path / n): 1.0}], [20])[0].sha256 for n in ("a.png", "b.bmp")]
     assert hashes[0] == hashes[1]
 
 
 def test_small_paintings_are_named(tmp_path: Path, caplog) -> None:
     small, large = save(tmp_path / "small.png", 12, 16), save(tmp_path / "large.png", 40, 40)
     with caplog.at_level(logging.WARNING, "onestroke.data"):
-        read_styles([{str(small): 1.0, str(large): 1.0}], 48)
+        read_styles([{str(small): 1.0, str(large): 1.0}], [48])
     assert caplog.messages == [
         f"the painting {small} has only 16 x 12 pixels and is enlarged to a short side of 48; "
         "a larger file gives finer strokes"

@@ -10,6 +10,7 @@ from PIL import Image
 
 from onestroke.errors import OnestrokeError
 from onestroke.evaluate.evaluate_models import EvaluationOptions, evaluate_models
+from onestroke.evaluate.subjects import build_subjects, plan_subjects
 from onestroke.train.settings import check_settings, resolve_settings
 from onestroke.train.training import train
 
@@ -93,6 +94,18 @@ def test_paintings_are_matched_by_name_in_any_order(known, tmp_path):
                 **about,
             )
     assert not (tmp_path / "none").exists()
+
+
+def test_each_painting_is_measured_at_the_size_it_was_learned_at(tiny_values, tmp_path):
+    paintings = paint(tmp_path)
+    settings = settings_of(
+        tiny_values, style__pictures=paintings, style__size=48, style__sizes={"noise": 32}
+    )
+    train(settings, tmp_path / "run")
+    for given in ([], paintings):
+        plan = plan_subjects(str(tmp_path / "run"), given)
+        sides = [subject.style.pictures[0].shape[0] for subject in build_subjects(plan)]
+        assert sides == [48, 32]
 
 
 def test_an_added_style_is_evaluated_with_its_own_painting(known, tiny_values, tmp_path):

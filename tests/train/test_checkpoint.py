@@ -23,7 +23,9 @@ def message(call, *arguments) -> str:
 def test_weights_that_are_not_finite_are_never_saved(settings, tmp_path):
     """The loss of a step is computed with the weights before it, so the weights are checked too."""
     trainer = build_trainer(
-        settings, load_vgg19_weights(), read_styles(settings.style.pictures, settings.style.size)
+        settings,
+        load_vgg19_weights(),
+        read_styles(settings.style.pictures, settings.style.short_sides()),
     )
     trainer.network.colour.shift.assign([[np.nan, 0, 0]])
     with pytest.raises(DivergedError, match="a weight is not finite after step 4"):

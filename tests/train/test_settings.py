@@ -159,6 +159,10 @@ def test_settings_are_frozen(recipe):
             "caption of an unknown style b; the styles are a",
         ),
         (
+            {"style": {"pictures": ["a.jpg"], "sizes": {"b": 64}}},
+            "size of an unknown style b; the styles are a",
+        ),
+        (
             {"style": {"pictures": ["photograph.jpg"]}},
             "photograph is the reserved name of the identity; name each style with --set",
         ),

@@ -247,7 +247,7 @@ def test_float16_steps_are_taken_not_skipped(settings, changed):
     trainer = build_trainer(
         changed(settings, train__precision="mixed_float16"),
         load_vgg19_weights(),
-        read_styles(settings.style.pictures, settings.style.size),
+        read_styles(settings.style.pictures, settings.style.short_sides()),
     )
     photographs = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
     taken = []
