@@ -10,6 +10,7 @@ import typer
 from onestroke.cli.options import Overrides, Runtime
 from onestroke.cli.terminal import filter_native_logs, out
 from onestroke.errors import SettingsError
+from onestroke.onednn import choose_onednn
 
 EXAMPLES = (
     "onestroke benchmark --model base --model base_mobile --size 512",
@@ -77,6 +78,7 @@ def _benchmark_training(
     from onestroke.train.settings import read_recipe, resolve_settings
 
     recipe = read_recipe(config, overrides)
+    choose_onednn(recipe.data.batch)  # as the training does
     if not all(size.isdecimal() for size in sizes):
         raise SettingsError(f"training crops are squares; give --size N, not {', '.join(sizes)}")
     with filter_native_logs():

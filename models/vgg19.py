@@ -14,6 +14,10 @@ from keras import ops
 from onestroke.errors import SettingsError
 from onestroke.models.layers import CHANNELS, Tensor
 from onestroke.models.vgg19_weights import EXPECTED_LAYERS, LAYERS, WIDTHS, Vgg19Weights
+from onestroke.models.winograd import WinogradConvolution, transform_kernel
+
+WINOGRAD_BLOCK = 3
+"""The first block with 256 channels, from which on Winograd's algorithm is faster."""
 
 POOLINGS = {"max": keras.layers.MaxPooling2D, "avg": keras.layers.AveragePooling2D}
 PADDINGS = ("edge", "zeros")
@@ -72,28 +76,41 @@ def loss_network(
     x = keras.layers.Rescaling(1.0, offset=minus_mean, dtype="float32", name="minus_mean")(image)
     features = {}
     options: dict[str, Any] = {"data_format": CHANNELS, "dtype": dtype}
+    fast = padding == "edge" and dtype == "float32" and _computes_on_processor()
     for name in LAYERS[: 1 + max(LAYERS.index(name) for name in layers)]:
         block, layer = block_and_layer(name)
         if block > 1 and layer == 1:
             x = POOLINGS[pooling](2, name=f"pool{block - 1}", **options)(x)
         if padding == "edge":
             x = EdgePadding(name=f"padding{block}_{layer}", dtype=dtype)(x)
-        x = keras.layers.Conv2D(
-            WIDTHS[block - 1],
-            3,
-            padding="valid" if padding == "edge" else "same",
-            activation="relu",
-            name=name,
-            **options,
-        )(x)
+        if fast and block >= WINOGRAD_BLOCK:
+            x = WinogradConvolution(WIDTHS[block - 1], name=name, dtype=dtype)(x)
+        else:
+            x = keras.layers.Conv2D(
+                WIDTHS[block - 1],
+                3,
+                padding="valid" if padding == "edge" else "same",
+                activation="relu",
+                name=name,
+                **options,
+            )(x)
         if name in layers:
             features[name] = x
     network = keras.Model(image, {name: features[name] for name in layers}, name="vgg19")
-    for name in LAYERS:
-        if any(layer.name == name for layer in network.layers):
-            network.get_layer(name).set_weights(weights.layer(*block_and_layer(name)))
+    for layer in network.layers:
+        if layer.name in LAYERS:
+            kernel, bias = weights.layer(*block_and_layer(layer.name))
+            if isinstance(layer, WinogradConvolution):
+                kernel = transform_kernel(kernel)
+            layer.set_weights([kernel, bias])
     network.trainable = False
     return network
+
+
+def _computes_on_processor() -> bool:
+    """Returns whether TensorFlow computes, on a processor: there alone Winograd was measured."""
+    is_processor = keras.distribution.list_devices()[0].startswith("cpu")
+    return is_processor and keras.backend.backend() == "tensorflow"
 
 
 def block_and_layer(name: str) -> tuple[int, int]:

@@ -1,17 +1,24 @@
 """``onestroke benchmark``: the tables and the files."""
 
 import json
+import os
 
 import pytest
 from PIL import Image
+
+from onestroke.onednn import SWITCH
 
 
 def test_a_recipe_has_pipeline_and_shares(run, tiny_recipe, monkeypatch):
     from onestroke.train import step_benchmark
 
     monkeypatch.setattr(step_benchmark, "PIPELINE_SECONDS", 0.1)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setenv(SWITCH, "")  # restored after the test
+    monkeypatch.delenv(SWITCH)
     status, said, _ = run("benchmark", "--config", tiny_recipe, "--size", 32, "--runs", 1)
     assert status == 0
+    assert os.environ[SWITCH] == "1"  # as in a training
     for words in ("pipeline", "VGG19", "network", "input"):
         assert words in said
     row = next(line for line in said.splitlines() if "float32" in line)

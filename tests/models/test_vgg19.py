@@ -20,6 +20,7 @@ from onestroke.models.vgg19_weights import (
     Vgg19Weights,
     load_vgg19_weights,
 )
+from onestroke.models.winograd import WinogradConvolution
 
 DEEPEST = ["relu5_4", "relu1_1"]
 
@@ -76,6 +77,18 @@ def test_features_equal_keras_own_vgg19(features, picture):
         name = layer.name.replace("block", "relu").replace("_conv", "_")
         if name in DEEPEST:
             np.testing.assert_allclose(features[name], x, rtol=1e-4, atol=1e-2)
+
+
+def test_wide_layers_use_winograd_in_float32_alone(bundled, monkeypatch):
+    def is_fast(**options):
+        layer = loss_network(["relu3_1"], bundled, **options).get_layer("relu3_1")
+        return isinstance(layer, WinogradConvolution)
+
+    assert is_fast()
+    assert not is_fast(dtype="bfloat16")
+    assert not is_fast(padding="zeros")
+    monkeypatch.setattr("keras.distribution.list_devices", lambda: ["gpu:0"])
+    assert not is_fast()
 
 
 def test_a_flat_picture_has_flat_features(bundled):
