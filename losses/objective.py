@@ -121,6 +121,7 @@ def build_objective(
     *,
     identity: bool = False,
     precision: str = "float32",
+    winograd: bool = False,
     cache: Path | None = None,
     face_weights: FaceWeights | None = None,
 ) -> Objective:
@@ -132,6 +133,7 @@ def build_objective(
         styles: the paintings.
         identity: whether there is one more style, which returns photographs unchanged.
         precision: of the loss network, a Keras dtype policy.
+        winograd: see ``loss_network``.
         cache: folder of cached measurements of paintings.
         face_weights: of the face identity term; without them it is left out.
 
@@ -144,7 +146,11 @@ def build_objective(
     return Objective(
         # Frozen weights need no 32-bit copy.
         loss_network(
-            layers, vgg19, pooling=settings.pooling, dtype=precision.removeprefix("mixed_")
+            layers,
+            vgg19,
+            pooling=settings.pooling,
+            dtype=precision.removeprefix("mixed_"),
+            winograd=winograd,
         ),
         targets,
         LossWeights(

@@ -281,6 +281,7 @@ def build_trainer(
         styles,
         identity=settings.style.identity,
         precision=precision,
+        winograd=True,
         cache=cache_folder("styles"),
         face_weights=load_face_weights() if settings.loss.identity_weight else None,
     )

@@ -80,11 +80,12 @@ def test_features_equal_keras_own_vgg19(features, picture):
 
 
 def test_wide_layers_use_winograd_in_float32_alone(bundled, monkeypatch):
-    def is_fast(**options):
-        layer = loss_network(["relu3_1"], bundled, **options).get_layer("relu3_1")
-        return isinstance(layer, WinogradConvolution)
+    def is_fast(winograd=True, **options):
+        network = loss_network(["relu3_1"], bundled, winograd=winograd, **options)
+        return isinstance(network.get_layer("relu3_1"), WinogradConvolution)
 
     assert is_fast()
+    assert not is_fast(winograd=False)
     assert not is_fast(dtype="bfloat16")
     assert not is_fast(padding="zeros")
     monkeypatch.setattr("keras.distribution.list_devices", lambda: ["gpu:0"])
