@@ -1,5 +1,7 @@
 """``onestroke export``: write a style for servers, phones or browsers."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,10 +80,20 @@ def export(
     """Export a style for servers, phones or browsers."""
     from onestroke.export.export_options import parse_options
 
-    quantize = quantize or ("dynamic" if kind == "web" else "none")
-    options = parse_options(kind, quantize, size, uint8=uint8, layout=layout, opset=opset)
+    default = "dynamic" if kind == "web" else "none"
+    options = parse_options(
+        kind, quantize or default, size, uint8=uint8, layout=layout, opset=opset
+    )
     _check_combination(models, options, style, data)
-    reports = _export(models, output, options, style=style, data=data or [], overwrite=overwrite)
+    reports = _export(
+        models,
+        output,
+        options,
+        chosen=quantize is not None,
+        style=style,
+        data=data or [],
+        overwrite=overwrite,
+    )
     from onestroke.cli.tables import verification_table
 
     for report in reports:
@@ -110,20 +122,30 @@ def _export(
     output: Path,
     options: "ExportOptions",
     *,
+    chosen: bool,
     style: list[str] | None,
     data: list[str],
     overwrite: bool,
 ) -> "list[Report]":
+    """Exports. ``chosen``: whether the user named the quantization."""
     from onestroke.export.export_pictures import calibration_photographs
     from onestroke.export.exporter import write_export
+    from onestroke.export.verification import VerificationError
     from onestroke.export.web_page import export_page
 
     representative = calibration_photographs(data, options)
     with filter_native_logs():
         if options.format == "web":
-            return export_page(
-                models, output, options, representative=representative, overwrite=overwrite
+            page = partial(
+                export_page, models, output, representative=representative, overwrite=overwrite
             )
+            try:
+                return page(options)
+            except VerificationError as error:
+                if chosen:
+                    raise
+                out.print(f"Kernels of 8 bits are too coarse: {error}. Taking those of 16 bits.")
+                return page(replace(options, quantize="float16"))
         weights = parse_weighted_names(style) if style else None
         report = write_export(
             models[0],

@@ -28,7 +28,7 @@ def test_the_facts_that_a_reader_needs_are_few_and_first(run):
     assert "`onestroke info base_mobile --all` prints everything" in printed
     everything = yaml.safe_load(run("info", "base_mobile", "--all")[1])
     assert list(everything)[: len(said)] == list(said)
-    assert everything["styles"][0]["figures"]["photographs"] == 16
+    assert everything["styles"][0]["figures"]["photographs"] == 8
 
 
 def test_the_short_facts_of_a_run(run, trained, tmp_path):

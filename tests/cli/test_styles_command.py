@@ -35,7 +35,7 @@ def test_characters_outside_the_encoding_are_escaped():
     )
     assert done.returncode == 0, done.stderr
     assert "Caf\\xe9 Terrace at Night" in done.stdout
-    assert len(done.stdout.splitlines()) == 12 + 1 + 1  # the identity and the notice
+    assert len(done.stdout.splitlines()) == 16 + 1 + 1  # the identity and the notice
 
 
 def test_the_default_and_the_identity_are_explained(run):

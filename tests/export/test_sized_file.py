@@ -23,7 +23,7 @@ def test_file_of_one_size_paints_like_the_runtime_file(tmp_path: Path) -> None:
     assert card.style_names == read_tflite_card(runtime_file).style_names
     picture = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
     sized, runtime = (onestroke.load(file).painter for file in (file, runtime_file))
-    style = np.eye(13, dtype=np.float32)[3]
+    style = np.eye(len(card.style_names), dtype=np.float32)[3]
     moments = runtime.moments(picture, style)
     np.testing.assert_allclose(sized.moments(picture, style), moments, rtol=1e-3, atol=1e-3)
     painted = [next(iter(painter.pieces(picture, style)))[1] for painter in (sized, runtime)]

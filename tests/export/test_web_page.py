@@ -639,7 +639,7 @@ class TestInABrowser:
 
         write_ready_page(tmp_path / "page", [(192, 256)])
         with opened(tmp_path / "page") as page:
-            assert page.locator(".style").count() == 12
+            assert page.locator(".style").count() == 16
             page.click("#camera")
             expect(page.locator("#status")).to_contain_text("frames a second", timeout=60_000)
             before = screen(page)

@@ -144,7 +144,7 @@ def test_a_word_of_a_name_is_enough_to_offer_it(asked, offered):
         weigh_styles(asked, ["the_kiss", "great_wave", "starry_night"])
 
 
-@pytest.mark.parametrize("asked", ["mine", "udnie", "forest", "that", "sea"])
+@pytest.mark.parametrize("asked", ["mine", "guernica", "forest", "that", "sea"])
 def test_nothing_is_offered_for_a_name_that_is_like_none(asked):
     with pytest.raises(SettingsError, match=f"unknown style '{asked}'; the model has"):
         weigh_styles(asked, onestroke.load("base").style_names)

@@ -42,7 +42,7 @@ def test_recipes_are_valid_and_record_hardware_time_and_losses(path):
     if path.stem == "coco":  # needs a GPU
         assert "not yet measured" in comment
         return
-    assert re.search(r"\bcores?\b", comment)
+    assert re.search(r"\bcores?\b|NVIDIA", comment)
     assert re.search(r"\d minutes", comment)
     assert re.search(r"style loss.*\d\.\d{3} -> \d\.\d{3}", comment, re.DOTALL)
 
