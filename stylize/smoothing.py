@@ -1,7 +1,7 @@
-"""Less flicker in painted videos: each frame is blended with the one before, moved along.
+"""Less flicker in painted videos: each frame is blended with those before, moved along.
 
 A network paints what it sees, so noise that nobody notices in a clip moves strokes from frame to
-frame. The painted frame before, warped by the optical flow of the clip, shows where the strokes
+frame. An earlier painted frame, warped by the optical flow of the clip, shows where the strokes
 should be. docs/video.md lists the measures that were tried and not kept.
 """
 
@@ -19,11 +19,9 @@ from onestroke.stylize.optical_flow import (
     range_nearby,
     sum_squares,
     warp,
+    warp_smooth,
 )
 
-# Share of the frame before, where its pixels are surely the same. With less, more strokes that
-# differ from frame to frame are averaged: the style loss was 0.20 at 0.9, and 0.14 here.
-BLEND = 0.97
 # Difference of the warped clip, in shades, up to which its pixels are surely the same, and from
 # which they are surely others. Averaged over squares, so that noise counts less than motion.
 SAME_UP_TO, OTHER_FROM, SQUARE = 8.0, 24.0, 5
@@ -34,14 +32,23 @@ CUT_BELOW = 0.25
 # still, and from which it surely is not. The flow of still regions is noise, up to half a pixel.
 STILL_UP_TO, CHANGED_FROM, STILL_SQUARE = 2.0, 5.0, 9
 RESTS_UP_TO, MOVES_FROM = 0.3, 0.7
-# Blending and warping blur strokes. Their detail gets back the strength that it has frame by
-# frame; from one frame to the next, the factor is near 1. One factor for the frame: where each
-# square has its own, its detail gathers in one bright point after 80 frames.
-DETAIL_SIGMA, LARGEST_GAIN = 1.0, 1.6
+# Averages of strokes that differ have neither's style, so a pixel comes from one of them: from the
+# frame before where it is the same at least this surely. The edges between both are softened.
+SAME_FROM, EDGE_SIGMA = 0.5, 1.0
+# Frames for which a painting is kept, and moved once along the whole way. If it is moved again in
+# every frame, it loses its style: the style loss after 18 frames was 0.115, and 0.107 with 8 here.
+KEY_FRAMES = 12
+# Moving blurs strokes. Their detail gets back the strength that it has frame by frame, between each
+# two of these blurs. One factor for the frame: where each square has its own, detail gathers.
+DETAIL_SIGMAS, LARGEST_GAIN = (0.5, 1.0, 2.0, 4.0), 2.0
+# Mean colours of squares of this side are those of the painted frame, so fades are followed.
+TONE_SQUARE = 49
 # The blend stays near the colours that the painted frame has around each pixel (neighbourhood
-# clamping, Karis 2014, "High-Quality Temporal Supersampling"), so detail cannot grow, and nothing
-# that the flow misses stays for long.
+# clamping, Karis 2014, "High-Quality Temporal Supersampling"), so nothing that the flow misses
+# stays for long. With a margin of 25 shades, blotches of other colours stayed on flat walls.
 COLOUR_SQUARE, COLOUR_MARGIN = 5, 10.0
+
+Arrays = dict[str, np.ndarray]
 
 
 class Smoother:
@@ -58,49 +65,68 @@ class Smoother:
         state: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self._paint = paint
-        self._frame = state["frame"] if state else None
-        self._painted = state["painted"] if state else None
+        self._state = dict(state or {})
 
     @property
-    def state(self) -> dict[str, np.ndarray]:
-        """The last frame and its painting; empty before the first one."""
-        if self._frame is None or self._painted is None:
-            return {}
-        return {"frame": self._frame, "painted": self._painted}
+    def state(self) -> Arrays:
+        """What the next frame needs, from ``blend_frame``; empty before the first one."""
+        return self._state
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Paints the next frame; the size of the frames does not change."""
-        painted = blended = self._paint(frame).astype(np.float32)
-        if self._frame is not None and self._painted is not None:
-            blended = blend_previous(self._frame, frame, self._painted, painted)
-        # Not rounded: a tenth of a small change would be lost in every frame.
-        self._frame, self._painted = frame, blended
-        return np.rint(blended).astype(np.uint8)
+        painted = self._paint(frame).astype(np.float32)
+        self._state = blend_frame(self._state, frame, painted)
+        # Not part of the state: detail that is restored again in every frame would grow.
+        return np.rint(restore_detail(self._state["blend"], painted).clip(0, 255)).astype(np.uint8)
 
 
-def blend_previous(
-    previous: np.ndarray, frame: np.ndarray, painted_previous: np.ndarray, painted: np.ndarray
-) -> np.ndarray:
-    """Blends a painted frame with the one before, except after a cut and where pixels are new.
+def blend_frame(state: Mapping[str, np.ndarray], frame: np.ndarray, painted: np.ndarray) -> Arrays:
+    """Blends a painted frame with those before, except after a cut and where pixels are new.
 
     Args:
-        previous, frame: two frames of a clip, (height, width, 3) uint8 RGB in [0, 255].
-        painted_previous, painted: their paintings, of the same shape.
+        state: what this function returned for the frame before; empty for the first frame.
+        frame: (height, width, 3) uint8 RGB in [0, 255].
+        painted: its painting, (height, width, 3) float32 RGB in [0, 255].
 
     Returns:
-        (height, width, 3) float32 RGB in [0, 255].
+        ``frame`` and its ``blend``; ``key``, the blend of an earlier frame; ``path``, the flow from
+        this frame to that one; ``traced``, the product of the shares along
+        the path, (height, width) float32 in [0, 1]; ``age``, the frames since the key, shape (1,).
     """
-    flow = estimate_flow(frame, previous)
-    same = find_same(previous, frame, flow)
+    if not state:
+        return _begin(frame, painted)
+    flow = estimate_flow(frame, state["frame"])
+    same = find_same(state["frame"], frame, flow)
     if same.mean() < CUT_BELOW:
-        return painted
-    still = find_still(previous, frame, flow)
+        return _begin(frame, painted)
+    still = find_still(state["frame"], frame, flow)
     flow = flow * (1 - still[..., None])
-    share = BLEND * np.maximum(same, still)[..., None]
-    blended = painted + share * (warp(painted_previous, flow) - painted)
+    share = blur(np.maximum(same, still) >= SAME_FROM, EDGE_SIGMA)
+    path = flow + warp_smooth(state["path"], flow)
+    traced = share * warp_smooth(state["traced"], flow)
+    before = warp(state["blend"], flow)
+    before += traced[..., None] * (warp(state["key"], path) - before)
     smallest, largest = range_nearby(painted, COLOUR_SQUARE)
-    restored = restore_detail(blended, painted)
-    return restored.clip(smallest - COLOUR_MARGIN, largest + COLOUR_MARGIN).clip(0, 255)
+    blend = painted + share[..., None] * (before - painted)
+    blend += average_nearby(painted - blend, TONE_SQUARE)
+    blend = blend.clip(smallest - COLOUR_MARGIN, largest + COLOUR_MARGIN).clip(0, 255)
+    age = state["age"] + 1
+    if age[0] >= KEY_FRAMES:
+        return _begin(frame, blend)
+    found = {"frame": frame, "blend": blend, "path": path, "traced": traced, "age": age}
+    return {**state, **found}
+
+
+def _begin(frame: np.ndarray, blend: np.ndarray) -> Arrays:
+    size = frame.shape[:2]
+    return {
+        "frame": frame,
+        "blend": blend,
+        "key": blend,
+        "path": np.zeros((*size, 2), np.float32),
+        "traced": np.ones(size, np.float32),
+        "age": np.zeros(1, np.int64),
+    }
 
 
 def restore_detail(blended: np.ndarray, painted: np.ndarray) -> np.ndarray:
@@ -112,11 +138,14 @@ def restore_detail(blended: np.ndarray, painted: np.ndarray) -> np.ndarray:
     Returns:
         (height, width, 3) float32 RGB.
     """
-    coarse = blur(blended, DETAIL_SIGMA)
-    detail = blended - coarse
-    wanted = float(np.std(painted - blur(painted, DETAIL_SIGMA)))
-    gain = wanted / max(float(np.std(detail)), 1e-3)
-    return coarse + np.clip(gain, 1 / LARGEST_GAIN, LARGEST_GAIN) * detail
+    restored, rest, wanted = np.zeros(blended.shape, np.float32), blended, painted
+    for sigma in DETAIL_SIGMAS:
+        coarse, coarse_wanted = blur(rest, sigma), blur(wanted, sigma)
+        detail = rest - coarse
+        gain = float(np.std(wanted - coarse_wanted)) / max(float(np.std(detail)), 1e-3)
+        restored += np.clip(gain, 1 / LARGEST_GAIN, LARGEST_GAIN) * detail
+        rest, wanted = coarse, coarse_wanted
+    return restored + rest
 
 
 def find_still(previous: np.ndarray, frame: np.ndarray, flow: np.ndarray) -> np.ndarray:

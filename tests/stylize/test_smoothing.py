@@ -6,7 +6,7 @@ import pytest
 from onestroke.pictures import resize
 from onestroke.stylize import optical_flow
 from onestroke.stylize.optical_flow import blur, estimate_flow, measure_disagreement, warp
-from onestroke.stylize.smoothing import Smoother, find_still, restore_detail
+from onestroke.stylize.smoothing import Smoother, blend_frame, find_still, restore_detail
 
 
 def texture(seed: int, size: tuple[int, int] = (96, 128)) -> np.ndarray:
@@ -99,6 +99,30 @@ def test_strokes_of_a_long_still_clip_stay_sharp_and_spread() -> None:
     assert np.std(detail[0]) * 0.85 < np.std(detail[1]) < np.std(detail[0]) * 1.25
     # The largest values of normally distributed noise; a few bright points would be far above.
     assert np.abs(detail[1]).max() < 6 * np.std(detail[1])
+
+
+def test_strokes_that_are_carried_along_are_moved_once() -> None:
+    wide = resize(texture(3, (48, 256)), (96, 512))
+    strokes = 3 * blur(np.random.default_rng(1).normal(0, 12, (48, 256, 3)), 1.0)
+    frames = [wide[::2, step : step + 256 : 2] for step in range(0, 88, 11)]
+    paintings = [
+        (frame + strokes[:, 16 * index : 16 * index + 128]).astype(np.float32)
+        for index, frame in enumerate(frames)
+    ]
+    state: dict[str, np.ndarray] = {}
+    for frame, painted in zip(frames, paintings, strict=True):
+        state = blend_frame(state, frame, painted)
+    moved = warp(paintings[0], np.full((48, 128, 2), [38.5, 0], np.float32))
+    known = (slice(8, -8), slice(8, 80))
+    other = np.std(paintings[-1][known] - moved[known])
+    assert np.std(state["blend"][known] - moved[known]) < 0.24 * other  # 0.28 if moved each time
+
+
+def test_a_slow_change_of_colour_is_followed() -> None:
+    frame, smooth = texture(12) // 3 + 20, Smoother(lambda frame: frame)
+    for step in range(60):
+        painted = smooth(frame + np.uint8(2 * step))
+    assert differ(painted, frame + np.uint8(118)) < 6
 
 
 def test_where_nothing_happens_strokes_do_not_drift() -> None:
