@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+import traceback
 import warnings
 from typing import Annotated, NoReturn
 
@@ -33,6 +34,7 @@ from onestroke.errors import OnestrokeError, is_full_disk, is_out_of_memory
 from onestroke.extras import find_extra
 from onestroke.models.keras_defaults import differs_from_defaults, set_defaults
 from onestroke.printable import make_printable
+from onestroke.train.processes import is_joined
 
 app = typer.Typer(
     help="Train a painting into a network that repaints any picture in one forward pass.",
@@ -80,6 +82,9 @@ def main() -> None:
     except Exception as error:
         mistake = _describe_machine_error(error)
         if mistake is None:
+            if is_joined():
+                traceback.print_exc()
+                _leave(1)
             raise
         _end(OnestrokeError.status, mistake)
 
@@ -105,7 +110,16 @@ def _end(status: int | None, mistake: str = "") -> NoReturn:
         print(f"onestroke: {make_printable(mistake)}", file=sys.stderr)
     if not terminal.verbose:
         terminal.silence_exit()
+    if mistake and is_joined():
+        _leave(status)
     sys.exit(status)
+
+
+def _leave(status: int | None) -> NoReturn:
+    """Ends a process of several at once. JAX would wait for the others, which wait for this one."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status or 0)
 
 
 def _in_one_line(error: typer.TyperException) -> str:

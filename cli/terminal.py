@@ -42,6 +42,8 @@ CHATTER = (
     rb"|[IW]\d{4} \d\d:\d\d:\d+"
     # Without a driver for NVIDIA GPUs; `doctor` and `train` name what is missing.
     rb"|E\d{4} .*(Unable to register|already registered|failed call to cuInit)"
+    # Of JAX, before it aborts a process of several; see LOST.
+    rb"|E\d{4} .*coordination_service|\[Gloo\] Rank "
     rb"|To enable the following instructions|INFO: |VERBOSE: "
     # LiteRT looks for accelerators and plug-ins of vendors that few machines have.
     rb"|WARNING: \[(npu_registry|compiler_plugin|accelerator_registry)\.cc:\d+\]"
@@ -50,13 +52,24 @@ CHATTER = (
     rb"|(_?TIFF|Fax|CCITT|ZIP|LZW|JPEG|PackBits|PixarLog|LogLuv|SGILog|LERC|LZMA|ZSTD|WebP|Thunder"
     rb"|NeXT|tempfile\.tif)[\w.]*: "
 )
+# JAX aborts a process of several, after a page of text, when another one is lost.
+LOST = r"F\d{4} .*the JAX distributed service detected fatal errors"
+LOST_ADVICE = (
+    "onestroke: another process of the training ended or cannot be reached; see its own message, "
+    "and start the same command on all machines to resume\n"
+)
 # Runs in a process of its own, so that a crash of this one loses no line.
 FILTER = """
 import os, re, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-chatter = re.compile(sys.argv[1].encode())
-for line in iter(sys.stdin.buffer.readline, b""):
-    if not chatter.match(line):
+chatter, lost, advice = (text.encode() for text in sys.argv[1:])
+lines = iter(sys.stdin.buffer.readline, b"")
+for line in lines:
+    if re.match(lost, line):
+        os.write(2, advice)
+        for _ in lines:  # the explanation and stack of JAX
+            pass
+    elif not re.match(chatter, line):
         os.write(2, line)
 """
 FILTER_SECONDS = 5.0  # after which a filter that another process keeps open is left alone
@@ -166,7 +179,7 @@ def filter_native_logs() -> Iterator[None]:
         return
     sys.stderr.flush()
     kept = os.dup(2)
-    command = [sys.executable, "-I", "-S", "-c", FILTER, CHATTER.decode()]
+    command = [sys.executable, "-I", "-S", "-c", FILTER, CHATTER.decode(), LOST, LOST_ADVICE]
     reading, writing = os.pipe()
     with _block_signals():  # Slurm sends them to all processes; the filter ends after this one
         process = subprocess.Popen(command, stdin=reading, stdout=subprocess.DEVNULL)

@@ -175,8 +175,10 @@ def _prepare(recipe: "Settings", run: Path, display: Display, *, moved: bool) ->
     choose_onednn(recipe.data.batch)
     with filter_native_logs():  # TensorFlow is asked for a GPU if the machine has NVIDIA's driver
         from onestroke.train.prepared_run import prepare_run
+        from onestroke.train.processes import find_place
 
         prepared = prepare_run(recipe, run, moved=moved, on_phase=display.show_phase)
+        out.quiet = find_place().number > 0  # process 0 of several speaks for all
     settings, count = prepared.settings, len(prepared.inputs.photographs)
     if done := prepared.run.steps_done():
         out.print(f"Resuming {run} at step {done} of {settings.train.steps}.")

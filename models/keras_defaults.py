@@ -27,7 +27,7 @@ def check_backend(*supported: str) -> None:
     Args:
         supported: the backends; both of ``BACKENDS`` by default.
     """
-    backend, origin = _find_backend()
+    backend, origin = find_backend()
     names = supported or BACKENDS
     if backend not in names:
         raise SettingsError(
@@ -45,7 +45,7 @@ def check_backend(*supported: str) -> None:
         )
 
 
-def _find_backend() -> tuple[str, str]:
+def find_backend() -> tuple[str, str]:
     """Returns Keras' backend and where it is set, without importing Keras."""
     if "keras" in sys.modules:
         import keras

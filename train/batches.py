@@ -20,6 +20,7 @@ from PIL import Image
 from onestroke.data.photograph_sources import DataError, Photographs
 from onestroke.machine import available_cores
 from onestroke.pictures import PictureAccessError, PictureError, largest_deviation
+from onestroke.train.processes import ALONE, Place
 
 logger = logging.getLogger("onestroke.train.batches")
 
@@ -56,7 +57,7 @@ class PhotographBatches(keras.utils.PyDataset):
 
     Args:
         photographs: the photographs.
-        batch: pictures per batch.
+        batch: pictures per batch, of all processes.
         crop: height and width of each picture, in pixels.
         seed: seed of all random numbers, 0 or more.
         first_step: number of the batch at position 0.
@@ -66,9 +67,10 @@ class PhotographBatches(keras.utils.PyDataset):
             are smaller themselves are enlarged.
         flip: whether half of the crops are mirrored left to right.
         workers: threads that read ahead; by default one per core, at most 16.
+        place: of this process, which reads its share of each batch.
 
     Output shape:
-        (batch, crop, crop, 3) float32 RGB in [0, 255].
+        (batch / processes, crop, crop, 3) float32 RGB in [0, 255].
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class PhotographBatches(keras.utils.PyDataset):
         scale: tuple[float, float] = (0.5, 1.0),
         flip: bool = True,
         workers: int | None = None,
+        place: Place = ALONE,
     ) -> None:
         workers = workers or min(16, available_cores())
         # Eight batches compensate for a slow file; they take 12 MB with 4 pictures of 256x256.
@@ -106,6 +109,7 @@ class PhotographBatches(keras.utils.PyDataset):
         self.last_step = last_step
         self.scale = scale
         self.flip = flip
+        self.place = place
         self.broken: dict[int, str] = {}
         self.failure: DataError | None = None
         self._unreachable = 0
@@ -123,8 +127,12 @@ class PhotographBatches(keras.utils.PyDataset):
         """Reads the batch of step ``first_step + position``."""
         if not 0 <= position < len(self):
             raise IndexError(f"expected a position below {len(self)}; received {position}")
+        return np.stack([self._crop(draw) for draw in self._draws(position)])
+
+    def _draws(self, position: int) -> np.ndarray:
+        """Returns the numbers of the draws of this process at a position."""
         first = (self.first_step + position) * self.batch
-        return np.stack([self._crop(draw) for draw in range(first, first + self.batch)])
+        return first + np.array(self.place.share_of(self.batch))
 
     def _crop(self, draw: int) -> np.ndarray:
         """Returns the crop of one draw, ``(crop, crop, 3)`` float32; draws count from the start."""
@@ -209,8 +217,8 @@ class StyledBatches(PhotographBatches):
         options: see ``PhotographBatches``.
 
     Output shape:
-        A dictionary of ``image``, see ``PhotographBatches``, and ``style``, ``(batch, styles)``
-        float32, one-hot.
+        A dictionary of ``image``, see ``PhotographBatches``, and ``style``,
+        ``(batch / processes, styles)`` float32, one-hot.
     """
 
     def __init__(self, photographs: Photographs, *, styles: int, **options: Any) -> None:
@@ -219,8 +227,7 @@ class StyledBatches(PhotographBatches):
 
     def __getitem__(self, position: int) -> dict[str, np.ndarray]:  # type: ignore[override]
         """Reads the batch of step ``first_step + position``."""
-        first = (self.first_step + position) * self.batch
-        turns = np.arange(first, first + self.batch) % len(self.styles)
+        turns = self._draws(position) % len(self.styles)
         return {"image": super().__getitem__(position), "style": self.styles[turns]}
 
 

@@ -13,6 +13,7 @@ from onestroke.progress import Progress
 from onestroke.train.checkpoint import ADVICE, DivergedError, save_checkpoint
 from onestroke.train.forecast import Forecast
 from onestroke.train.journal import Journal
+from onestroke.train.processes import any_process
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.step_callback import StepCallback
 from onestroke.train.validation import PAINTED, PHOTOGRAPHS, Validation
@@ -27,6 +28,23 @@ class StopWhenDiverged(StepCallback):
             return
         broken = [f"{name} {terms[name]}" for name in TERMS if not math.isfinite(terms[name])]
         raise DivergedError(f"the training diverged at step {step} ({', '.join(broken)}); {ADVICE}")
+
+
+class SharedStop(StepCallback):
+    """Stops all processes of a training after the same step, if one of them is asked to stop.
+
+    Args:
+        stop: set when this process is asked to stop.
+    """
+
+    def __init__(self, stop: threading.Event, **steps: int) -> None:
+        super().__init__(**steps)
+        self.stop = stop
+
+    def after_step(self, step: int, terms: Mapping[str, float]) -> None:
+        """Sets the event if it is set in another process."""
+        if any_process(self.stop.is_set()):
+            self.stop.set()
 
 
 class Samples(StepCallback):

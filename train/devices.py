@@ -1,4 +1,4 @@
-"""Training on several devices of one machine: they share the pictures of every batch.
+"""Training on several devices of one or more machines: they share the pictures of every batch.
 
 TensorFlow's MirroredStrategy and Keras' DataParallel for JAX keep equal weights on all devices and
 add up their gradients. A step is that of one device with the whole batch, except for rounding.
@@ -14,6 +14,7 @@ from onestroke.errors import SettingsError
 from onestroke.models.replicas import count_replicas
 from onestroke.train.batches import StyledBatches
 from onestroke.train.lent_batches import LentBatches
+from onestroke.train.processes import Place, find_place
 from onestroke.train.settings import Settings
 
 Count = int | Literal["auto"]
@@ -24,13 +25,15 @@ def choose_devices(wanted: Count, *, batch: int) -> list[str]:
 
     Args:
         wanted: how many; ``auto`` takes all accelerators that the batch can be divided among, and
-            one device where there are only processors.
+            one device where there are only processors. Several processes use all their devices.
         batch: pictures in a batch.
 
     Raises:
         SettingsError: there are fewer devices, or the batch cannot be divided.
     """
     names = keras.distribution.list_devices()
+    if (place := find_place()).count > 1:
+        return _check_joined(names, wanted, batch, place)
     if wanted == "auto":
         most = 1 if names[0].startswith("cpu") else min(len(names), batch)
         return names[: next(count for count in range(most, 0, -1) if batch % count == 0)]
@@ -46,6 +49,27 @@ def choose_devices(wanted: Count, *, batch: int) -> list[str]:
             f"{count}"
         )
     return names[:count]
+
+
+def _check_joined(names: list[str], wanted: Count, batch: int, place: Place) -> list[str]:
+    """Returns the devices of all processes after checking that they can share a batch."""
+    count = len(names)
+    if wanted not in ("auto", count):
+        raise SettingsError(
+            f"train.devices={wanted}, but {place.count} processes train together on {count} "
+            "devices; set train.devices=auto"
+        )
+    if count % place.count:
+        raise SettingsError(
+            f"{place.count} processes have {count} devices ({', '.join(names)}); give each process "
+            "the same number of devices"
+        )
+    if batch % count:
+        raise SettingsError(
+            f"data.batch={batch} cannot be divided among {count} devices of {place.count} "
+            f"processes; choose a multiple of {count}"
+        )
+    return names
 
 
 def check_step(devices: int, settings: Settings) -> None:
@@ -88,7 +112,8 @@ def use_devices(names: list[str]) -> Iterator[None]:
         with tf.distribute.MirroredStrategy([name.upper() for name in names]).scope():
             yield
     else:
-        with keras.distribution.DataParallel(devices=names).scope():
+        # Each process reads its own share of a batch.
+        with keras.distribution.DataParallel(devices=names, auto_shard_dataset=False).scope():
             yield
 
 

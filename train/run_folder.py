@@ -81,21 +81,21 @@ class RunFolder:
             self._make_folders()
             before = self.settings()
             known = accept_moves(before, settings, moved=moved)
-            difference = _first_difference(known.model_dump(), settings.model_dump(), prefix="")
-            if difference.startswith("network.init_sha256"):
+            key, old, new = find_difference(known.model_dump(), settings.model_dump())
+            if key == "network.init_sha256":
                 raise SettingsError(
                     f"{settings.network.init} has changed since the run in {self.path} began; "
                     "restore that file, or start a new run in another folder"
                 )
-            if difference.startswith("style.pictures_sha256"):
+            if key == "style.pictures_sha256":
                 raise SettingsError(
                     f"a painting of the run in {self.path} has changed since the run began; "
                     "restore the file, or start a new run in another folder"
                 )
-            if difference:
+            if key:
                 raise SettingsError(
-                    f"{self.path} contains a run with other settings: {difference}; choose another "
-                    "--run folder, or resume with --run alone"
+                    f"{self.path} contains a run with other settings: {key} was {old!r} and is now "
+                    f"{new!r}; choose another --run folder, or resume with --run alone"
                 )
             self._take_over(before, known)
             return known
@@ -278,8 +278,9 @@ def _parse_line(line: bytes) -> dict[str, Any] | None:
     return entry if figures else None
 
 
-def _first_difference(old: Any, new: Any, prefix: str) -> str:
+def find_difference(old: Any, new: Any, prefix: str = "") -> tuple[str, Any, Any]:
+    """Returns the key of the first difference of nested settings, if any, and both values."""
     if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
-        places = (_first_difference(old[k], new[k], f"{prefix}.{k}".strip(".")) for k in old)
-        return next((place for place in places if place), "")
-    return "" if old == new else f"{prefix} was {old!r} and is now {new!r}"
+        found = (find_difference(old[k], new[k], f"{prefix}.{k}".strip(".")) for k in old)
+        return next((difference for difference in found if difference[0]), ("", old, new))
+    return "" if old == new else prefix, old, new

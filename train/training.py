@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -27,7 +27,13 @@ from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.progress import Progress
 from onestroke.stylize.runtime_file import find_runtime_file, write_runtime_file
 from onestroke.train.batches import StyledBatches
-from onestroke.train.callbacks import Announcements, Checkpoints, Samples, StopWhenDiverged
+from onestroke.train.callbacks import (
+    Announcements,
+    Checkpoints,
+    Samples,
+    SharedStop,
+    StopWhenDiverged,
+)
 from onestroke.train.checkpoint import restore_checkpoint
 from onestroke.train.crop_stages import Stage, plan_stages
 from onestroke.train.devices import (
@@ -48,7 +54,9 @@ from onestroke.train.learning_rate import Schedule
 from onestroke.train.lent_batches import lend
 from onestroke.train.muon import ConvolutionMuon
 from onestroke.train.prepared_run import PreparedRun, prepare_run
+from onestroke.train.processes import explain_lost_processes, find_place
 from onestroke.train.run_card import card_of_run
+from onestroke.train.run_copy import open_run
 from onestroke.train.run_folder import RunFolder
 from onestroke.train.settings import Settings, TrainSettings
 from onestroke.train.style_trainer import StyleTrainer
@@ -119,8 +127,16 @@ def train_prepared(
     settings = prepared.settings
     devices = choose_devices(settings.train.devices, batch=settings.data.batch)
     check_step(len(devices), settings)
-    with prepared.run.locked(), _keep_random_state(), use_devices(devices):
-        return _train(prepared, show, on_phase, stop or threading.Event())
+    with (
+        explain_lost_processes(),
+        open_run(prepared.run, settings) as run,
+        # JAX refuses weights that differ between processes, even if they are replaced later.
+        _seeded(settings.train.seed),
+        use_devices(devices),
+    ):
+        own = replace(prepared, run=run)
+        trained = _train(own, show, on_phase, stop or threading.Event())
+    return replace(trained, style_file=trained.style_file and prepared.run.style_file)
 
 
 def _train(
@@ -192,6 +208,8 @@ def _write_runtime_file(run: RunFolder) -> None:
         if find_runtime_file(run.style_file):
             return
     if keras.backend.backend() != "tensorflow":
+        if find_place().number > 0:  # process 0 has the run
+            return
         logger.warning(
             "no %s: only TensorFlow converts networks; write it with `onestroke export --format "
             "runtime`",
@@ -217,6 +235,7 @@ def _callbacks(
     samples = Samples(validation, run, journal, every.sample_every, **steps)
     return [
         StopWhenDiverged(**steps),
+        SharedStop(stop, **steps),
         journal,
         samples,
         Checkpoints(run, every.checkpoint_every, stop, **steps),
@@ -368,6 +387,7 @@ def open_batches(settings: Settings, photographs: Photographs, stage: Stage) -> 
         last_step=stage.last_step,
         scale=data.scale,
         flip=data.flip,
+        place=find_place(),
     )
 
 

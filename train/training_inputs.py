@@ -16,6 +16,7 @@ from onestroke.models.presets import MINIMUM_SIDE
 from onestroke.models.style_file import open_style_file
 from onestroke.models.vgg19_weights import Vgg19Weights, load_vgg19_weights
 from onestroke.pictures import PictureError, shrink
+from onestroke.train.processes import find_place
 from onestroke.train.settings import DataSettings, Settings
 
 # Measured with the preset johnson, the default layers and crops of 256 px, on a CPU in 32 bits:
@@ -69,7 +70,7 @@ def check_training_memory(settings: Settings) -> None:
         return
     batch, crop = settings.data.batch, max(settings.data.crop)
     halved = settings.train.precision != "float32"
-    needed = BYTES_PER_PIXEL * batch * crop**2 / (2 if halved else 1)
+    needed = BYTES_PER_PIXEL * batch * crop**2 / (2 if halved else 1) / find_place().count
 
     def remedy(share: float) -> str:
         if batch * share >= 1:

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from onestroke.cli.terminal import LOST_ADVICE
+
 CHATTER = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
     b"I0000 00:00:1795657686.375073    2965 port.cc:153] oneDNN custom operations are on.\n"
@@ -40,6 +42,20 @@ def printed_by(body: str) -> tuple[int, str]:
 
 def test_harmless_lines_are_dropped():
     assert printed_by("pass") == (0, "")
+
+
+def test_the_end_of_a_process_by_jax_is_one_line():
+    lines = (
+        b"[Gloo] Rank 1 is connected to 1 peer ranks. Expected number of connected peer ranks is\n"
+        b"E1126 15:06:13.735724   10450 coordination_service_agent.cc:289] Polled an error\n"
+        b"F1126 15:06:13.735749   10450 client.h:80] Terminating process because the JAX "
+        b"distributed service detected fatal errors. This most likely indicates\n"
+        b":UNKNOWN:Error received from peer\n"
+        b"*** Check failure stack trace: ***\n"
+    )
+    status, error = printed_by(f"os.write(2, {lines!r}); os.abort()")
+    assert status == -signal.SIGABRT
+    assert error == LOST_ADVICE
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for one process")
