@@ -185,7 +185,7 @@ class Training:
 def recipe(tiny_recipe) -> Path:
     values = yaml.safe_load(tiny_recipe.read_text())
     values["train"] |= {"steps": 400, "checkpoint_every": 10, "sample_every": 400}
-    values["train"] |= {"optimizer": "adam"}  # see test_devices.py
+    values["train"] |= {"optimizer": "adam", "learning_rate": 1e-4}  # see test_devices.py
     values["data"] |= {"batch": 4, "validation_count": 1}
     values["style"]["identity"] = True
     values["loss"] = {"content": {"relu1_1": 1}, "style": {"relu1_1": 1}}
@@ -198,9 +198,13 @@ def read_network(run: RunFolder, step: int) -> dict[str, np.ndarray]:
         return {name: arrays[name] for name in arrays if name.startswith("network")}
 
 
+def distance(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> float:
+    return float(np.sqrt(sum(np.sum((one[name] - value) ** 2) for name, value in two.items())))
+
+
 def test_two_processes_learn_as_one_until_one_is_lost(recipe, tmp_path):
     one, two = Training(recipe, tmp_path / "one", 1), Training(recipe, tmp_path / "two", 2)
-    one.wait_for(10)
+    one.wait_for(20)
     one.end(signal.SIGKILL)
     two.wait_for(10)
     (status, _, error), _ = two.end(signal.SIGKILL, to=1)
@@ -208,10 +212,10 @@ def test_two_processes_learn_as_one_until_one_is_lost(recipe, tmp_path):
     assert "another process of the training ended or cannot be reached" in error
     assert error.count("\n") == 1, error
     losses = [[m["loss"] for m in t.run.metrics()[:10]] for t in (one, two)]
-    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+    expected, later = (read_network(one.run, step) for step in (10, 20))
     weights = read_network(two.run, 10)
-    for name, value in read_network(one.run, 10).items():
-        np.testing.assert_allclose(weights[name], value, atol=2e-3, err_msg=name)
+    assert distance(weights, expected) < 0.1 * distance(later, expected)
 
 
 @pytest.mark.slow
