@@ -358,7 +358,7 @@ def test_exports_paint_what_the_network_paints(failures: list[str], place: Path)
 def test_phones_guide_names_what_its_file_has(failures: list[str], place: Path) -> None:
     guide = (ROOT / "docs" / "phones.md").read_text()
     exports = [c for c in commands_of(ROOT / "docs" / "phones.md") if " export " in c.line]
-    file, cpu_file = (Path(command.words[-1]) for command in exports[:2])
+    file = Path(exports[0].words[-1])
     interpreter = Interpreter(str(file))
     assert interpreter.get_signature_list() == {
         "style": {"inputs": ["image"], "outputs": ["styled"]}
@@ -367,8 +367,7 @@ def test_phones_guide_names_what_its_file_has(failures: list[str], place: Path) 
     _, height, width, _ = runner.get_input_details()["image"]["shape"]
     kotlin = re.search(r"```kotlin\n(.*?)```", guide, re.DOTALL)[1]
     swift = re.search(r"```swift\n(.*?)```", guide, re.DOTALL)[1]
-    names = (f'FILE = "{file.name}"', f'CPU_FILE = "{cpu_file.name}"')
-    for line in (*names, f"HEIGHT = {height}", f"WIDTH = {width}"):
+    for line in (f'FILE = "{file.name}"', f"HEIGHT = {height}", f"WIDTH = {width}"):
         assert f"const val {line}\n" in kotlin
     for line in (f'file = "{file.stem}"', f"height = {height}", f"width = {width}"):
         assert line in swift
@@ -381,8 +380,7 @@ def test_phones_guide_names_what_its_file_has(failures: list[str], place: Path) 
     assert f"xnnPackFlags = {' or '.join(flags)}\n" in kotlin
     assert sum(int(value, 16) for value in flags.values()) == litert_runner.FRUGAL_FLAGS
     assert f"(1, {height}, {width}, 3)" in guide
-    for name in (file.name, cpu_file.name):
-        assert f"({name})" in guide
+    assert f"({file.name})" in guide
 
 
 def test_file_for_phones_paints_as_the_bundled_network() -> None:
