@@ -56,6 +56,7 @@ OTHER_PROGRAMS = {
 # Commands of onestroke that are parsed, but not run.
 NOT_RUN = {
     "--config coco": "downloads COCO",
+    "train --config base --data": "needs sixteen paintings",
     "benchmark --model": "starts processes; tests/export/test_model_benchmark.py runs it",
     "benchmark --config": "compiles many graphs; tests/cli/test_app.py runs it",
     "faces install": "needs the published weights; tests/cli/test_faces_command.py runs the others",
