@@ -144,7 +144,8 @@ def _export(
             except VerificationError as error:
                 if chosen:
                     raise
-                out.print(f"Kernels of 8 bits are too coarse: {error}. Taking those of 16 bits.")
+                reason = str(error).partition(";")[0]  # without the advice to choose another kind
+                out.print(f"The page gets kernels of 16 bits, as 8 bits are too few: {reason}.")
                 return page(replace(options, quantize="float16"))
         weights = parse_weighted_names(style) if style else None
         report = write_export(
