@@ -130,12 +130,13 @@ def _export(
     """Exports. ``chosen``: whether the user named the quantization."""
     from onestroke.export.export_pictures import calibration_photographs
     from onestroke.export.exporter import write_export
-    from onestroke.export.verification import VerificationError
     from onestroke.export.web_page import export_page
 
     representative = calibration_photographs(data, options)
     with filter_native_logs():
         if options.format == "web":
+            from onestroke.export.verification import VerificationError  # imports TensorFlow
+
             page = partial(
                 export_page, models, output, representative=representative, overwrite=overwrite
             )
