@@ -82,10 +82,10 @@ def test_training_rows_leaves_the_old_styles_unchanged(known, tiny_values, tmp_p
 
     picture = np.random.default_rng(1).integers(0, 256, (40, 36, 3), dtype=np.uint8)
     for name in names[:3]:
-        expected = onestroke.load(known)(picture, style={name: 1})
-        np.testing.assert_array_equal(
-            onestroke.load(trained.style_file)(picture, style={name: 1}), expected
-        )
+        # Not every file has a runtime file here; LiteRT and Keras round differently.
+        expected = onestroke.load(known, runtime="keras")(picture, style={name: 1})
+        actual = onestroke.load(trained.style_file, runtime="keras")(picture, style={name: 1})
+        np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("learn", ["rows", "all"])
