@@ -65,7 +65,7 @@ def step_timing_table(timings: Sequence["StepTiming"]) -> Table:
         table.add_row(
             str(one.crop),
             one.precision,
-            f"{1 / one.step:.2f}",
+            f"{1 / one.step:.3g}",
             f"{one.batch / one.step:.1f}",
             f"{one.pipeline:.0f}",
             *(f"{share:.0%}" for share in one.shares().values()),

@@ -67,6 +67,17 @@ def _read_settings_file() -> tuple[dict[str, Any], str]:
     return values if isinstance(values, dict) else {}, str(file)
 
 
+def computes_on_processor() -> bool:
+    """Returns whether Keras runs on TensorFlow and on a processor.
+
+    For forms of layers that are faster there; nothing else was measured.
+    """
+    import keras
+
+    is_processor = keras.distribution.list_devices()[0].startswith("cpu")
+    return is_processor and keras.backend.backend() == "tensorflow"
+
+
 def differs_from_defaults() -> bool:
     """Returns whether Keras would start with other settings of the user; Keras is not imported."""
     values, _ = _read_settings_file()

@@ -19,6 +19,7 @@ from onestroke.models.layers import (
     CHANNELS,
     ConditionalAffine,
     ConditionalInstanceNorm,
+    Conv2D,
     ConvolutionByBlocks,
     ConvolutionByColumns,
     CropLike,
@@ -50,7 +51,7 @@ class Convolution:
         relu: bool = True,
     ) -> None:
         # The normalisation that follows would subtract a bias again.
-        kind = ConvolutionByColumns if (kernel, stride) == (9, 1) else keras.layers.Conv2D
+        kind = ConvolutionByColumns if (kernel, stride) == (9, 1) else Conv2D
         self.padding = (
             SmoothUpsampling(name=f"{name}_padding")
             if upsample

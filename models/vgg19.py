@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from onestroke.errors import SettingsError
+from onestroke.models.keras_defaults import computes_on_processor
 from onestroke.models.layers import CHANNELS, Tensor
 from onestroke.models.vgg19_weights import EXPECTED_LAYERS, LAYERS, WIDTHS, Vgg19Weights
 from onestroke.models.winograd import WinogradConvolution, transform_kernel
@@ -79,7 +80,7 @@ def loss_network(
     x = keras.layers.Rescaling(1.0, offset=minus_mean, dtype="float32", name="minus_mean")(image)
     features = {}
     options: dict[str, Any] = {"data_format": CHANNELS, "dtype": dtype}
-    winograd = winograd and padding == "edge" and dtype == "float32" and _computes_on_processor()
+    winograd = winograd and padding == "edge" and dtype == "float32" and computes_on_processor()
     for name in LAYERS[: 1 + max(LAYERS.index(name) for name in layers)]:
         block, layer = block_and_layer(name)
         if block > 1 and layer == 1:
@@ -108,12 +109,6 @@ def loss_network(
             layer.set_weights([kernel, bias])
     network.trainable = False
     return network
-
-
-def _computes_on_processor() -> bool:
-    """Returns whether TensorFlow computes, on a processor: there alone Winograd was measured."""
-    is_processor = keras.distribution.list_devices()[0].startswith("cpu")
-    return is_processor and keras.backend.backend() == "tensorflow"
 
 
 def block_and_layer(name: str) -> tuple[int, int]:

@@ -5,7 +5,8 @@
     TF_ENABLE_ONEDNN_OPTS=0 python tools/benchmark_convolutions.py   # without oneDNN
 
 Prints billions of operations per second of processor time: the rate of one core, which other
-programs on the machine change little. The shapes are those of VGG19 and of the networks.
+programs on the machine change little. The shapes are those of VGG19 and of the networks. The last
+table is the gradient for the kernels of a network in training, by oneDNN and by matrix products.
 """
 
 import time
@@ -13,10 +14,14 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from onestroke.models.layers import Conv2D
 from onestroke.models.winograd import WinogradConvolution
 
 SHAPES = ((128, 64, 64), (64, 128, 128), (32, 256, 256), (16, 512, 512), (256, 64, 32))
 """Side of the output in pixels, channels before and after; all kernels are 3 x 3."""
+
+TRAINED_SHAPES = ((32, 128, 128), (64, 128, 64), (128, 64, 32), (256, 64, 32))
+"""The same of the networks: a residual block, the two upsampling steps, the last one of 256 px."""
 
 REPEATS = 10
 
@@ -53,6 +58,24 @@ def winograd_rate(batch: int, side: int, before: int, after: int, *, turned: boo
     return time_operations(convolve, 2 * batch * side**2 * before * after * 9)
 
 
+def kernel_gradient_rate(
+    batch: int, side: int, before: int, after: int, *, products: bool
+) -> float:
+    """Returns the same for the gradient of a kernel in float32."""
+    x = tf.random.normal((batch, side + 2, side + 2, before))
+    y = tf.random.normal((batch, side, side, after))
+    layer = Conv2D(after, 3, use_bias=False)
+    layer.build(x.shape)
+
+    def differentiate() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            painted = layer(x, training=products)
+        return tape.gradient(painted, layer.kernel.value, y)
+
+    # The convolution itself is not computed: no output needs it.
+    return time_operations(differentiate, 2 * batch * side**2 * before * after * 9)
+
+
 def time_operations(function: Callable[[], tf.Tensor], operations: int) -> float:
     """Returns the operations per second of processor time; 0 without such a kernel."""
     compiled = tf.function(function)
@@ -81,3 +104,7 @@ if __name__ == "__main__":
             winograd_rate(2, *shape, turned=True),
         )
         print(f"{shape!s:21} | " + " | ".join(f"{each / 1e9:.0f}" for each in rates))
+    print("side, channels        | kernel gradient, 4 | by products, 4")
+    for shape in TRAINED_SHAPES:
+        pair = (kernel_gradient_rate(4, *shape, products=products) for products in (False, True))
+        print(f"{shape!s:21} | " + " | ".join(f"{each / 1e9:.0f}" for each in pair))

@@ -3,12 +3,14 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
 from onestroke.models.layers import (
     DEVIATION_SCALE,
     ConditionalAffine,
     ConditionalInstanceNorm,
+    Conv2D,
     ConvolutionByBlocks,
     ConvolutionByColumns,
     CropLike,
@@ -69,6 +71,26 @@ def test_rearranged_convolutions_equal_plain_ones(layer, size):
     result = convolution(features)
     np.testing.assert_allclose(result, ops.conv(features, convolution.kernel), atol=1e-4)
     assert convolution(keras.Input((None, 20, 5))).shape == (None, None, 21 - size, 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (2, 5)])
+def test_convolution_with_products_has_the_plain_gradients(size):
+    features = tf.random.stateless_normal((2, 9, 11, 4), seed=(1, 2))
+    layer = Conv2D(3, size, use_bias=False)
+    layer.build(features.shape)
+
+    def differentiate(convolve):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            y = convolve(features)
+            loss = tf.reduce_sum(tf.sin(y))
+        return y, *tape.gradient(loss, [features, layer.kernel.value])
+
+    actual = differentiate(lambda x: layer(x, training=True))
+    expected = differentiate(lambda x: tf.nn.conv2d(x, layer.kernel.value, 1, "VALID"))
+    for ours, plain in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(ours, plain, atol=1e-4)
+    assert layer(keras.Input((None, 20, 4))).shape == (None, None, 21 - size[1], 3)
 
 
 def test_subpixel_convolution_makes_blocks_and_averages_neighbours(features, training):

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from onestroke.data.paintings import Style
+from onestroke.models.layers import Conv2D
 from onestroke.models.style_rows import freeze_shared_layers
 from onestroke.models.vgg19_weights import load_vgg19_weights
 from onestroke.train.training import build_trainer
@@ -32,11 +33,15 @@ def test_the_graph_computes_the_gradients_of_trained_kernels_alone(settings, lea
     )
     operators = [node.op for node in computed.node]
     kernels = [v for v in trainer.trainable_variables if len(v.shape) == 4]
-    assert len(kernels) == (0 if learn == "rows" else _count_convolutions(trainer.network))
-    assert operators.count("Conv2DBackpropFilter") == len(kernels)
+    learnt = learn == "all"
+    assert len(kernels) == learnt * _count_layers(trainer.network, keras.layers.Conv2D)
+    # Their gradients are products instead.
+    products = learnt * _count_layers(trainer.network, Conv2D, strides=(1, 1))
+    assert operators.count("Conv2DBackpropFilter") == len(kernels) - products
     assert "DepthwiseConv2dNativeBackpropFilter" not in operators
     assert "Conv2DBackpropInput" in operators
 
 
-def _count_convolutions(network):
-    return sum(isinstance(layer, keras.layers.Conv2D) for layer in network.layers)
+def _count_layers(network, kind, strides=None):
+    layers = [layer for layer in network.layers if isinstance(layer, kind)]
+    return sum(strides in (None, layer.strides) for layer in layers)
