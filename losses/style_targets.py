@@ -26,12 +26,15 @@ from onestroke.losses.loss_settings import LossSettings
 from onestroke.losses.packed_grams import Grams, recall_grams
 from onestroke.losses.terms import gram_matrix, relative_error, variation
 from onestroke.models.layers import Tensor
-from onestroke.models.vgg19 import loss_network
+from onestroke.models.vgg19 import block_and_layer, loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
 from onestroke.pictures import shrink
 
 PHOTOGRAPH_SIDE = 256  # long side in pixels of the photographs that define the distance
 MEASURED_AS = 4  # version of the measurement; increases when it changes
+REACH = 144
+"""Pixels that rows of features depend on, in each direction, up to relu5_4; a multiple of 16."""
+
 PHOTOGRAPH_GRAMS = Path(__file__).with_name("photograph_grams.npz")
 """Gram matrices of the bundled photographs; ``tools/pack_grams.py`` writes the file."""
 
@@ -171,7 +174,36 @@ class _PaintingMeasure:
         )
 
     def _grams(self, picture: np.ndarray) -> Grams:
-        return measure_grams(self.network, np.asarray(picture, np.float32)[None])
+        """Returns the Gram matrix of each layer.
+
+        The upper and the lower half of a large picture are a batch of two, because oneDNN on AVX2
+        takes minutes for a single one; see ``onestroke.onednn``.
+        """
+        height = len(picture)
+        # Features of a row lie on the same pixels in both halves if one begins at a multiple of 16.
+        start = (height - 2 * REACH) // 32 * 16
+        if start <= 0:
+            return measure_grams(self.network, np.asarray(picture, np.float32)[None])
+        halves = np.stack([picture[: height - start], picture[start:]]).astype(np.float32)
+        features = self.network(halves)
+        return {name: _gram_of_halves(name, features[name], start) for name in features}
+
+
+def _gram_of_halves(layer: str, features: Tensor, start: int) -> np.ndarray:
+    """Returns the Gram matrix of a picture, ``(channels, channels)``.
+
+    Args:
+        layer: the name of the layer.
+        features: of the picture's halves, ``(2, height, width, channels)``.
+        start: the row of the picture at which the second half begins.
+    """
+    block, _ = block_and_layer(layer)
+    stride = 2 ** (block - 1)
+    # Further from the cut than features reach, the rows are those of the whole picture.
+    parts = [features[:1, : (start + REACH) // stride], features[1:, REACH // stride :]]
+    counts = [part.shape[1] * part.shape[2] for part in parts]
+    grams = [ops.convert_to_numpy(gram_matrix(part))[0] for part in parts]
+    return sum(n * gram for n, gram in zip(counts, grams, strict=True)) / sum(counts)
 
 
 def measure_bundled_photographs(network: keras.Model) -> list[Grams]:

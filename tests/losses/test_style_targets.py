@@ -5,10 +5,26 @@ import pytest
 
 from onestroke.data.paintings import Style
 from onestroke.losses.loss_settings import LossSettings
-from onestroke.losses.style_targets import measure_styles
+from onestroke.losses.style_targets import measure_grams, measure_styles
+from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import load_vgg19_weights
 
 LOSS = LossSettings(content={"relu2_1": 1}, style={"relu1_1": 1, "relu2_1": 1})
+
+
+def test_a_large_painting_is_measured_in_halves_as_a_whole_one():
+    random = np.random.default_rng(6)
+    picture = np.repeat(random.integers(0, 256, (79, 6, 3), dtype=np.uint8), 4, axis=0)
+    picture = np.repeat(picture, 6, axis=1)[:314]  # 36 columns; the last rows are no multiple of 16
+    picture = np.concatenate([picture, random.integers(0, 256, (37, 36, 3), dtype=np.uint8)])
+    layers = dict.fromkeys(("relu1_1", "relu2_2", "relu3_1", "relu4_1", "relu5_4"), 1)
+    settings = LossSettings(content={"relu2_1": 1}, style=layers)
+    weights = load_vgg19_weights()
+    expected = measure_grams(loss_network(layers, weights), picture[None].astype("f"))
+    measured = measure_styles(settings, weights, [Style([picture])])
+    for name in layers:
+        largest = np.abs(expected[name]).max()
+        np.testing.assert_allclose(measured.grams[name][0], expected[name], atol=1e-5 * largest)
 
 
 def test_measures_of_paintings_are_cached(tmp_path, monkeypatch):
