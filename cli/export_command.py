@@ -1,7 +1,5 @@
 """``onestroke export``: write a style for servers, phones or browsers."""
 
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,20 +78,10 @@ def export(
     """Export a style for servers, phones or browsers."""
     from onestroke.export.export_options import parse_options
 
-    default = "dynamic" if kind == "web" else "none"
-    options = parse_options(
-        kind, quantize or default, size, uint8=uint8, layout=layout, opset=opset
-    )
+    quantize = quantize or ("dynamic" if kind == "web" else "none")
+    options = parse_options(kind, quantize, size, uint8=uint8, layout=layout, opset=opset)
     _check_combination(models, options, style, data)
-    reports = _export(
-        models,
-        output,
-        options,
-        chosen=quantize is not None,
-        style=style,
-        data=data or [],
-        overwrite=overwrite,
-    )
+    reports = _export(models, output, options, style=style, data=data or [], overwrite=overwrite)
     from onestroke.cli.tables import verification_table
 
     for report in reports:
@@ -122,12 +110,10 @@ def _export(
     output: Path,
     options: "ExportOptions",
     *,
-    chosen: bool,
     style: list[str] | None,
     data: list[str],
     overwrite: bool,
 ) -> "list[Report]":
-    """Exports. ``chosen``: whether the user named the quantization."""
     from onestroke.export.export_pictures import calibration_photographs
     from onestroke.export.exporter import write_export
     from onestroke.export.web_page import export_page
@@ -135,19 +121,9 @@ def _export(
     representative = calibration_photographs(data, options)
     with filter_native_logs():
         if options.format == "web":
-            from onestroke.export.verification import VerificationError  # imports TensorFlow
-
-            page = partial(
-                export_page, models, output, representative=representative, overwrite=overwrite
+            return export_page(
+                models, output, options, representative=representative, overwrite=overwrite
             )
-            try:
-                return page(options)
-            except VerificationError as error:
-                if chosen:
-                    raise
-                reason = str(error).partition(";")[0]  # without the advice to choose another kind
-                out.print(f"The page gets kernels of 16 bits, as 8 bits are too few: {reason}.")
-                return page(replace(options, quantize="float16"))
         weights = parse_weighted_names(style) if style else None
         report = write_export(
             models[0],

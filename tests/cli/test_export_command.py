@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from onestroke.export.verification import VerificationError
-
 
 def test_a_full_disk_ends_in_one_line(run, trained, tmp_path, monkeypatch):
     def fill(*_: object) -> None:
@@ -29,27 +27,6 @@ def test_out_of_memory_ends_in_one_line(run, trained, tmp_path, monkeypatch):
     status, _, error = run("export", "--model", trained, "--format", "tflite", "--output", target)
     assert (status, error) == (2, "onestroke: out of memory; choose smaller pictures\n")
     assert [path.name for path in tmp_path.iterdir()] == []
-
-
-@pytest.mark.parametrize(("chosen", "tried"), [([], 2), (["--quantize", "dynamic"], 1)])
-def test_a_page_takes_kernels_of_16_bits_where_8_are_too_few(
-    run, trained, tmp_path, monkeypatch, chosen, tried
-):
-    kinds = []
-
-    def export_page(models, output, options, **others):
-        kinds.append(options.quantize)
-        if options.quantize == "dynamic":
-            raise VerificationError("coffee has 30 dB")
-        return []
-
-    monkeypatch.setattr("onestroke.export.web_page.export_page", export_page)
-    page = tmp_path / "page"
-    arguments = ("--model", trained, "--format", "web", "--output", page, *chosen)
-    status, printed, error = run("export", *arguments)
-    assert kinds == ["dynamic", "float16"][:tried]
-    assert status == (0 if tried == 2 else 1)
-    assert "coffee has 30 dB" in (printed if tried == 2 else error)
 
 
 def test_a_missing_permission_ends_in_one_line(run, trained, tmp_path, monkeypatch):
