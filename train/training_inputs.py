@@ -20,8 +20,8 @@ from onestroke.train.processes import find_place
 from onestroke.train.settings import DataSettings, Settings
 
 # Measured with the preset johnson, the default layers and crops of 256 px, on a CPU in 32 bits:
-# 2.4 GB at a batch of 1, 3.7 GB at 6. The batches take 4,100 bytes per pixel of it; before the
-# loss network used Winograd's algorithm they took 5,500, as elsewhere still.
+# 2.4 GB at a batch of 1, 3.7 GB at 6, which are 4,100 bytes per pixel. The number below was
+# measured without Winograd's algorithm, which bfloat16 and JAX do not use.
 BYTES_PER_PIXEL = 5500
 
 
