@@ -1,12 +1,12 @@
-"""Initial rows of new styles: the blend of known styles that is nearest to each painting."""
+"""Initial rows of new styles: blends of known styles that are near to each painting."""
 
 from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 from keras import ops
-from scipy.optimize import nnls
 
+from onestroke.data.paintings import Style
 from onestroke.losses.objective import Objective
 from onestroke.losses.packed_grams import Grams
 from onestroke.losses.style_targets import measure_grams, typical_photographs
@@ -20,6 +20,8 @@ STYLE_GRAMS = {name: file.with_name(f"{name}_grams.npz") for name, file in BUNDL
 
 TRIALS = 4  # photographs on which known styles are compared with new paintings
 TRIAL_SIDE = 160  # their height and width in pixels
+PENALTIES = (0.1, 1.0)  # of weights, as shares of the mean eigenvalue of the normal matrix
+SAME = 1e-6  # squared differences of styles that are equal, as a share of the painting's energy
 
 
 def trial_photographs() -> np.ndarray:
@@ -67,14 +69,20 @@ def find_initial_blends(
     network: TransformNetwork,
     objective: Objective,
     known: Sequence[Grams],
+    paintings: Sequence[Style],
 ) -> np.ndarray:
     """Finds for each new painting the blend of known styles with the most similar Gram matrices.
 
-    1. Non-negative least squares fits the Gram matrices of a new painting as a weighted sum of the
-       Gram matrices of the known styles. The weights are the blend.
-    2. The network paints the photographs in the blend. If a single known style is nearer to the
-       painting, that style replaces the blend, because blended rows do not blend pictures exactly.
-       A style that is trained further therefore starts where its training ended.
+    A painting that the network has learned starts as that style, so that a style that is trained
+    further starts where its training ended. For others:
+
+    1. Ridge regression towards the even blend fits the Gram matrices of a new painting as a
+       weighted sum of those of the known styles (Hoerl and Kennard 1970). The weights are the
+       blend. Departure: they add up to 1, as rows do in painting. They can be negative: a painting
+       may have less of something than any known style.
+    2. The network paints the photographs in two such blends, of a small and of a large penalty,
+       because blended rows do not blend pictures exactly. The blend whose Gram matrices are nearer
+       to the painting's is taken, or a single known style if that is nearer than both.
 
     A new identity starts as the identity of the network, or as an even blend without one.
 
@@ -82,20 +90,33 @@ def find_initial_blends(
         network: contains the known styles.
         objective: the loss of the new styles.
         known: from ``measure_known_styles``.
+        paintings: the new paintings, in the order of ``objective``.
 
     Returns:
         ``(new styles, known styles)``; each row adds up to 1.
     """
-    styles = _known_styles(network)
+    styles, one_hot = _known_styles(network), np.eye(network.styles)
     blends = []
     for i, is_identity in enumerate(ops.convert_to_numpy(objective.targets.identity)):
-        if not is_identity:
-            blends.append(_fit(network, objective, index=i, styles=styles, known=known))
-        elif network.identity is not None:
-            blends.append(np.eye(network.styles)[network.identity])
-        else:
+        learned = network.identity if is_identity else _find_learned(network, paintings[i])
+        if learned is not None:
+            blends.append(one_hot[learned])
+        elif is_identity:
             blends.append(np.full(network.styles, 1 / network.styles))
+        else:
+            blends.append(_fit(network, objective, index=i, styles=styles, known=known))
     return np.stack(blends)
+
+
+def _find_learned(network: TransformNetwork, style: Style) -> int | None:
+    """Returns the number of the known style of the same paintings, None if there is none."""
+    shares = np.divide(style.shares, np.sum(style.shares))
+    for i, known in enumerate(network.card.styles):
+        hashes = [painting.sha256 for painting in known.paintings]
+        is_same = bool(hashes) and hashes == [*style.sha256]
+        if is_same and np.allclose([painting.share for painting in known.paintings], shares):
+            return i
+    return None
 
 
 def _fit(
@@ -119,16 +140,38 @@ def _fit(
     wanted = {name: ops.convert_to_numpy(objective.targets.grams[name][index]) for name in layers}
     scale = {name: (layers[name] / np.square(wanted[name]).sum()) ** 0.5 for name in layers}
     target = _flatten(wanted, scale)
-    columns = [_flatten(grams, scale) for grams in known]
-    # QR decomposition reduces the problem from a million rows to a few, with the same solution.
-    _, triangle = np.linalg.qr(np.stack([*columns, target], axis=1))
-    weights, _ = nnls(triangle[:, :-1], triangle[:, -1])
-    distances = [np.linalg.norm(column - target) for column in columns]
-    nearest = int(np.argmin(distances))
-    blend = weights / (weights.sum() or 1) @ np.stack(styles)  # the fit may be all zeros
-    grams = _grams_of_blend(network, blend, objective.loss_network)
-    is_nearer = np.linalg.norm(_flatten(grams, scale) - target) < distances[nearest]
-    return blend if is_nearer else styles[nearest]
+    rows = np.stack([_flatten(grams, scale) for grams in known])
+    distances = [np.linalg.norm(row - target) for row in rows]
+    blends = [*styles]
+    for penalty in PENALTIES:
+        blend = _ridge_weights(rows, target, penalty) @ np.stack(styles)
+        grams = _grams_of_blend(network, blend, objective.loss_network)
+        blends.append(blend)
+        distances.append(np.linalg.norm(_flatten(grams, scale) - target))
+    return blends[int(np.nanargmin(distances))]  # a picture of large weights may overflow
+
+
+def _ridge_weights(styles: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray:
+    """Returns the weights of styles whose sum is near to a target, ``(styles,)``; they sum to 1.
+
+    They minimise ``|weights @ styles - target|² + penalty * energy * |weights - 1 / n|²``, where
+    ``energy`` is the mean eigenvalue of the normal matrix.
+
+    Args:
+        styles: flattened Gram matrices, ``(styles, numbers)``.
+        target: those of the painting, ``(numbers,)``.
+        penalty: of weights that are not equal.
+    """
+    count = len(styles)
+    even = styles.mean(axis=0)
+    # Differences from the mean add up to zero, and so do the changes of the weights.
+    differences = styles - even
+    normal = differences @ differences.T
+    energy = max(np.trace(normal) / count, SAME * target @ target)  # not 0 for equal styles
+    changes = np.linalg.solve(
+        normal + penalty * energy * np.eye(count), differences @ (target - even)
+    )
+    return 1 / count + changes
 
 
 def _grams_of_blend(

@@ -305,7 +305,8 @@ def build_trainer(
         face_weights=load_face_weights() if settings.loss.identity_weight else None,
     )
     if known is not None:
-        copy_network(known, network, _initial_blends(settings, known, objective, weights))
+        blends = _initial_blends(settings, known, objective, weights, styles)
+        copy_network(known, network, blends)
     if settings.network.learn == "rows":
         freeze_shared_layers(network)
     trainer = StyleTrainer(network, objective, names, dtype=precision)
@@ -315,7 +316,11 @@ def build_trainer(
 
 
 def _initial_blends(
-    settings: Settings, known: TransformNetwork, objective: Objective, vgg19: Vgg19Weights
+    settings: Settings,
+    known: TransformNetwork,
+    objective: Objective,
+    vgg19: Vgg19Weights,
+    styles: Sequence[Style],
 ) -> np.ndarray:
     """Returns the nearest blend of the known styles for each new style."""
     layers, pooling = sorted(settings.loss.style), settings.loss.pooling
@@ -326,7 +331,7 @@ def _initial_blends(
         shipped=STYLE_GRAMS.values(),
         folder=cache_folder("styles"),
     )
-    return find_initial_blends(known, objective, grams)
+    return find_initial_blends(known, objective, grams, styles)
 
 
 @contextlib.contextmanager
