@@ -28,9 +28,10 @@ from onestroke.losses.terms import gram_matrix, relative_error, variation
 from onestroke.models.layers import Tensor
 from onestroke.models.vgg19 import block_and_layer, loss_network
 from onestroke.models.vgg19_weights import Vgg19Weights
-from onestroke.pictures import shrink
+from onestroke.pictures import group_by_size, shrink
 
 PHOTOGRAPH_SIDE = 256  # long side in pixels of the photographs that define the distance
+BATCH = 2  # photographs that are measured at once; faster than one with oneDNN on AVX2
 MEASURED_AS = 4  # version of the measurement; increases when it changes
 REACH = 144
 """Pixels that rows of features depend on, in each direction, up to relu5_4; a multiple of 16."""
@@ -207,15 +208,19 @@ def _gram_of_halves(layer: str, features: Tensor, start: int) -> np.ndarray:
 
 
 def measure_bundled_photographs(network: keras.Model) -> list[Grams]:
-    """Measures the Gram matrices of the bundled photographs.
+    """Measures the Gram matrices of the bundled photographs, two of one size at once.
 
     Args:
         network: VGG19 with the layers to measure.
     """
-    return [
-        measure_grams(network, photograph[None].astype(np.float32))
-        for photograph in typical_photographs()
-    ]
+    photographs = typical_photographs()
+    measured: dict[int, Grams] = {}
+    for batch in group_by_size(photographs, BATCH):
+        pictures = np.stack([photographs[i] for i in batch]).astype(np.float32)
+        grams = _measure_each(network, pictures)
+        for place, i in enumerate(batch):
+            measured[i] = {name: gram[place] for name, gram in grams.items()}
+    return [measured[i] for i in range(len(photographs))]
 
 
 def measure_grams(network: keras.Model, pictures: Any) -> Grams:
@@ -225,11 +230,13 @@ def measure_grams(network: keras.Model, pictures: Any) -> Grams:
         network: VGG19 with the layers to measure.
         pictures: ``(batch, height, width, 3)`` float32 RGB in [0, 255].
     """
+    return {name: gram.mean(axis=0) for name, gram in _measure_each(network, pictures).items()}
+
+
+def _measure_each(network: keras.Model, pictures: Any) -> dict[str, np.ndarray]:
+    """Returns the Gram matrices of each picture, ``(batch, channels, channels)`` by layer."""
     features = network(pictures)
-    return {
-        name: ops.convert_to_numpy(ops.mean(gram_matrix(feature), axis=0))
-        for name, feature in features.items()
-    }
+    return {name: ops.convert_to_numpy(gram_matrix(f)) for name, f in features.items()}
 
 
 def photograph_key(vgg19: Vgg19Weights, pooling: str) -> tuple[object, ...]:

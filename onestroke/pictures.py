@@ -11,6 +11,7 @@ import math
 import re
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -318,6 +319,23 @@ def size_of_short_side(size: tuple[int, int], short_side: int) -> tuple[int, int
 def size_of_long_side(size: tuple[int, int], long_side: int) -> tuple[int, int]:
     """Scales a (height, width) so that its long side becomes `long_side`, its aspect kept."""
     return _scale(size, long_side / max(size))
+
+
+def group_by_size(pictures: Sequence[np.ndarray], most: int) -> list[tuple[int, ...]]:
+    """Returns batches of pictures of one size, as their numbers.
+
+    Args:
+        pictures: ``(height, width, 3)`` each.
+        most: pictures in a batch.
+    """
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for i, picture in enumerate(pictures):
+        by_shape.setdefault(picture.shape, []).append(i)
+    return [
+        tuple(same[start : start + most])
+        for same in by_shape.values()
+        for start in range(0, len(same), most)
+    ]
 
 
 def _scale(size: tuple[int, int], factor: float) -> tuple[int, int]:

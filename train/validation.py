@@ -11,14 +11,14 @@ from onestroke.contact_sheet import PER_ROW, paired_sheet
 from onestroke.errors import explain_memory_errors
 from onestroke.models.card import IDENTITY
 from onestroke.models.layers import Tensor
-from onestroke.pictures import to_uint8
+from onestroke.pictures import group_by_size, to_uint8
 from onestroke.train.style_trainer import StyleTrainer
 
 PHOTOGRAPHS, PAINTED = "photographs_", "validation_"
 """Prefixes of the loss terms in the journal: of the photographs unpainted, and as painted."""
 
 KEPT_BYTES = 5e8  # of content features that are kept for the next validation
-BATCH = 2  # photographs that are painted at once
+BATCH = 2  # photographs of one size that are painted at once; see onestroke.onednn
 MAX_SHOWN = 16  # pictures on a contact sheet
 Features = Mapping[str, Tensor]  # by layer
 TERMS_OF_STYLES = ("style", "content")  # terms that are also averaged for each style
@@ -36,24 +36,10 @@ class Validation:
         turns = range(max(len(photographs), len(names)))  # every photograph and every style
         self.names = [names[i % len(names)] for i in turns]
         self.photographs = [photographs[i % len(photographs)] for i in turns]
-        self.batches = self._group()
+        self.batches = group_by_size(self.photographs, BATCH)
         self.styles = np.eye(len(names), dtype=np.float32)
         self.shown = min(max(PER_ROW, len(names)), len(self.photographs), MAX_SHOWN)
         self.wanted: dict[tuple[int, ...], Features] = {}  # by batch
-
-    def _group(self) -> list[tuple[int, ...]]:
-        """Returns batches of photographs of one size, as numbers of turns.
-
-        Kernels for processors with AVX2 are slow for one picture; see ``onestroke.onednn``.
-        """
-        by_shape: dict[tuple[int, ...], list[int]] = {}
-        for i, photograph in enumerate(self.photographs):
-            by_shape.setdefault(photograph.shape, []).append(i)
-        return [
-            tuple(same[start : start + BATCH])
-            for same in by_shape.values()
-            for start in range(0, len(same), BATCH)
-        ]
 
     def measure_photographs(self, trainer: StyleTrainer) -> dict[str, float]:
         """Returns the mean terms of the unpainted photographs."""

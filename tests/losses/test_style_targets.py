@@ -5,7 +5,11 @@ import pytest
 
 from onestroke.data.paintings import Style
 from onestroke.losses.loss_settings import LossSettings
-from onestroke.losses.style_targets import measure_grams, measure_styles
+from onestroke.losses.style_targets import (
+    measure_bundled_photographs,
+    measure_grams,
+    measure_styles,
+)
 from onestroke.models.vgg19 import loss_network
 from onestroke.models.vgg19_weights import load_vgg19_weights
 
@@ -25,6 +29,28 @@ def test_a_large_painting_is_measured_in_halves_as_a_whole_one():
     for name in layers:
         largest = np.abs(expected[name]).max()
         np.testing.assert_allclose(measured.grams[name][0], expected[name], atol=1e-5 * largest)
+
+
+def test_photographs_in_pairs_are_measured_as_single_ones(monkeypatch):
+    random = np.random.default_rng(7)
+    sizes = ((32, 48), (48, 32), (32, 48), (32, 48))
+    photographs = [random.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    monkeypatch.setattr("onestroke.losses.style_targets.typical_photographs", lambda: photographs)
+    layers = ("relu1_1", "relu2_1")
+    network = loss_network(layers, load_vgg19_weights())
+    batches = []
+
+    def measure(pictures):
+        batches.append(len(pictures))
+        return network(pictures)
+
+    measured = measure_bundled_photographs(measure)
+    assert sorted(batches) == [1, 1, 2]
+    for photograph, grams in zip(photographs, measured, strict=True):
+        expected = measure_grams(network, photograph[None].astype("f"))
+        for name in layers:
+            largest = np.abs(expected[name]).max()
+            np.testing.assert_allclose(grams[name], expected[name], atol=1e-5 * largest)
 
 
 def test_measures_of_paintings_are_cached(tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from onestroke.pictures import (
     Picture,
     PictureAccessError,
     PictureError,
+    group_by_size,
     largest_deviation,
     read_picture,
     resize,
@@ -637,6 +638,11 @@ class TestSizes:
         assert size_of_short_side((300, 400), 150) == (150, 200)
         assert size_of_long_side((300, 400), 100) == (75, 100)
         assert size_of_long_side((1, 1000), 10) == (1, 10)
+
+    def test_pictures_of_one_size_are_a_batch(self) -> None:
+        wide, high = waves(8, 12), waves(12, 8)
+        assert group_by_size([wide, high, wide, wide], most=2) == [(0, 2), (3,), (1,)]
+        assert group_by_size([], most=2) == []
 
 
 def test_import_and_reading_leave_the_process_alone() -> None:
