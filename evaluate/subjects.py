@@ -65,6 +65,7 @@ class SubjectPlan:
         names: names of the styles that the newest training learned.
         blends: the painting of each style to evaluate, by the style's number.
         short_sides: of the painting of each style as the loss network sees it, in pixels.
+        factors: of the weight of each style's style term.
     """
 
     model: Model
@@ -72,6 +73,7 @@ class SubjectPlan:
     names: Sequence[str]
     blends: Mapping[int, Blend]
     short_sides: Sequence[int]
+    factors: Sequence[float]
 
 
 def plan_subjects(
@@ -98,14 +100,19 @@ def plan_subjects(
         pictures = replace_styles(find_paintings(styles))["pictures"]
         count = len(pictures) if isinstance(pictures, list) else 1
         # Two paintings may have the same file name; the styles keep the names of the network.
-        numbered = {"names": [f"style{i}" for i in range(count)], "captions": {}, "sizes": {}}
-        values["style"] = {**values["style"], "pictures": pictures, **numbered}
+        numbered = {
+            **replace_styles(styles),
+            "pictures": pictures,
+            "names": [f"style{i}" for i in range(count)],
+        }
+        values["style"] = {**values["style"], **numbered}
     settings = check_settings(apply_overrides(values, overrides), origin=model)
     alone = len(opened.card.painted_names) == 1
     blends = match_paintings(settings.style.pictures, trained.style.pictures, alone=alone)
     _check_paintings(model, blends.values())
     short_sides = [trained.style.sizes.get(name, settings.style.size) for name in names]
-    return SubjectPlan(opened, settings, names, blends, short_sides)
+    factors = trained.style.factors()
+    return SubjectPlan(opened, settings, names, blends, short_sides, factors)
 
 
 def _check_paintings(model: str, blends: Iterable[Blend]) -> None:
@@ -135,7 +142,7 @@ def build_subjects(plan: SubjectPlan) -> list[Subject]:
         Subject(
             name=model.name if alone else f"{model.name}:{plan.names[number]}",
             paint=partial(stylizer, style=plan.names[number]),
-            loss=plan.settings.loss,
+            loss=_weighted(plan.settings.loss, plan.factors[number]),
             style=style,
             about={"pictures": blend, "size": short_side},
             vgg19=vgg19,
@@ -145,6 +152,11 @@ def build_subjects(plan: SubjectPlan) -> list[Subject]:
             plan.blends.items(), short_sides, styles, strict=True
         )
     ]
+
+
+def _weighted(loss: LossSettings, factor: float) -> LossSettings:
+    """Returns the settings with another weight of the style term."""
+    return loss.model_copy(update={"style_weight": loss.style_weight * factor})
 
 
 def match_paintings(

@@ -101,7 +101,11 @@ class Objective:
             "style": weighted_mean(layers, weights.style_layers),
             "variation": variation_loss(pictures, targets.variation),
         }
-        loss = sum(getattr(weights, name) * value for name, value in terms.items())
+        loss = (
+            weights.content * terms["content"]
+            + weights.style * targets.factor * terms["style"]
+            + weights.variation * terms["variation"]
+        )
         if self.faces is not None and photographs is not None:
             terms["faces"] = self.faces(photographs, pictures)
             loss += weights.faces * terms["faces"]
@@ -119,6 +123,7 @@ def build_objective(
     vgg19: Vgg19Weights,
     styles: Sequence[Style],
     *,
+    factors: Sequence[float] = (),
     identity: bool = False,
     precision: str = "float32",
     winograd: bool = False,
@@ -131,6 +136,7 @@ def build_objective(
         settings: layers, weights and pooling.
         vgg19: weights of the loss network.
         styles: the paintings.
+        factors: of the weight of each painting's style term; by default 1.
         identity: whether there is one more style, which returns photographs unchanged.
         precision: of the loss network, a Keras dtype policy.
         winograd: see ``loss_network``.
@@ -141,7 +147,9 @@ def build_objective(
         SettingsError: Keras computes in another precision by default.
     """
     check_precision()
-    targets = measure_styles(settings, vgg19, styles, identity=identity, folder=cache)
+    targets = measure_styles(
+        settings, vgg19, styles, factors=factors, identity=identity, folder=cache
+    )
     layers = list(dict.fromkeys([*settings.content, *settings.style]))
     return Objective(
         # Frozen weights need no 32-bit copy.

@@ -49,12 +49,14 @@ class StyleTargets:
         distance: style loss of a typical photograph before it is divided by this, ``(styles,)``.
         variation: mean square differences of neighbouring pixels, ``(styles,)``.
         identity: ``(styles,)``, 1 for the style that returns photographs unchanged, 0 for others.
+        factor: of the style term's weight, ``(styles,)``; see ``style.weights``.
     """
 
     grams: Mapping[str, Tensor]
     distance: Tensor
     variation: Tensor
     identity: Tensor
+    factor: Tensor
 
     def of(self, style: Tensor) -> "StyleTargets":
         """Returns the targets of each picture; ``style`` is ``(batch, styles)``, one-hot."""
@@ -64,6 +66,7 @@ class StyleTargets:
             ops.take(self.distance, index),
             ops.take(self.variation, index),
             ops.take(self.identity, index),
+            ops.take(self.factor, index),
         )
 
 
@@ -72,6 +75,7 @@ def measure_styles(
     vgg19: Vgg19Weights,
     styles: Sequence[Style],
     *,
+    factors: Sequence[float] = (),
     identity: bool = False,
     folder: Path | None = None,
 ) -> StyleTargets:
@@ -81,6 +85,7 @@ def measure_styles(
         settings: the style layers and the pooling.
         vgg19: weights of the loss network.
         styles: the paintings.
+        factors: of the weight of each painting's style term; by default 1.
         identity: whether there is one more style, which returns photographs unchanged.
         folder: cache of the measurements, by the paintings' pixels; None for no cache.
     """
@@ -110,6 +115,7 @@ def measure_styles(
         ops.convert_to_tensor(distances, "float32"),
         gather("variation"),
         ops.convert_to_tensor([0.0] * len(styles) + [1.0] * identity, "float32"),
+        ops.convert_to_tensor([*(factors or [1.0] * len(styles)), *[1.0] * identity], "float32"),
     )
 
 

@@ -126,6 +126,11 @@ class StyleSettings(Section):
     sizes: dict[str, PaintingSide] = Field(
         {}, description="Sizes of single styles by their names; all others have style.size."
     )
+    weights: dict[str, Positive] = Field(
+        {},
+        description="How strongly single styles are painted, by their names: factors of "
+        "loss.style_weight. All others have 1.",
+    )
 
     @model_validator(mode="after")
     def _check_names(self) -> "StyleSettings":
@@ -140,7 +145,8 @@ class StyleSettings(Section):
                 raise ValueError(f"the style name {name!r} is empty or ends in a weight; {RENAME}")
         if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
             raise ValueError(f"two styles are named {twice[0]}; {RENAME}")
-        for what, values in (("caption", self.captions), ("size", self.sizes)):
+        by_name = (("caption", self.captions), ("size", self.sizes), ("weight", self.weights))
+        for what, values in by_name:
             if unknown := values.keys() - set(names):
                 raise ValueError(
                     f"{what} of an unknown style {min(unknown)}; the styles are {', '.join(names)}"
@@ -156,6 +162,11 @@ class StyleSettings(Section):
         """Returns the short side of each style's paintings in pixels, without the identity's."""
         names = self.all_names()[: len(self.pictures)]
         return [self.sizes.get(name, self.size) for name in names]
+
+    def factors(self) -> list[float]:
+        """Returns the factor of ``loss.style_weight`` of each style, without the identity's."""
+        names = self.all_names()[: len(self.pictures)]
+        return [self.weights.get(name, 1.0) for name in names]
 
 
 class DataSettings(Section):
@@ -394,6 +405,7 @@ def replace_styles(styles: Sequence[str]) -> dict[str, Any]:
         "names": [],
         "captions": {},
         "sizes": {},
+        "weights": {},
     }
 
 

@@ -298,6 +298,7 @@ def build_trainer(
         settings.loss,
         weights,
         styles,
+        factors=settings.style.factors(),
         identity=settings.style.identity,
         precision=precision,
         winograd=True,

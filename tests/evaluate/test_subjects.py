@@ -96,16 +96,21 @@ def test_paintings_are_matched_by_name_in_any_order(known, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_each_painting_is_measured_at_the_size_it_was_learned_at(tiny_values, tmp_path):
+def test_each_painting_is_measured_at_the_size_and_weight_it_was_learned_at(tiny_values, tmp_path):
     paintings = paint(tmp_path)
     settings = settings_of(
-        tiny_values, style__pictures=paintings, style__size=48, style__sizes={"noise": 32}
+        tiny_values,
+        style__pictures=paintings,
+        style__size=48,
+        style__sizes={"noise": 32},
+        style__weights={"noise": 0.5},
     )
     train(settings, tmp_path / "run")
     for given in ([], paintings):
-        plan = plan_subjects(str(tmp_path / "run"), given)
-        sides = [subject.style.pictures[0].shape[0] for subject in build_subjects(plan)]
-        assert sides == [48, 32]
+        subjects = build_subjects(plan_subjects(str(tmp_path / "run"), given))
+        assert [subject.style.pictures[0].shape[0] for subject in subjects] == [48, 32]
+        weights = [subject.loss.style_weight for subject in subjects]
+        assert weights == [settings.loss.style_weight, settings.loss.style_weight / 2]
 
 
 def test_an_added_style_is_evaluated_with_its_own_painting(known, tiny_values, tmp_path):

@@ -32,6 +32,20 @@ def test_the_identity_is_measured_by_the_photograph():
     assert float(terms["style"][1]) == pytest.approx(float(mean_of_layers), rel=1e-5)
 
 
+def test_a_factor_weights_the_style_term_of_one_style_alone():
+    strokes = np.random.default_rng(6).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    styles = [Style([strokes]), Style([strokes])]
+    objective = build_objective(LOSS, load_vgg19_weights(), styles, factors=[1, 3], identity=True)
+    batch = np.random.default_rng(7).integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
+    wanted = objective.content_network(batch)
+    terms = objective.terms(wanted, batch, np.eye(3, dtype=np.float32), batch)
+    loss, style = np.asarray(terms["loss"]), np.asarray(terms["style"])
+    plain = build_objective(LOSS, load_vgg19_weights(), styles, identity=True)
+    unweighted = np.asarray(plain.terms(wanted, batch, np.eye(3, dtype=np.float32), batch)["loss"])
+    added = LOSS.style_weight * 2 * style[1]
+    np.testing.assert_allclose(loss - unweighted, [0, added, 0], rtol=1e-5, atol=1e-5)
+
+
 def test_a_photograph_has_a_style_loss_of_1_whatever_the_painting():
     """Style losses are divided by the median of the bundled photographs."""
     source = open_source(["bundled"], split="train")

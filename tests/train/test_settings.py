@@ -163,6 +163,10 @@ def test_settings_are_frozen(recipe):
             "size of an unknown style b; the styles are a",
         ),
         (
+            {"style": {"pictures": ["a.jpg"], "weights": {"b": 2}}},
+            "weight of an unknown style b; the styles are a",
+        ),
+        (
             {"style": {"pictures": ["photograph.jpg"]}},
             "photograph is the reserved name of the identity; name each style with --set",
         ),
