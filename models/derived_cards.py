@@ -52,8 +52,12 @@ def _settings_of(settings: Mapping[str, Any], blend: StyleEntry) -> dict[str, An
     """Returns the settings of a training with one blend as its only style."""
     pictures = [[{painting.name: painting.share} for painting in blend.paintings]]
     captions = {blend.name: blend.caption} if blend.caption else {}
+    style = settings["style"]
     own = {"pictures": pictures, "names": [blend.name], "captions": captions, "identity": False}
-    return {**settings, "style": {**settings["style"], **own}}
+    # A setting of another style would be refused.
+    for key in ("sizes", "weights"):
+        own[key] = {name: v for name, v in style.get(key, {}).items() if name == blend.name}
+    return {**settings, "style": {**style, **own}}
 
 
 def joined_card(first: ModelCard, second: ModelCard) -> ModelCard:

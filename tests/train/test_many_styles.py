@@ -11,6 +11,7 @@ from PIL import Image
 import onestroke
 from onestroke.errors import OnestrokeError
 from onestroke.models.card import Figures
+from onestroke.models.derived_cards import blend_card
 from onestroke.models.style_file import load_network, read_card
 from onestroke.models.style_rows import extract_blend
 from onestroke.train.run_folder import RunFolder
@@ -108,6 +109,17 @@ def test_many_styles_stopped_and_resumed_equal_uninterrupted(known, tiny_values,
     two = load_network(train(settings, tmp_path / "whole").style_file)
     for mine, its in zip(values_of(one), values_of(two), strict=True):
         np.testing.assert_array_equal(mine, its)
+
+
+def test_an_extracted_style_keeps_its_own_size_and_weight_alone(known):
+    card = load_network(known).card
+    training = card.trainings[0]
+    by_name = {"sizes": {"noise": 32, "stripes": 64}, "weights": {"stripes": 2.0}}
+    settings = {**training.settings, "style": {**training.settings["style"], **by_name}}
+    changed = training.model_copy(update={"settings": settings})
+    alone = blend_card(card.model_copy(update={"trainings": (changed,)}), {"noise": 1.0})
+    style = check_settings(alone.settings, origin="card").style
+    assert (style.sizes, style.weights) == ({"noise": 32}, {})
 
 
 def test_an_extracted_style_records_its_training(known, tiny_values, tmp_path):
