@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 SUFFIX = ".tflite"
 STYLE_FILE_HASH = "style_file_sha256"  # in the options of the card's export
 BOUND, COMPRESSED_BOUND = 80.0, 60.0  # dB: the least PSNR between network and file
-SIDES = (192, 251)  # pixels of the picture that both paint; an odd one, which is cropped
+SIDES = (96, 123)  # pixels of the picture that both paint; an odd one, which is cropped
 
 
 def runtime_file_of(style_file: Path) -> Path:
