@@ -97,15 +97,11 @@ def plan_subjects(
     # Without the names of the styles of network.init.
     names = trained.style.all_names()[: len(trained.style.pictures)]
     if styles:
-        pictures = replace_styles(find_paintings(styles))["pictures"]
-        count = len(pictures) if isinstance(pictures, list) else 1
+        replaced = replace_styles(find_paintings(styles))
+        count = len(replaced["pictures"]) if isinstance(replaced["pictures"], list) else 1
         # Two paintings may have the same file name; the styles keep the names of the network.
-        numbered = {
-            **replace_styles(styles),
-            "pictures": pictures,
-            "names": [f"style{i}" for i in range(count)],
-        }
-        values["style"] = {**values["style"], **numbered}
+        numbered = [f"style{i}" for i in range(count)]
+        values["style"] = {**values["style"], **replaced, "names": numbered}
     settings = check_settings(apply_overrides(values, overrides), origin=model)
     alone = len(opened.card.painted_names) == 1
     blends = match_paintings(settings.style.pictures, trained.style.pictures, alone=alone)
