@@ -57,7 +57,7 @@ class LossSettings(Section):
     stability_weight: NotNegative = Field(
         0.0,
         description="Weight of the stability term, for steadier videos: a quarter of the pictures "
-        "is painted again, moved by a few pixels, and compared. 0 leaves the term out; see "
+        "is painted again with noise, and compared. 0 leaves the term out; see "
         "docs/video.md.",
     )
     vgg19: str = Field(
