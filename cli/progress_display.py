@@ -116,7 +116,8 @@ class PlainLines:
 def format_progress(progress: Progress) -> str:
     """Formats the latest figures in one line."""
     figures = progress.figures
-    losses = [f"{k} {figures[k]:.3f}" for k in (*TERMS, "faces", "stability") if k in figures]
+    terms = (*TERMS, "palette", "faces", "stability")
+    losses = [f"{name} {figures[name]:.3f}" for name in terms if name in figures]
     styles = [k.removeprefix("style/") for k in figures if k.startswith("style/")]
     styles = [name for name in styles if name != IDENTITY]
     if styles:

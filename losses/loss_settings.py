@@ -48,6 +48,11 @@ class LossSettings(Section):
         "weight gives more style and less content.",
     )
     variation_weight: NotNegative = Field(0.2, description="Weight of the smoothness term.")
+    palette_weight: NotNegative = Field(
+        0.0,
+        description="Weight of the palette term, which brings the colours nearer to the "
+        "painting's. The term is 1 for a typical photograph. 0 leaves it out.",
+    )
     identity_weight: NotNegative = Field(
         0.0,
         description="Weight of the face identity term, which is 1 where a painted face is as far "

@@ -13,7 +13,8 @@ import keras
 
 from onestroke.data.paintings import Style
 from onestroke.losses.face_identity import FaceIdentity
-from onestroke.losses.loss_settings import LossSettings
+from onestroke.losses.loss_settings import TERMS, LossSettings
+from onestroke.losses.palette import PaletteTargets, measure_palettes, palette_loss
 from onestroke.losses.style_targets import StyleTargets, measure_styles
 from onestroke.losses.terms import (
     content_loss,
@@ -40,6 +41,7 @@ class LossWeights:
     style_layers: Mapping[str, float]
     faces: float = 0.0
     stability: float = 0.0
+    palette: float = 0.0
 
 
 class Objective:
@@ -50,6 +52,7 @@ class Objective:
         targets: of the styles.
         weights: of the terms and layers.
         faces: the face identity term; None where its weight is 0.
+        palettes: of the styles, for the palette term; None where its weight is 0.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Objective:
         targets: StyleTargets,
         weights: LossWeights,
         faces: FaceIdentity | None = None,
+        palettes: PaletteTargets | None = None,
     ) -> None:
         self.loss_network = loss_network
         # Photographs need only the content layers.
@@ -68,6 +72,13 @@ class Objective:
         self.targets = targets
         self.weights = weights
         self.faces = faces
+        self.palettes = palettes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the loss and of its terms."""
+        optional = {"palette": self.palettes, "faces": self.faces}
+        return (*TERMS, *(name for name, term in optional.items() if term is not None))
 
     def terms(
         self,
@@ -106,6 +117,10 @@ class Objective:
             + weights.style * targets.factor * terms["style"]
             + weights.variation * terms["variation"]
         )
+        if self.palettes is not None:
+            palettes = self.palettes if style is None else self.palettes.of(style)
+            terms["palette"] = palette_loss(pictures, palettes)
+            loss += weights.palette * terms["palette"]
         if self.faces is not None and photographs is not None:
             terms["faces"] = self.faces(photographs, pictures)
             loss += weights.faces * terms["faces"]
@@ -169,6 +184,8 @@ def build_objective(
             style_layers=settings.style,
             faces=settings.identity_weight,
             stability=settings.stability_weight,
+            palette=settings.palette_weight,
         ),
         FaceIdentity(face_weights) if face_weights else None,
+        measure_palettes(styles, identity=identity) if settings.palette_weight else None,
     )

@@ -6,7 +6,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from onestroke.losses.loss_settings import TERMS
 from onestroke.losses.objective import Objective
 from onestroke.losses.stability import stability_loss
 from onestroke.models.layers import Tensor
@@ -44,8 +43,7 @@ class StyleTrainer(keras.Model):
         self.loss_network = objective.loss_network  # an attribute, so that Keras tracks the weights
         self.objective = objective
         self.names = tuple(names)
-        terms = TERMS if objective.faces is None else (*TERMS, "faces")
-        self.means = [PaintingMean(name=name) for name in terms]
+        self.means = [PaintingMean(name=name) for name in objective.names]
         # Beside the loss, which is that of single pictures.
         self.stability = PaintingMean(name="stability") if objective.weights.stability else None
         self.style_means = StyleMeans(self.names)

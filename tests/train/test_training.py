@@ -476,6 +476,19 @@ def test_faces_are_kept_with_an_identity_weight(
     assert last["validation_faces"] >= 0
 
 
+def test_the_palette_is_part_of_the_loss_and_logged(settings, tmp_path, changed):
+    colourful = changed(settings, loss__palette_weight=2.0, train__steps=4)
+    train(colourful, tmp_path / "run")
+    last = {
+        k: value for entry in RunFolder(tmp_path / "run").metrics() for k, value in entry.items()
+    }
+    weights = colourful.loss.model_dump()
+    terms = ("content", "style", "variation", "palette")
+    total = sum(weights[f"{name}_weight"] * last[name] for name in terms)
+    assert last["palette"] > 0
+    assert last["loss"] == pytest.approx(total, rel=1e-3)
+
+
 def test_stability_is_trained_and_resumed_bit_by_bit(settings, tmp_path, changed):
     steady = changed(settings, loss__stability_weight=2.0, train__steps=4)
     train(steady, tmp_path / "whole")
