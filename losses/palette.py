@@ -62,12 +62,13 @@ def measure_palettes(styles: Sequence[Style], *, identity: bool = False) -> Pale
         styles: the paintings. A blend has the mean of their quantiles.
         identity: whether there is one more style, which returns photographs unchanged.
     """
-    quantiles = []
+    rows = []
     for style in styles:
         shares = np.divide(style.shares, np.sum(style.shares))
-        each = [_quantiles(picture) for picture in style.pictures]
-        quantiles.append(np.tensordot(shares, each, axes=1))
-    quantiles = np.stack([*quantiles, *quantiles[:identity]]).astype(np.float32)
+        rows.append(np.tensordot(shares, [_quantiles(p) for p in style.pictures], axes=1))
+    if identity:
+        rows.append(rows[0])
+    quantiles = np.stack(rows).astype(np.float32)
     photographs = np.stack([_quantiles(photograph) for photograph in typical_photographs()])
     gaps = np.square(photographs[:, None] - quantiles).mean(axis=(2, 3))
     return PaletteTargets(
