@@ -14,7 +14,7 @@ import keras
 from onestroke.data.paintings import Style
 from onestroke.losses.face_identity import FaceIdentity
 from onestroke.losses.loss_settings import TERMS, LossSettings
-from onestroke.losses.palette import PaletteTargets, measure_palettes, palette_loss
+from onestroke.losses.palette_term import PaletteTargets, measure_palettes, palette_loss
 from onestroke.losses.style_targets import StyleTargets, measure_styles
 from onestroke.losses.terms import (
     content_loss,

@@ -31,7 +31,7 @@ MAY_IMPORT = {
 # Only these modules import TensorFlow or Keras when they are imported themselves.
 NEEDS_TENSORFLOW = re.compile(
     r"(models/(face_encoder|face_networks|layers|replicas|transform_network|style_rows|vgg19|winograd)"
-    r"|losses/(dream_objective|face_identity|objective|stability|style_targets|terms|triplet)"
+    r"|losses/(dream_objective|face_identity|objective|palette_term|stability|style_targets|terms|triplet)"
     r"|optimize/(coarse_to_fine|descent|picture_optimization)|evaluate/(evaluation|yardstick)|stylize/keras_painter"
     r"|export/(onnx_file|servable|saved_model_file|tflite_file)"
     r"|train/(batches|callbacks|checkpoint|devices|face_training|initial_rows|journal|learning_rate"

@@ -7,7 +7,7 @@ from keras import ops
 from onestroke.data.paintings import Style
 from onestroke.losses.loss_settings import LossSettings
 from onestroke.losses.objective import build_objective
-from onestroke.losses.palette import measure_palettes, palette_loss
+from onestroke.losses.palette_term import measure_palettes, palette_loss
 from onestroke.losses.style_targets import typical_photographs
 from onestroke.models.vgg19_weights import load_vgg19_weights
 
