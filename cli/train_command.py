@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onestroke.backend import backend_title
 from onestroke.cli.options import Overrides
 from onestroke.cli.progress_display import Display, format_duration, open_display
 from onestroke.cli.terminal import (
@@ -194,7 +195,7 @@ def _prepare(recipe: "Settings", run: Path, display: Display, *, moved: bool) ->
 
 def _train(prepared: "PreparedRun", display: Display) -> "Trained":
     """Trains; Ctrl-C saves and stops."""
-    display.show_phase("starting TensorFlow")
+    display.show_phase(f"starting {backend_title()}")
     with filter_native_logs(), stop_at_interrupt() as stop:
         from onestroke.train.training import train_prepared
 

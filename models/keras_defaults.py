@@ -1,15 +1,12 @@
 """Keras' global settings as this package needs them, whatever the user's are."""
 
 import contextlib
-import json
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
+from onestroke.backend import find_backend, read_keras_settings
 from onestroke.errors import SettingsError
 from onestroke.machine import prepare_gpus
 
@@ -45,28 +42,6 @@ def check_backend(*supported: str) -> None:
         )
 
 
-def find_backend() -> tuple[str, str]:
-    """Returns Keras' backend and where it is set, without importing Keras."""
-    if "keras" in sys.modules:
-        import keras
-
-        return keras.backend.backend(), "imported already"
-    if backend := os.environ.get("KERAS_BACKEND"):
-        return backend, "KERAS_BACKEND"
-    values, file = _read_settings_file()
-    return (str(values["backend"]), file) if "backend" in values else ("tensorflow", "the default")
-
-
-def _read_settings_file() -> tuple[dict[str, Any], str]:
-    """Returns the user's settings of Keras, and the file."""
-    file = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")) / "keras.json"
-    try:
-        values = json.loads(file.read_text())
-    except (OSError, ValueError):  # as Keras, which takes its defaults then
-        values = {}
-    return values if isinstance(values, dict) else {}, str(file)
-
-
 def computes_on_processor() -> bool:
     """Returns whether Keras runs on TensorFlow and on a processor.
 
@@ -80,7 +55,7 @@ def computes_on_processor() -> bool:
 
 def differs_from_defaults() -> bool:
     """Returns whether Keras would start with other settings of the user; Keras is not imported."""
-    values, _ = _read_settings_file()
+    values, _ = read_keras_settings()
     changed = any(values.get(name, value) != value for name, value in DEFAULTS.items())
     backend = os.environ.get("KERAS_BACKEND", "")
     return changed and backend in BACKENDS and bool(find_spec("keras") and find_spec(backend))

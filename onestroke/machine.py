@@ -15,11 +15,13 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
+from onestroke.backend import backend_title, find_backend
 from onestroke.errors import OnestrokeError
 
 logger = logging.getLogger("onestroke.machine")
 
 AMPERE = (8, 0)  # compute capability of the first NVIDIA GPUs that multiply bfloat16
+JAX_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin")
 CGROUP = Path("/sys/fs/cgroup")  # the limits of containers
 MEMBERSHIP = Path("/proc/self/cgroup")
 MEMORY_INFO = Path("/proc/meminfo")
@@ -133,7 +135,11 @@ def check_memory(needed: float, purpose: str, remedy: Callable[[float], str]) ->
 
 
 def describe_gpus() -> list[str]:
-    """Returns the names of the GPUs that TensorFlow sees."""
+    """Returns the names of the GPUs that Keras' backend sees."""
+    if _runs_on_jax():
+        import jax
+
+        return [device.device_kind for device in jax.local_devices() if device.platform == "gpu"]
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -141,12 +147,23 @@ def describe_gpus() -> list[str]:
 
 
 def gpu_generation() -> tuple[int, int] | None:
-    """Returns the compute capability of the first NVIDIA GPU that TensorFlow sees, if any."""
+    """Returns the compute capability of the first NVIDIA GPU that Keras' backend uses, if any."""
+    if _runs_on_jax():
+        # JAX itself cannot be asked: it must not start before the processes of a training join.
+        if _missing_gpu_package():
+            return None
+        answer = _ask_nvidia("--query-gpu=compute_cap", "--format=csv,noheader")
+        found = re.match(r"(\d+)\.(\d+)", answer)
+        return (int(found[1]), int(found[2])) if found else None
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
     return details.get("compute_capability")
+
+
+def _runs_on_jax() -> bool:
+    return find_backend()[0] == "jax"
 
 
 @functools.cache
@@ -177,22 +194,34 @@ def has_nvidia_gpu() -> bool:
 
 
 def explain_unusable_gpu() -> str:
-    """Returns why TensorFlow does not see the GPU of this machine, and what to install."""
+    """Returns why Keras' backend does not see the GPU of this machine, and what to install."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return "CUDA_VISIBLE_DEVICES hides the NVIDIA GPU; the processor is used"
+    name = backend_title()
     if sys.platform == "win32":
-        return "TensorFlow cannot use NVIDIA GPUs on Windows; the processor is used; try WSL2"
+        return f"{name} cannot use NVIDIA GPUs on Windows; the processor is used; try WSL2"
+    missing = _missing_gpu_package()
+    reason = f"{missing} is missing" if missing else "the driver does not fit to its libraries"
+    with_gpu = "jax[cuda12]" if _runs_on_jax() else "tensorflow[and-cuda]"
+    remedy = f"pip install '{with_gpu}'" if missing else "update the NVIDIA driver"
+    return f"{name} cannot use the NVIDIA GPU ({reason}); the processor is used; {remedy}"
+
+
+def _missing_gpu_package() -> str | None:
+    """Returns a package that Keras' backend needs for NVIDIA GPUs and that is not installed."""
+    if _runs_on_jax():
+        return None if any(_is_installed(plugin) for plugin in JAX_PLUGINS) else JAX_PLUGINS[0]
     wanted = [line for line in requires("tensorflow") or () if "and-cuda" in line]
-    missing = []
-    for line in wanted:
-        name = re.split(r"[^\w-]", line, maxsplit=1)[0]
-        try:
-            version(name)
-        except PackageNotFoundError:
-            missing.append(name)
-    reason = f"{missing[0]} is missing" if missing else "the driver does not fit to its libraries"
-    remedy = "pip install 'tensorflow[and-cuda]'" if missing else "update the NVIDIA driver"
-    return f"TensorFlow cannot use the NVIDIA GPU ({reason}); the processor is used; {remedy}"
+    names = [re.split(r"[^\w-]", line, maxsplit=1)[0] for line in wanted]
+    return next((name for name in names if not _is_installed(name)), None)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def explain_busy_gpu() -> str | None:

@@ -10,7 +10,7 @@ from onestroke.onednn import SWITCH, uses_onednn
 
 
 def explain_slow_training(precision: str) -> list[str]:
-    """Returns a reason in each line; none on a machine with a GPU that TensorFlow uses.
+    """Returns a reason in each line; none on a machine with a GPU that is used.
 
     Args:
         precision: the resolved ``train.precision``.

@@ -14,8 +14,9 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from onestroke.backend import find_backend
 from onestroke.errors import OnestrokeError, SettingsError, shorten_text
-from onestroke.models.keras_defaults import check_backend, find_backend
+from onestroke.models.keras_defaults import check_backend
 
 # The environment variables of keras.distribution.initialize. That function also exchanges a seed
 # through the processors of all machines, which is not needed here.

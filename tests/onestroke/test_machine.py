@@ -2,6 +2,7 @@
 
 import logging
 import os
+import types
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,26 @@ class TestGpus:
         assert "update the NVIDIA driver" in machine.explain_unusable_gpu()
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
         assert "CUDA_VISIBLE_DEVICES hides" in machine.explain_unusable_gpu()
+
+    def test_jax_is_asked_about_its_own_gpus(
+        self, nvidia: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        nvidia.write_text("9.0\n8.0\n")
+        monkeypatch.setattr(machine, "_is_installed", lambda package: "cuda13" in package)
+        assert machine.gpu_generation() == (9, 0)
+        assert "update the NVIDIA driver" in machine.explain_unusable_gpu()
+        monkeypatch.setattr(machine, "_is_installed", lambda package: False)
+        assert machine.gpu_generation() is None
+        assert machine.explain_unusable_gpu() == (
+            "JAX cannot use the NVIDIA GPU (jax-cuda12-plugin is missing); the processor is used; "
+            "pip install 'jax[cuda12]'"
+        )
+        gpu = types.SimpleNamespace(platform="gpu", device_kind="NVIDIA H200")
+        processor = types.SimpleNamespace(platform="cpu", device_kind="cpu")
+        monkeypatch.setattr("jax.local_devices", lambda: [gpu, processor])
+        assert machine.describe_gpus() == ["NVIDIA H200"]
 
     def test_memory_grows_as_it_is_needed(
         self, nvidia: Path, monkeypatch: pytest.MonkeyPatch
