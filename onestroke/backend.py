@@ -19,9 +19,14 @@ def find_backend() -> tuple[str, str]:
     return (str(values["backend"]), file) if "backend" in values else ("tensorflow", "the default")
 
 
+def runs_on_jax() -> bool:
+    """Returns whether Keras runs on JAX."""
+    return find_backend()[0] == "jax"
+
+
 def backend_title() -> str:
     """Returns the name of Keras' backend as its authors write it."""
-    return "JAX" if find_backend()[0] == "jax" else "TensorFlow"
+    return "JAX" if runs_on_jax() else "TensorFlow"
 
 
 def read_keras_settings() -> tuple[dict[str, Any], str]:

@@ -6,13 +6,12 @@ import platform
 import shutil
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from onestroke import __version__
 from onestroke.files import cache_folder
-from onestroke.machine import describe_machine, processor_multiplies_bfloat16
+from onestroke.machine import describe_machine, installed_version, processor_multiplies_bfloat16
 from onestroke.onednn import uses_onednn
 
 PACKAGES = (
@@ -67,7 +66,9 @@ def diagnose() -> dict[str, str]:
         "onestroke": f"{__version__}, in {Path(__file__).parent}",
         "Python": f"{platform.python_version()}, {sys.executable}",
         "system": str(machine["system"]),
-        "packages": ", ".join(f"{name} {_version(name)}" for name in PACKAGES if _version(name)),
+        "packages": ", ".join(
+            f"{name} {found}" for name in PACKAGES if (found := installed_version(name))
+        ),
         "extras": ", ".join(f"{name}: {_describe_extra(name)}" for name in EXTRAS),
         "processor": f"{machine['processor']}, {machine['cores']} cores",
         "features": ", ".join(_features()) or "unknown",
@@ -77,13 +78,6 @@ def diagnose() -> dict[str, str]:
         "cache": _describe_cache(),
         **{name: _find_program(names) for name, names in PROGRAMS.items()},
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
 
 
 def _describe_extra(extra: str) -> str:

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
-from onestroke.backend import backend_title, find_backend
+from onestroke.backend import backend_title, runs_on_jax
 from onestroke.errors import OnestrokeError
 
 logger = logging.getLogger("onestroke.machine")
@@ -33,8 +33,8 @@ def describe_machine(packages: Sequence[str]) -> dict[str, Any]:
     """Returns processor, cores, system, and the versions of onestroke, Python and ``packages``."""
     versions = {"python": platform.python_version()}
     for name in ("onestroke", *packages):
-        with contextlib.suppress(PackageNotFoundError):
-            versions[name] = version(name)
+        if found := installed_version(name):
+            versions[name] = found
     return {
         "processor": _processor(),
         "cores": available_cores(),
@@ -136,7 +136,7 @@ def check_memory(needed: float, purpose: str, remedy: Callable[[float], str]) ->
 
 def describe_gpus() -> list[str]:
     """Returns the names of the GPUs that Keras' backend sees."""
-    if _runs_on_jax():
+    if runs_on_jax():
         import jax
 
         return [device.device_kind for device in jax.local_devices() if device.platform == "gpu"]
@@ -148,7 +148,7 @@ def describe_gpus() -> list[str]:
 
 def gpu_generation() -> tuple[int, int] | None:
     """Returns the compute capability of the first NVIDIA GPU that Keras' backend uses, if any."""
-    if _runs_on_jax():
+    if runs_on_jax():
         # JAX itself cannot be asked: it must not start before the processes of a training join.
         if _missing_gpu_package():
             return None
@@ -160,10 +160,6 @@ def gpu_generation() -> tuple[int, int] | None:
     gpus = tf.config.list_physical_devices("GPU")
     details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
     return details.get("compute_capability")
-
-
-def _runs_on_jax() -> bool:
-    return find_backend()[0] == "jax"
 
 
 @functools.cache
@@ -202,26 +198,26 @@ def explain_unusable_gpu() -> str:
         return f"{name} cannot use NVIDIA GPUs on Windows; the processor is used; try WSL2"
     missing = _missing_gpu_package()
     reason = f"{missing} is missing" if missing else "the driver does not fit to its libraries"
-    with_gpu = "jax[cuda12]" if _runs_on_jax() else "tensorflow[and-cuda]"
+    with_gpu = "jax[cuda12]" if runs_on_jax() else "tensorflow[and-cuda]"
     remedy = f"pip install '{with_gpu}'" if missing else "update the NVIDIA driver"
     return f"{name} cannot use the NVIDIA GPU ({reason}); the processor is used; {remedy}"
 
 
 def _missing_gpu_package() -> str | None:
     """Returns a package that Keras' backend needs for NVIDIA GPUs and that is not installed."""
-    if _runs_on_jax():
-        return None if any(_is_installed(plugin) for plugin in JAX_PLUGINS) else JAX_PLUGINS[0]
+    if runs_on_jax():
+        return None if any(map(installed_version, JAX_PLUGINS)) else JAX_PLUGINS[0]
     wanted = [line for line in requires("tensorflow") or () if "and-cuda" in line]
     names = [re.split(r"[^\w-]", line, maxsplit=1)[0] for line in wanted]
-    return next((name for name in names if not _is_installed(name)), None)
+    return next((name for name in names if not installed_version(name)), None)
 
 
-def _is_installed(package: str) -> bool:
+def installed_version(package: str) -> str | None:
+    """Returns the version of an installed package, None for others."""
     try:
-        version(package)
+        return version(package)
     except PackageNotFoundError:
-        return False
-    return True
+        return None
 
 
 def explain_busy_gpu() -> str | None:

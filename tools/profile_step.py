@@ -9,7 +9,9 @@ may be larger than the time of the step.
 
 import argparse
 import collections
+import statistics
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +19,46 @@ import keras
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
 
-from onestroke.train import step_benchmark
-from onestroke.train.settings import compose_recipe
+from onestroke.train.crop_stages import plan_stages
+from onestroke.train.settings import compose_recipe, resolve_settings
+from onestroke.train.step_benchmark import WARMUP_STEPS
+from onestroke.train.training import build_trainer, open_batches
+from onestroke.train.training_inputs import read_training_inputs
 
 HOST = "/host:CPU"
 LISTED = 14
 
 
 class Profiler(keras.callbacks.Callback):
-    """Profiles the steps after the first ones.
+    """Times some steps, and profiles as many after them.
 
     Args:
         folder: of the profile.
-        first: number of the first profiled step.
-        count: number of profiled steps.
+        warmup: number of steps before.
+        count: number of timed and of profiled steps.
     """
 
-    def __init__(self, folder: str, first: int, count: int) -> None:
+    def __init__(self, folder: str, warmup: int, count: int) -> None:
         super().__init__()
-        self.folder, self.first, self.last = folder, first, first + count - 1
+        self.folder = folder
+        self.timed = range(warmup, warmup + count)
+        self.seconds: list[float] = []
+        self._begun = 0.0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Starts the profile before the first step that is profiled."""
-        if batch == self.first:
+        """Starts the profile after the timed steps."""
+        if batch == self.timed.stop:
             tf.profiler.experimental.start(self.folder)
+        self._begun = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Ends the profile after the last one."""
-        if batch == self.last:
-            tf.profiler.experimental.stop()
+        """Records the time of a timed step."""
+        if batch in self.timed:
+            self.seconds.append(time.perf_counter() - self._begun)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Ends the profile."""
+        tf.profiler.experimental.stop()
 
 
 def seconds_by_operator(folder: str) -> dict[str, float]:
@@ -75,32 +88,24 @@ def main() -> None:
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     arguments = parser.parse_args()
-    changes = [f"data.batch={arguments.batch}", *arguments.overrides]
-    recipe, _ = compose_recipe(Path(arguments.recipe), overrides=changes)
-    warmup = step_benchmark.WARMUP_STEPS
+    changes = [
+        f"data.batch={arguments.batch}",
+        f"data.crop={arguments.size}",
+        f"train.precision={arguments.precision}",
+        f"train.steps={WARMUP_STEPS + 2 * arguments.steps}",
+        *arguments.overrides,
+    ]
+    settings = resolve_settings(compose_recipe(Path(arguments.recipe), overrides=changes)[0])
+    inputs = read_training_inputs(settings)
+    [stage] = plan_stages(settings.data.crop, settings.train.steps)
+    batches = open_batches(settings, inputs.photographs, stage)
+    trainer = build_trainer(settings, inputs.vgg19, inputs.styles)
     with tempfile.TemporaryDirectory() as folder:
-        profiled = False
-
-        def profile(model: keras.Model, batches: Any) -> float:
-            nonlocal profiled
-            callbacks = [] if profiled else [Profiler(folder, warmup, arguments.steps)]
-            profiled = True
-            stopwatch = step_benchmark._Stopwatch()
-            model.fit(
-                batches, epochs=1, shuffle=False, verbose=0, callbacks=[stopwatch, *callbacks]
-            )
-            return stopwatch.median()
-
-        step_benchmark._median_step = profile
-        [timing] = step_benchmark.benchmark_training(
-            recipe,
-            crops=[arguments.size],
-            precisions=[arguments.precision],
-            steps=arguments.steps,
-        )
+        profiler = Profiler(folder, WARMUP_STEPS, arguments.steps)
+        trainer.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[profiler])
         seconds = seconds_by_operator(folder)
     total = sum(seconds.values())
-    print(f"step with the profiler {timing.step:.2f} s, without {timing.without_input:.2f} s")
+    print(f"step without the profiler {statistics.median(profiler.seconds):.2f} s")
     print(f"all operators {total / arguments.steps:.3f} s")
     for kind, duration in list(seconds.items())[:LISTED]:
         print(f"{kind:40} {duration / arguments.steps:7.3f} s  {duration / total:4.0%}")

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from onestroke.backend import find_backend
+from onestroke.backend import runs_on_jax
 from onestroke.errors import OnestrokeError, SettingsError, shorten_text
 from onestroke.models.keras_defaults import check_backend
 
@@ -91,7 +91,7 @@ def join_processes() -> None:
 
 def _is_launched() -> bool:
     """Returns whether SLURM or Kubernetes started this process as one of several, for JAX."""
-    if find_backend()[0] != "jax":
+    if not runs_on_jax():
         return False
     # JAX asks Kubernetes through the package of that name, for jobs with numbered processes.
     kubernetes = "JOB_COMPLETION_INDEX" in os.environ and find_spec("kubernetes") is not None

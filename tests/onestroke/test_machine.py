@@ -155,10 +155,11 @@ class TestGpus:
         monkeypatch.setattr("keras.backend.backend", lambda: "jax")
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         nvidia.write_text("9.0\n8.0\n")
-        monkeypatch.setattr(machine, "_is_installed", lambda package: "cuda13" in package)
+        versions = {"jax-cuda13-plugin": "0.8.0"}
+        monkeypatch.setattr(machine, "installed_version", versions.get)
         assert machine.gpu_generation() == (9, 0)
         assert "update the NVIDIA driver" in machine.explain_unusable_gpu()
-        monkeypatch.setattr(machine, "_is_installed", lambda package: False)
+        versions.clear()
         assert machine.gpu_generation() is None
         assert machine.explain_unusable_gpu() == (
             "JAX cannot use the NVIDIA GPU (jax-cuda12-plugin is missing); the processor is used; "

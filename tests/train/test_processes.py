@@ -74,9 +74,9 @@ def test_processes_are_joined_as_the_environment_says(monkeypatch):
     monkeypatch.setattr(processes, "check_backend", lambda name: None)
     join_processes()
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
-    monkeypatch.setattr(processes, "find_backend", lambda: ("tensorflow", ""))
+    monkeypatch.setattr(processes, "runs_on_jax", lambda: False)
     join_processes()  # tasks that train alone, each in its own folder
-    monkeypatch.setattr(processes, "find_backend", lambda: ("jax", ""))
+    monkeypatch.setattr(processes, "runs_on_jax", lambda: True)
     monkeypatch.setenv(COUNT, "1")
     join_processes()
     assert joined == []
