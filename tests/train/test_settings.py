@@ -42,7 +42,7 @@ def test_recipes_are_valid_and_record_hardware_time_and_losses(path):
     assert re.search(r"\bcores?\b|NVIDIA", comment)
     assert re.search(r"\d minutes", comment)
     if path.stem == "coco":  # only its first steps were measured
-        assert "style loss at the end is not measured" in comment
+        assert "The style loss at the end is not measured" in comment
         return
     assert re.search(r"style loss.*\d\.\d{3} -> \d\.\d{3}", comment, re.DOTALL)
 
