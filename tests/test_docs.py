@@ -68,7 +68,6 @@ NOT_RUN = {
     "--faces": "needs the published weights",
     "--votes": "needs votes on one sheet; tests/cli/test_evaluate_command.py counts some",
     "--flow": "needs true flow; tests/evaluate/test_video_stability.py measures it",
-    "report_512": "measures like the command for report_256",
 }
 
 # Appended to every training: a few seconds of the smallest network. A command may set the preset.
@@ -247,6 +246,8 @@ def write_files(folder: Path) -> None:
     for name in ("Pictures", "photos", "PHOTOGRAPHS", "THEIRS", "HELDOUT", "frames"):
         for number in range(2):
             picture(f"{name}/{number}.jpg")
+    for name in ("trials", "trials_mobile"):  # recipes of docs/choices.md
+        (folder / f"{name}.yaml").write_text("train: {steps: 1600}\n")
     clip = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=5:duration=0.6", str(folder / "clip.mp4")]
     subprocess.run([find_ffmpeg(), "-v", "error", *clip], check=True)
 

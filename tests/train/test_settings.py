@@ -297,6 +297,6 @@ def test_default_recipes_with_init_and_with_learn_all():
     assert (rows.network.init, rows.network.learn, rows.network.joins) == ("base", "rows", True)
     network = whole.network
     assert (network.init, network.preset, network.learn) == ("base_mobile", "mobile", "all")
-    assert (whole.train.learning_rate, whole.train.steps) == (0.003, 2), (
+    assert (whole.train.learning_rate, whole.train.steps) == (0.002, 2), (
         "the values of cpu.yaml, not of new_style.yaml"
     )
