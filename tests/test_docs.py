@@ -246,8 +246,9 @@ def write_files(folder: Path) -> None:
     for name in ("Pictures", "photos", "PHOTOGRAPHS", "THEIRS", "HELDOUT", "frames"):
         for number in range(2):
             picture(f"{name}/{number}.jpg")
-    for name in ("trials", "trials_mobile"):  # recipes of docs/choices.md
-        (folder / f"{name}.yaml").write_text("train: {steps: 1600}\n")
+    choices = (ROOT / "docs" / "choices.md").read_text()
+    for name, recipe in re.findall(r"```yaml\n# (\S+)\n(.*?)```", choices, re.DOTALL):
+        (folder / name).write_text(recipe)
     clip = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=5:duration=0.6", str(folder / "clip.mp4")]
     subprocess.run([find_ffmpeg(), "-v", "error", *clip], check=True)
 
